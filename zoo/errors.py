@@ -1,0 +1,20 @@
+"""The one exception that stands for the user's input or environment rather than for a bug."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ZooError(Exception):
+    """Something the user can mend. Its text is one line: what is wrong, where, and what to do.
+
+    The scripts print it as `error: …` and exit with status 2. Bugs raise anything else and show their traceback.
+    """
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str:
+    """A sentence that names the candidates nearest to a mistyped name, or all of them if none is near."""
+    candidates = sorted(candidates)
+    matches = difflib.get_close_matches(name, candidates, n=3, cutoff=0.5)
+    if matches:
+        return f"did you mean {' or '.join(matches)}?"
+    return f"known: {', '.join(candidates)}"
