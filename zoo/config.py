@@ -1,0 +1,254 @@
+"""One typed, frozen, validated description of a training: YAML in, every value written out in the run."""
+
+import io
+import pathlib
+import types
+import typing
+from typing import Annotated, Any, Literal
+
+import pydantic
+import ruamel.yaml
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from zoo import registry
+from zoo.errors import ZooError, nearest
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ModelSection(_Section):
+    """Which registered model, and the options that differ from its own."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+
+class AugmentationSection(_Section):
+    """Random changes of each training image, drawn anew each epoch; all off by default."""
+
+    shift_pixels: NonNegativeFloat = 0.0
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
+    zoom: Fraction = 0.0
+    horizontal_flip: bool = False
+    random_erasing: Probability = 0.0
+
+
+class DatasetSection(_Section):
+    """Which data, where they are, and what training sees of them."""
+
+    name: str
+    data_dir: str | None = None
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    image_shape: Annotated[list[PositiveInt], Field(min_length=3, max_length=3)] | None = None
+    augmentation: AugmentationSection = AugmentationSection()
+
+
+class OptimizerSection(_Section):
+    """`weight_decay` is decoupled (Loshchilov & Hutter, 2019); `l2` is a penalty on kernels in the loss."""
+
+    name: Literal["sgd", "adam", "adamw"] = "adam"
+    learning_rate: PositiveFloat = 1e-3
+    momentum: Fraction = 0.0
+    weight_decay: NonNegativeFloat = 0.0
+    l2: NonNegativeFloat = 0.0
+    clip_norm: PositiveFloat | None = None
+    ema_momentum: Annotated[float, Field(gt=0, lt=1)] | None = None
+    gradient_accumulation_steps: PositiveInt = 1
+
+    @pydantic.model_validator(mode="after")
+    def _momentum_belongs_to_sgd(self):
+        if self.momentum and self.name != "sgd":
+            raise ValueError(f"momentum belongs to sgd, not to {self.name}")
+        return self
+
+
+class ScheduleSection(_Section):
+    """Linear warm-up, then constant, cosine or linear descent to `final_fraction` of the learning rate."""
+
+    name: Literal["constant", "cosine", "linear"] = "constant"
+    warmup_epochs: NonNegativeFloat = 0.0
+    final_fraction: Probability = 0.0
+
+
+class EarlyStoppingSection(_Section):
+    """Stop after `patience` epochs without a better validation value."""
+
+    patience: PositiveInt
+    minimum_improvement: NonNegativeFloat = 0.0
+
+
+class TrainingSection(_Section):
+    """How the model is trained. `batch_size` is the global one, whatever the number of devices."""
+
+    epochs: PositiveInt = 10
+    batch_size: PositiveInt = 128
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    strategy: Literal["auto", "default", "mirrored"] = "auto"
+    xla: Literal["auto", "on", "off"] = "auto"
+    steps_per_call: PositiveInt | None = None
+    deterministic: bool = False
+    label_smoothing: Fraction = 0.0
+    class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = None
+    selection: Literal["best", "last"] = "best"
+    checkpoint_minutes: NonNegativeFloat = 1.0
+    optimizer: OptimizerSection = OptimizerSection()
+    schedule: ScheduleSection = ScheduleSection()
+    early_stopping: EarlyStoppingSection | None = None
+
+
+class ClaimSection(_Section):
+    """The mean test accuracy that the config promises over seeds 0 … n-1, its 95 % interval and its cost per seed."""
+
+    accuracy: Probability
+    interval: Annotated[list[Probability], Field(min_length=2, max_length=2)]
+    seeds: PositiveInt
+    seconds: PositiveFloat
+    peak_memory_mib: PositiveInt
+    command: str
+
+
+class Config(_Section):
+    """Everything that a training depends on."""
+
+    claim: ClaimSection | None = None
+    model: ModelSection
+    dataset: DatasetSection
+    training: TrainingSection = TrainingSection()
+
+    def to_yaml(self) -> str:
+        return _dump(self.model_dump(mode="json"))
+
+
+def config_path(model_name: str) -> pathlib.Path:
+    """Where the YAML file of a registered model is: in the repository, or in the installed package."""
+    package = pathlib.Path(__file__).parent
+    repository_file = package.parent / "configs" / f"{model_name}.yaml"
+    return repository_file if repository_file.exists() else package / "configs" / f"{model_name}.yaml"
+
+
+def load_config(
+    model_name: str | None = None,
+    path: str | pathlib.Path | None = None,
+    overrides: dict[str, Any] | None = None,
+    assignments: list[str] | tuple[str, ...] = (),
+) -> Config:
+    """Read the config of a model, or the one at `path`, and lay overrides over it.
+
+    Args:
+        model_name: a registered model; one without a YAML file starts from the defaults and needs `dataset.name`.
+        path: a YAML file to read in place of the model's own.
+        overrides: values by full key, such as `{"training.epochs": 3}`.
+        assignments: the same as text, `training.epochs=3`, the value in YAML.
+
+    Raises:
+        ZooError: a file, key, type or value is wrong; the text has the key's full path and the nearest valid key.
+    """
+    if path is None and model_name is None:
+        raise ZooError(f"which model? --model=NAME, with one of: {', '.join(registry.list_models())}")
+    values: dict[str, Any] = {}
+    if model_name is not None:
+        registry.model_info(model_name)
+        values = {"model": {"name": model_name}}
+    source = pathlib.Path(path) if path else config_path(model_name)
+    if path or source.exists():
+        values = _read_yaml(source) | ({} if path is None or model_name is None else values)
+    for assignment in assignments:
+        key, separator, text = assignment.partition("=")
+        if not separator:
+            raise ZooError(f"--set={assignment}: write key=value, such as training.epochs=3")
+        _assign(values, key.strip(), _parse(text, f"--set={assignment}"))
+    for key, value in (overrides or {}).items():
+        _assign(values, key, value)
+    return validate(values, str(source) if source.exists() else "the command line")
+
+
+def validate(values: dict[str, Any], where: str) -> Config:
+    """Turn plain values into a `Config`.
+
+    Raises:
+        ZooError: the first thing that is wrong, with its full key.
+    """
+    if not isinstance(values, dict):
+        raise ZooError(f"{where}: a config is a mapping with the keys {', '.join(Config.model_fields)}")
+    if isinstance(values.get("model"), dict) and "dataset" not in values:
+        raise ZooError(f"model {values['model'].get('name')!r} has no config of its own; say --dataset=NAME")
+    try:
+        config = Config.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise ZooError(f"{where}: {_first_mistake(error)}") from None
+    info = registry.model_info(config.model.name)
+    for option in config.model.options:
+        if option not in info.option_names:
+            raise ZooError(f"{where}: model.options.{option}: unknown key; {nearest(option, info.option_names)}")
+    return config
+
+
+def _first_mistake(error: pydantic.ValidationError) -> str:
+    mistake = error.errors(include_url=False)[0]
+    location = [str(part) for part in mistake["loc"]]
+    key = ".".join(location) or "config"
+    if mistake["type"] == "extra_forbidden":
+        siblings = _fields_at(location[:-1])
+        return f"{key}: unknown key; {nearest(location[-1], siblings)}"
+    if mistake["type"] == "missing":
+        return f"{key}: missing; say it in the file or with --set {key}=VALUE"
+    message = mistake["msg"].removeprefix("Value error, ")
+    given = "" if mistake["type"] == "value_error" else f" (given: {mistake['input']!r})"
+    return f"{key}: {message[:1].lower()}{message[1:]}{given}"
+
+
+def _fields_at(location: list[str]) -> list[str]:
+    """The valid keys of the section at a path of keys."""
+    section: Any = Config
+    for part in location:
+        annotation = section.model_fields[part].annotation
+        choices = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+        section = next(c for c in choices if isinstance(c, type) and issubclass(c, _Section))
+    return list(section.model_fields)
+
+
+def _assign(values: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        if not isinstance(values.get(parent), dict):
+            values[parent] = {}
+        values = values[parent]
+    values[last] = value
+
+
+def _yaml() -> ruamel.yaml.YAML:
+    yaml = ruamel.yaml.YAML(typ="safe", pure=True)  # YAML 1.2: 1e-3 is a number, `on` is a string
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False
+    return yaml
+
+
+def _dump(values: dict[str, Any]) -> str:
+    stream = io.StringIO()
+    _yaml().dump(values, stream)
+    return stream.getvalue()
+
+
+def _parse(text: str, where: str) -> Any:
+    try:
+        return _yaml().load(text)
+    except ruamel.yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ZooError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
+
+
+def _read_yaml(path: pathlib.Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZooError(
+            f"{path}: cannot be read as a config: {getattr(error, 'strerror', None) or 'not UTF-8'}"
+        ) from None
+    return _parse(text, str(path)) or {}

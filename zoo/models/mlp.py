@@ -1,0 +1,97 @@
+"""Multilayer perceptrons for images and for tables of numbers."""
+
+import math
+from collections.abc import Sequence
+
+import lazy_loader
+
+from zoo.models.head import classification_head
+from zoo.registry import register_model
+
+keras = lazy_loader.load("keras")
+
+_BACKPROPAGATION = "Rumelhart, Hinton & Williams (1986), Learning representations by back-propagating errors"
+
+
+@register_model(
+    "mnist_mlp",
+    task="image_classification",
+    description="784-64-64-10 perceptron for MNIST digits",
+    reference=_BACKPROPAGATION,
+)
+@register_model(
+    "mnist_mlp_128_64",
+    task="image_classification",
+    description="784-128-64-10 perceptron for MNIST digits",
+    reference=_BACKPROPAGATION,
+    hidden_units=(128, 64),
+)
+@register_model(
+    "fashion_mnist_mlp",
+    task="image_classification",
+    description="784-256-128-10 perceptron with dropout for Fashion-MNIST",
+    reference=_BACKPROPAGATION,
+    hidden_units=(256, 128),
+    dropout=0.2,
+)
+def image_mlp(
+    input_shape: Sequence[int] = (28, 28, 1),
+    num_classes: int = 10,
+    hidden_units: Sequence[int] = (64, 64),
+    dropout: float = 0.0,
+    batch_normalization: bool = False,
+):
+    """`uint8[batch, height, width, channel]` → `float32[batch, num_classes]` probabilities."""
+    inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.layers.Reshape((math.prod(input_shape),))(x)
+    x = _hidden_layers(x, hidden_units, "relu", dropout, batch_normalization)
+    return keras.Model(inputs, classification_head(x, num_classes), name="image_mlp")
+
+
+@register_model(
+    "xor_mlp",
+    task="table_classification",
+    description="2-2-1 perceptron that learns exclusive or; --set model.options.hidden_units=[8] is the wider one",
+    reference=_BACKPROPAGATION,
+    input_shape=(2,),
+    hidden_units=(2,),
+    activation="tanh",
+    normalize=False,
+)
+@register_model(
+    "binary_mlp",
+    task="table_classification",
+    description="100-50-1 perceptron for two classes of number rows",
+    reference=_BACKPROPAGATION,
+    input_shape=(100,),
+    hidden_units=(50,),
+)
+def table_mlp(
+    input_shape: Sequence[int],
+    num_classes: int = 1,
+    hidden_units: Sequence[int] = (50,),
+    activation: str = "relu",
+    dropout: float = 0.0,
+    batch_normalization: bool = False,
+    normalize: bool = True,
+):
+    """`float32[batch, feature]` → `float32[batch, num_classes]` probabilities.
+
+    With `normalize`, a `Normalization` layer, which training adapts to the training split, standardizes each feature.
+    """
+    inputs = keras.Input(tuple(input_shape), dtype="float32", name="features")
+    x = keras.layers.Normalization()(inputs) if normalize else inputs
+    x = _hidden_layers(x, hidden_units, activation, dropout, batch_normalization)
+    return keras.Model(inputs, classification_head(x, num_classes), name="table_mlp")
+
+
+def _hidden_layers(x, hidden_units, activation, dropout, batch_normalization):
+    for units in hidden_units:
+        x = keras.layers.Dense(units, use_bias=not batch_normalization)(x)
+        if batch_normalization:
+            x = keras.layers.BatchNormalization(synchronized=True)(x)
+        x = keras.layers.Activation(activation)(x)
+        if dropout:
+            x = keras.layers.Dropout(dropout)(x)
+    return x
