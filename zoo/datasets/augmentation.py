@@ -1,0 +1,88 @@
+"""Random changes of training images, vectorised over the batch, each decided by (seed, epoch, row, kind) alone."""
+
+import math
+
+import tensorflow as tf
+
+# One number stream per random quantity.
+_ANGLE, _ZOOM, _SHIFT_X, _SHIFT_Y, _FLIP, _ERASE, _ERASE_X, _ERASE_Y, _ERASE_AREA, _ERASE_RATIO = range(10)
+
+
+class Augmentation:
+    """`uint8[batch, height, width, channel]` → the same shape and dtype, moved, turned, flipped and partly erased.
+
+    Shift, rotation, zoom and flip are one bilinear projective transform, and outside pixels are black. Erasing blanks
+    a rectangle of 2–20 % of the area (Zhong et al., 2020, Random erasing data augmentation).
+    """
+
+    def __init__(self, settings):
+        """`settings` is a `zoo.config.AugmentationSection`."""
+        self.settings = settings
+
+    def __call__(self, images, rows, seed):
+        """Args: images `uint8[batch, height, width, channel]`; rows `int64[batch]`; seed `int64[2]`, (seed, epoch)."""
+        settings = self.settings
+        moves = settings.shift_pixels or settings.rotation_degrees or settings.zoom or settings.horizontal_flip
+        if moves:
+            images = self._move(images, rows, seed)
+        if settings.random_erasing:
+            images = self._erase(images, rows, seed)
+        return images
+
+    def _move(self, images, rows, seed):
+        settings = self.settings
+        height, width = float(images.shape[1]), float(images.shape[2])
+
+        def symmetric(kind):
+            return 2 * uniform(rows, seed, kind) - 1
+
+        angle = symmetric(_ANGLE) * (settings.rotation_degrees * math.pi / 180)
+        scale = 1 + symmetric(_ZOOM) * settings.zoom
+        mirror = tf.where(uniform(rows, seed, _FLIP) < 0.5, -1.0, 1.0) if settings.horizontal_flip else 1.0
+        # Output pixel (x, y) reads input (a x + b y + c, d x + e y + f), turned about the centre.
+        a, b = scale * tf.cos(angle) * mirror, -scale * tf.sin(angle)
+        d, e = scale * tf.sin(angle) * mirror, scale * tf.cos(angle)
+        center_x, center_y = (width - 1) / 2, (height - 1) / 2
+        c = center_x - a * center_x - b * center_y + symmetric(_SHIFT_X) * settings.shift_pixels
+        f = center_y - d * center_x - e * center_y + symmetric(_SHIFT_Y) * settings.shift_pixels
+        zeros = tf.zeros_like(angle)
+        moved = tf.raw_ops.ImageProjectiveTransformV3(
+            images=tf.cast(images, tf.float32),
+            transforms=tf.stack([a, b, c, d, e, f, zeros, zeros], axis=1),
+            output_shape=tf.constant(images.shape[1:3], tf.int32),
+            interpolation="BILINEAR",
+            fill_mode="CONSTANT",
+            fill_value=0.0,
+        )
+        return tf.cast(tf.round(moved), images.dtype)
+
+    def _erase(self, images, rows, seed):
+        height, width = images.shape[1], images.shape[2]
+        area = (0.02 + 0.18 * uniform(rows, seed, _ERASE_AREA)) * height * width
+        ratio = tf.exp((2 * uniform(rows, seed, _ERASE_RATIO) - 1) * math.log(3.0))
+        box_height, box_width = tf.sqrt(area * ratio), tf.sqrt(area / ratio)
+        top = uniform(rows, seed, _ERASE_Y) * (height - box_height)
+        left = uniform(rows, seed, _ERASE_X) * (width - box_width)
+        y, x = tf.range(height, dtype=tf.float32)[None, :, None], tf.range(width, dtype=tf.float32)[None, None, :]
+        in_y = (y >= top[:, None, None]) & (y < (top + box_height)[:, None, None])
+        in_x = (x >= left[:, None, None]) & (x < (left + box_width)[:, None, None])
+        chosen = (uniform(rows, seed, _ERASE) < self.settings.random_erasing)[:, None, None]
+        return tf.where((in_y & in_x & chosen)[..., None], tf.zeros_like(images), images)
+
+
+def uniform(rows, seed, kind: int):
+    """`float32[batch]` in [0, 1), a pure function of its arguments, so that batching and replicas change nothing.
+
+    A counter-based generator: the integer finalizer of MurmurHash3 (Appleby, 2011) over row, seed, epoch and kind.
+    """
+    state = tf.cast(rows, tf.uint32) * tf.constant(0x9E3779B1, tf.uint32)
+    for word in (tf.cast(seed[0], tf.uint32), tf.cast(seed[1], tf.uint32), tf.constant(kind, tf.uint32)):
+        state = _mix(tf.bitwise.bitwise_xor(state, word) + tf.constant(0x7F4A7C15, tf.uint32))
+    return tf.cast(tf.bitwise.right_shift(state, tf.constant(8, tf.uint32)), tf.float32) * (1.0 / 2**24)
+
+
+def _mix(state):
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        state = tf.bitwise.bitwise_xor(state, tf.bitwise.right_shift(state, tf.constant(shift, tf.uint32)))
+        state = state * tf.constant(factor, tf.uint32)
+    return tf.bitwise.bitwise_xor(state, tf.bitwise.right_shift(state, tf.constant(16, tf.uint32)))

@@ -1,0 +1,96 @@
+"""Batches for the training loop: what they hold depends only on (seed, epoch, position), never on where a run started."""
+
+import dataclasses
+import math
+
+import numpy as np
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchPlan:
+    """How an epoch is cut: calls of the training loop, each of up to `steps_per_call` steps of `batch_size` examples.
+
+    The last incomplete batch of an epoch is left out; the next epoch is shuffled anew, so no example is always left.
+    """
+
+    num_examples: int
+    batch_size: int
+    steps_per_call: int
+    epochs: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.num_examples // self.batch_size
+
+    @property
+    def total_steps(self) -> int:
+        return self.steps_per_epoch * self.epochs
+
+    def calls(self, start_step: int) -> tuple[np.ndarray, np.ndarray]:
+        """`int64[call]` first steps and `int64[call]` step counts from `start_step` on; no call crosses an epoch."""
+        first_steps, counts = [], []
+        step = start_step
+        while step < self.total_steps:
+            left_in_epoch = self.steps_per_epoch - step % self.steps_per_epoch
+            count = min(self.steps_per_call, left_in_epoch)
+            first_steps.append(step)
+            counts.append(count)
+            step += count
+        return np.array(first_steps, "int64"), np.array(counts, "int64")
+
+    def calls_in_epoch(self, start_step: int = 0) -> int:
+        """How many calls finish the epoch that `start_step` lies in."""
+        left_in_epoch = self.steps_per_epoch - start_step % self.steps_per_epoch
+        return math.ceil(left_in_epoch / self.steps_per_call)
+
+
+def training_calls(
+    features: np.ndarray,
+    labels: np.ndarray,
+    plan: BatchPlan,
+    *,
+    seed: int,
+    start_step: int = 0,
+    augmentation=None,
+    class_weights: np.ndarray | None = None,
+) -> tf.data.Dataset:
+    """A dataset with one element per call: `(features[step, batch, …], labels[step, batch], weights[step, batch], count)`.
+
+    All elements have `steps_per_call` steps, so that one compiled program serves all; steps from `count` on are padding.
+    `weights` is float32, 1 where there are no `class_weights` (`float32[class]`).
+    """
+    all_features, all_labels = tf.constant(features), tf.constant(labels, tf.int32)
+    weights_of_classes = None if class_weights is None else tf.constant(class_weights, tf.float32)
+    shape = (plan.steps_per_call, plan.batch_size)
+
+    def gather(first_step, count):
+        epoch = first_step // plan.steps_per_epoch
+        start = (first_step % plan.steps_per_epoch) * plan.batch_size
+        positions = tf.minimum(start + tf.range(math.prod(shape), dtype=tf.int64), plan.num_examples - 1)
+        order_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
+        rows = tf.random.experimental.index_shuffle(positions, order_seed, plan.num_examples - 1)
+        batch_features, batch_labels = tf.gather(all_features, rows), tf.gather(all_labels, rows)
+        if augmentation is not None:
+            batch_features = augmentation(batch_features, rows, order_seed)
+        if weights_of_classes is None:
+            weights = tf.ones(shape, tf.float32)
+        else:
+            weights = tf.reshape(tf.gather(weights_of_classes, batch_labels), shape)
+        batch_features = tf.reshape(batch_features, shape + features.shape[1:])
+        return batch_features, tf.reshape(batch_labels, shape), weights, count
+
+    calls = tf.data.Dataset.from_tensor_slices(plan.calls(start_step))
+    return _without_autotune(calls.map(gather, num_parallel_calls=1, deterministic=True).prefetch(2))
+
+
+def evaluation_batches(features: np.ndarray, labels: np.ndarray, batch_size: int = 1000) -> tf.data.Dataset:
+    """Every example once, in order, the last batch as small as it comes: `(features[batch, …], int32[batch])`."""
+    return _without_autotune(tf.data.Dataset.from_tensor_slices((features, labels)).batch(batch_size).prefetch(2))
+
+
+def _without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    # Deleting an iterator can wait for the autotune thread's next wake-up, which doubles the time of short epochs.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)

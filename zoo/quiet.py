@@ -1,0 +1,31 @@
+"""TensorFlow without its greeting."""
+
+import contextlib
+import os
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow and let it look for devices without its banners.
+
+    TensorFlow 2.21 writes them to file descriptor 2 whatever TF_CPP_MIN_LOG_LEVEL says, so that is closed meanwhile;
+    a user who sets TF_CPP_MIN_LOG_LEVEL to 0 sees everything. Errors still come as exceptions.
+    """
+    with contextlib.nullcontext() if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0" else _silent_standard_error():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+        tf.constant(0)
+        import keras  # noqa: F401
+
+
+@contextlib.contextmanager
+def _silent_standard_error():
+    saved = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silence, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(silence)
