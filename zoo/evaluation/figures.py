@@ -1,0 +1,226 @@
+"""Pictures of a run, for people. Colours are Okabe and Ito's, which colour-blind readers can tell apart."""
+
+import contextlib
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
+MISTAKES = 25
+MAXIMUM_CLASSES_WITH_NUMBERS = 25
+
+
+def save_training_curves(history_csv: str | Path, path: str | Path) -> None:
+    """Draws loss, accuracy and learning rate over the epochs, and marks the epoch with the best validation accuracy.
+
+    Args:
+      history_csv: a run's history.csv; the validation and learning-rate columns may be missing or empty.
+      path: the PNG to write.
+    """
+    history = _read_history(Path(history_csv))
+    epochs = history["epoch"]
+    validation = history.get("validation_accuracy")
+    best = None if validation is None or np.isnan(validation).all() else int(np.nanargmax(validation))
+    with _picture(path, figsize=(10, 5.4)) as figure:
+        grid = figure.add_gridspec(2, 2, height_ratios=(3, 1))
+        for column, metric in enumerate(("loss", "accuracy")):
+            axes = figure.add_subplot(grid[0, column], ylabel=metric)
+            for name, label, colour in ((metric, "train", BLUE), (f"validation_{metric}", "validation", ORANGE)):
+                if name in history:
+                    axes.plot(epochs, history[name], color=colour, label=label, **_line_style(epochs))
+            if best is not None:
+                axes.axvline(epochs[best], color=GREY, linestyle=":", zorder=0)
+                if f"validation_{metric}" in history:
+                    value = history[f"validation_{metric}"][best]
+                    label = f"best epoch {epochs[best]:.0f}: {value:.4f}"
+                    axes.plot(
+                        epochs[best], value, "*", color=ORANGE, markersize=13, markeredgecolor="white", label=label
+                    )
+            axes.legend(frameon=False)
+            _style_epochs(axes, epochs)
+        axes = figure.add_subplot(grid[1, :], ylabel="learning rate", xlabel="epoch")
+        if "learning_rate" in history:
+            axes.plot(epochs, history["learning_rate"], color=GREY, **_line_style(epochs))
+            axes.set_ylim(bottom=0)
+        else:
+            axes.text(0.5, 0.5, "not recorded", ha="center", va="center", transform=axes.transAxes, color=GREY)
+        _style_epochs(axes, epochs)
+
+
+def save_confusion_matrix(results: dict, label_names: Sequence[str], path: str | Path) -> None:
+    """Draws counts and row percentages; the colour shows the percentage, so that rare classes are seen as well.
+
+    Args:
+      results: what `classification_results` returned.
+      label_names: the classes, in the order of the matrix.
+      path: the PNG to write.
+    """
+    counts = np.asarray(results["confusion_matrix"])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    classes = len(label_names)
+    names = [_shortened(str(name), 18) for name in label_names]
+    turned = max(map(len, names)) > 4
+    side = max(4.0, 0.62 * min(classes, 40) + 2)
+    with _picture(path, figsize=(side + 0.8, side)) as figure:
+        axes = figure.add_subplot(xlabel="predicted", ylabel="true")
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.set_xticks(range(classes), names, rotation=90 if turned and classes > 3 else 0)
+        axes.set_yticks(range(classes), names)
+        axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=1)
+        axes.tick_params(which="both", length=0)
+        axes.spines[:].set_visible(False)
+        accuracy = results["accuracy"]["value"]
+        axes.set_title(f"{counts.sum():,} examples, accuracy {accuracy:.2%}", fontsize=11)
+        bar = figure.colorbar(image, ax=axes, shrink=0.6, format="{x:.0%}", label="share of the true class")
+        bar.outline.set_visible(False)
+        if classes <= MAXIMUM_CLASSES_WITH_NUMBERS:
+            for (row, column), count in np.ndenumerate(counts):
+                if count:
+                    text = f"{count:,}\n{_percentage(shares[row, column])}"
+                    colour = "white" if shares[row, column] > 0.5 else "black"
+                    axes.text(
+                        column, row, text, ha="center", va="center", color=colour, fontsize=10 if classes < 6 else 7.5
+                    )
+
+
+def save_worst_mistakes(
+    features: np.ndarray,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    ids: np.ndarray,
+    label_names: Sequence[str],
+    path: str | Path,
+) -> None:
+    """Shows the 25 mistakes of which the model was most sure; says so in the picture if there is none.
+
+    Args:
+      features: uint8[examples, height, width, channel] (drawn), or rows of a table or texts (listed).
+      labels: int32[examples], the truth.
+      probabilities: float32[examples, num_classes].
+      ids: int64 or str [examples], where each example comes from.
+      label_names: the classes.
+      path: the PNG to write.
+    """
+    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
+    titles = [
+        f"{_shortened(label_names[labels[i]], 12)} → {_shortened(label_names[predicted[i]], 12)}  {confidence[i]:.2f}"
+        for i in worst
+    ]
+    origins = [_shortened(ids[i], 24) for i in worst]
+    heading = f"{len(wrong):,} mistakes in {len(labels):,} examples"
+    if not len(worst):
+        with _picture(path, figsize=(6, 2)) as figure:
+            figure.text(0.5, 0.5, f"No mistake in {len(labels):,} examples", ha="center", va="center", fontsize=14)
+    elif np.ndim(features) == 4:
+        _draw_images([features[i] for i in worst], titles, origins, heading, path)
+    else:
+        _draw_list([features[i] for i in worst], titles, origins, heading, path)
+
+
+def _draw_images(
+    images: Sequence[np.ndarray], titles: Sequence[str], origins: Sequence[str], heading: str, path: str | Path
+) -> None:
+    """Draws up to 25 images uint8[height, width, channel] in rows of five."""
+    rows = -(-len(images) // 5)
+    with _picture(path, figsize=(10, 2.3 * rows + 0.6)) as figure:
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+        figure.suptitle(f"{heading}, the surest first: true → predicted  probability", fontsize=12)
+        for position, (image, title, origin) in enumerate(zip(images, titles, origins, strict=True), start=1):
+            axes = figure.add_subplot(rows, 5, position)
+            axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
+            axes.set_title(title, fontsize=11 if len(title) < 16 else 7.5)
+            axes.set_xlabel(origin, fontsize=6.5, color=GREY, labelpad=2)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_visible(False)
+
+
+def _draw_list(
+    examples: Sequence, titles: Sequence[str], origins: Sequence[str], heading: str, path: str | Path
+) -> None:
+    """Lists up to 25 examples that cannot be drawn: feature values or a text, one line each."""
+    with _picture(path, figsize=(10, 0.26 * len(titles) + 1)) as figure:
+        axes = figure.add_subplot()
+        axes.set_axis_off()
+        axes.set_title(heading + ", the surest first", fontsize=12, loc="left")
+        rows = [
+            (title, _shortened(_in_words(example), 72), origin)
+            for title, example, origin in zip(titles, examples, origins, strict=True)
+        ]
+        table = axes.table(
+            rows,
+            colLabels=("true → predicted  probability", "example", "from"),
+            colWidths=(0.3, 0.55, 0.15),
+            cellLoc="left",
+            colLoc="left",
+            bbox=(0, 0, 1, 1),
+            edges="horizontal",
+        )
+        table.auto_set_font_size(False)
+        table.set_fontsize(8)
+        for cell in table.get_celld().values():
+            cell.set_edgecolor("#CCCCCC")
+
+
+@contextlib.contextmanager
+def _picture(path: str | Path, figsize: tuple[float, float]) -> Iterator["Figure"]:
+    """Gives a figure and saves it as PNG; a Figure of its own keeps pyplot's global state, and windows, out of it."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    # A label such as "$5-$10" is a label, not mathematics.
+    with matplotlib.rc_context({"text.parse_math": False, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=figsize, layout="constrained")
+        yield figure
+        figure.savefig(path, format="png", dpi=130)
+
+
+def _read_history(history_csv: Path) -> dict[str, np.ndarray]:
+    """Returns {column: float64[epochs]} of the columns that hold a number at all; empty cells become NaN."""
+    with history_csv.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = rows[0].keys() if rows else ()
+    columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in names}
+    return {"epoch": np.zeros(0)} | {name: values for name, values in columns.items() if not np.isnan(values).all()}
+
+
+def _line_style(epochs: np.ndarray) -> dict:
+    """Few points need markers: a line of one point is invisible."""
+    return {"linewidth": 1.6, "marker": "o" if len(epochs) < 12 else None, "markersize": 4}
+
+
+def _style_epochs(axes: "Axes", epochs: np.ndarray) -> None:
+    axes.grid(color="#E5E5E5", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if len(epochs) == 1:
+        axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
+
+
+def _percentage(share: float) -> str:
+    """Rounds without turning "almost" into "all" or "some" into "none"."""
+    return "<1%" if share < 0.005 else ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
+
+
+def _in_words(example: object) -> str:
+    if isinstance(example, np.ndarray):
+        return ", ".join(f"{value:.4g}" for value in example.ravel()[:12])
+    return example.decode("utf-8", "replace") if isinstance(example, bytes) else str(example)
+
+
+def _shortened(text: object, length: int) -> str:
+    """Cuts the middle out: names differ at their ends, and a path matters at its end."""
+    text = " ".join(str(text).split())
+    return text if len(text) <= length else f"{text[: length // 2]}…{text[len(text) - (length - 1) // 2 :]}"
