@@ -114,10 +114,8 @@ def save_worst_mistakes(
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
-    titles = [
-        f"{_shortened(label_names[labels[i]], 12)} → {_shortened(label_names[predicted[i]], 12)}  {confidence[i]:.2f}"
-        for i in worst
-    ]
+    names = [_shortened(name, 20) for name in label_names]
+    titles = [f"{names[labels[i]]} → {names[predicted[i]]}  {confidence[i]:.2f}" for i in worst]
     origins = [_shortened(ids[i], 24) for i in worst]
     heading = f"{len(wrong):,} mistakes in {len(labels):,} examples"
     if not len(worst):
@@ -134,13 +132,15 @@ def _draw_images(
 ) -> None:
     """Draws up to 25 images uint8[height, width, channel] in rows of five."""
     rows = -(-len(images) // 5)
+    if max(map(len, titles)) > 24:
+        titles = [title.replace(" → ", "\n→ ") for title in titles]
     with _picture(path, figsize=(10, 2.3 * rows + 0.6)) as figure:
         figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
         figure.suptitle(f"{heading}, the surest first: true → predicted  probability", fontsize=12)
         for position, (image, title, origin) in enumerate(zip(images, titles, origins, strict=True), start=1):
             axes = figure.add_subplot(rows, 5, position)
             axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
-            axes.set_title(title, fontsize=11 if len(title) < 16 else 7.5)
+            axes.set_title(title, fontsize=11 if len(title) < 16 else 8.5)
             axes.set_xlabel(origin, fontsize=6.5, color=GREY, labelpad=2)
             axes.set_xticks([])
             axes.set_yticks([])
