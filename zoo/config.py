@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 import ruamel.yaml
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from zoo import registry
 from zoo.errors import ZooError, nearest
@@ -89,7 +89,7 @@ class TrainingSection(_Section):
     batch_size: PositiveInt = 128
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    strategy: Literal["auto", "default", "mirrored"] = "auto"
+    strategy: Literal["auto", "default"] = "auto"
     xla: Literal["auto", "on", "off"] = "auto"
     steps_per_call: PositiveInt | None = None
     deterministic: bool = False

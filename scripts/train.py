@@ -1,0 +1,59 @@
+"""Train a registered model and leave a run directory: python scripts/train.py --model=mnist_mlp"""
+
+import sys
+
+from absl import flags
+
+from zoo import command_line
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("model", None, "name of the model; scripts/list_models.py shows all")
+flags.DEFINE_string("config", None, "YAML file to use in place of configs/<model>.yaml")
+flags.DEFINE_multi_string("set", [], "override any key of the config, such as training.optimizer.weight_decay=1e-4")
+flags.DEFINE_multi_string("import", [], "module of yours to import first, so that it registers its models")
+flags.DEFINE_integer("epochs", None, "passes over the training data")
+flags.DEFINE_integer("batch_size", None, "examples a step, over all devices")
+flags.DEFINE_float("learning_rate", None, "peak learning rate")
+flags.DEFINE_integer("seed", None, "decides initial weights, order, dropout and augmentation")
+flags.DEFINE_string("dataset", None, "name of the dataset; scripts/prepare_data.py shows all")
+flags.DEFINE_string("data_dir", None, "where prepared data live, or the user's own file or folder")
+flags.DEFINE_string("runs_dir", "runs", "where run directories are made")
+flags.DEFINE_string("precision", None, "float32, mixed_bfloat16 or mixed_float16")
+flags.DEFINE_string("strategy", None, "auto or default")
+flags.DEFINE_string("resume", None, "run directory of an interrupted training to finish")
+flags.DEFINE_integer("cross_validation", None, "train on this many folds and report the mean")
+flags.DEFINE_bool("print_config", False, "print the resolved config and stop")
+
+KEYS = {
+    "epochs": "training.epochs",
+    "batch_size": "training.batch_size",
+    "learning_rate": "training.optimizer.learning_rate",
+    "seed": "training.seed",
+    "dataset": "dataset.name",
+    "data_dir": "dataset.data_dir",
+    "precision": "training.precision",
+    "strategy": "training.strategy",
+}
+
+
+def main() -> int:
+    command_line.import_modules(FLAGS["import"].value)
+    overrides = {key: FLAGS[name].value for name, key in KEYS.items() if FLAGS[name].value is not None}
+    from zoo.training import session
+
+    if FLAGS.resume:
+        session.refuse_overrides([name for name in ("model", "config", "set", *KEYS) if FLAGS[name].present])
+        return session.resume(FLAGS.resume)
+    from zoo.config import load_config
+
+    config = load_config(FLAGS.model, FLAGS.config, overrides, FLAGS.set)
+    if FLAGS.print_config:
+        sys.stdout.write(config.to_yaml())
+        return 0
+    if FLAGS.cross_validation is not None:
+        return session.cross_validate(config, FLAGS.runs_dir, FLAGS.cross_validation)
+    return session.train(config, FLAGS.runs_dir)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,109 @@
+"""Saved models: written with their label names inside, read without running anything that the file brings."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+import zipfile
+from typing import Any
+
+import lazy_loader
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.quiet import import_tensorflow
+from zoo.runs import Run, open_run
+
+keras = lazy_loader.load("keras")
+
+_LABELS = "labels.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedModel:
+    """A model from raw input to probabilities, with what is needed to name its answers."""
+
+    model: Any
+    label_names: list[str]
+    task: str
+    path: pathlib.Path
+    dataset: str | None = None
+    feature_names: list[str] | None = None
+
+    def predict_probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Raw input `[examples, …]` → `float32[examples, num_classes]`; one sigmoid unit becomes two columns."""
+        return predict_probabilities(self.model, features)
+
+
+def predict_probabilities(model, features: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+    """Raw input `[examples, …]` → `float32[examples, num_classes]`; one sigmoid unit becomes two columns."""
+    probabilities = np.asarray(model.predict(features, batch_size=batch_size, verbose=0), "float32")
+    if probabilities.shape[1] == 1:
+        probabilities = np.concatenate([1 - probabilities, probabilities], axis=1)
+    return probabilities
+
+
+def save_model(model, path: pathlib.Path, labels: dict[str, Any]) -> None:
+    """Write a `.keras` file that plain Keras opens, with `labels` as one more member of the zip; atomic."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
+        temporary = pathlib.Path(folder) / "model.keras"
+        model.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(_LABELS, json.dumps(labels, ensure_ascii=False))
+        shutil.move(temporary, path)
+
+
+def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
+    """Load the model of a run, or a `.keras` file. No code from the file is run: Keras's safe mode stays on.
+
+    Raises:
+        ZooError: there is no model, the file is damaged, or it holds a Lambda or an unknown class.
+    """
+    if isinstance(path_or_run, Run):
+        path = path_or_run.model_file
+        if not path.exists():
+            raise ZooError(f"{path_or_run.path}: the run has no model.keras; it did not finish (train.py --resume)")
+    else:
+        path = pathlib.Path(path_or_run)
+        if path.is_dir():
+            return load_model(open_run(path))
+    if not path.exists():
+        raise ZooError(f"{path}: no such model file")
+    labels = _read_labels(path)
+    import_tensorflow()
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # the file is the user's: whatever Keras makes of it is one line
+        reason = _why_refused(error)
+        raise ZooError(f"{path}: {reason}") from error
+    num_classes = max(model.output_shape[-1], 2)
+    return LoadedModel(
+        model=model,
+        label_names=labels.get("label_names") or [str(number) for number in range(num_classes)],
+        task=labels.get("task") or ("image_classification" if len(model.input_shape) == 4 else "table_classification"),
+        path=path,
+        dataset=labels.get("dataset"),
+        feature_names=labels.get("feature_names"),
+    )
+
+
+def _read_labels(path: pathlib.Path) -> dict[str, Any]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+            if damaged:
+                raise ZooError(f"{path}: damaged ({damaged} fails its checksum); copy or train it again")
+            return json.loads(archive.read(_LABELS)) if _LABELS in archive.namelist() else {}
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+        raise ZooError(f"{path}: not a .keras file, or cut short ({error}); copy or train it again") from None
+
+
+def _why_refused(error: Exception) -> str:
+    text = str(error)
+    if "Lambda" in text or "lambda" in text or "safe_mode" in text:
+        return "refused: it holds a Lambda layer, which would run code from the file; rebuild it from registered layers"
+    if "Could not locate" in text or "Unknown" in text:
+        return f"refused: {text.splitlines()[0][:200]}; --import the module that registers it"
+    return f"cannot be loaded by Keras ({text.splitlines()[0][:200] if text else type(error).__name__})"

@@ -1,0 +1,128 @@
+"""The run directory: the one record that training writes and everything else reads."""
+
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import secrets
+import tempfile
+from typing import Any
+
+from zoo.errors import ZooError
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A directory `runs/<model>/<timestamp>-<id>/`; docs/runs.md says what each file holds."""
+
+    path: pathlib.Path
+
+    @property
+    def model_file(self) -> pathlib.Path:
+        return self.path / "model.keras"
+
+    @property
+    def history_file(self) -> pathlib.Path:
+        return self.path / "history.csv"
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        return self.path / "checkpoints"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """`run.json`: status, command, seed, versions, device, data digest, wall time, peak memory."""
+        return self.read_json("run.json")
+
+    @property
+    def results(self) -> dict[str, Any]:
+        return self.read_json("results.json")
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        return self.read_json("labels.json")
+
+    @property
+    def label_names(self) -> list[str]:
+        return self.labels["label_names"]
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Raises: ZooError: the file is missing or damaged."""
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ZooError(f"{path}: not there; the run is unfinished or this is no run") from None
+        except (OSError, ValueError) as error:
+            raise ZooError(f"{path}: damaged ({error}); train again") from None
+
+    def write_json(self, name: str, value: Any) -> None:
+        write_atomically(self.path / name, json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        write_atomically(self.path / name, text.encode())
+
+    def update_record(self, **values: Any) -> None:
+        """Lay values over `run.json`."""
+        before = self.record if (self.path / "run.json").exists() else {}
+        self.write_json("run.json", before | values)
+
+
+def create_run(runs_dir: str | os.PathLike, model_name: str) -> Run:
+    """Make a new, empty run directory.
+
+    Raises:
+        ZooError: the directory cannot be written.
+    """
+    timestamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    path = pathlib.Path(runs_dir) / model_name / f"{timestamp}-{secrets.token_hex(3)}"
+    try:
+        path.mkdir(parents=True)
+        (path / "checkpoints").mkdir()
+    except OSError as error:
+        raise ZooError(f"--runs_dir={runs_dir}: cannot be written ({error.strerror}); name another folder") from None
+    return Run(path)
+
+
+def open_run(path: str | os.PathLike) -> Run:
+    """The run at a path.
+
+    Raises:
+        ZooError: there is none.
+    """
+    path = pathlib.Path(path)
+    if not path.is_dir():
+        raise ZooError(f"{path}: no such run directory; training prints where it puts its run")
+    if not (path / "run.json").exists():
+        inside = sorted(path.glob("**/run.json"))
+        hint = f"; did you mean {inside[-1].parent}?" if inside else "; it has no run.json"
+        raise ZooError(f"{path}: is not a run{hint}")
+    return Run(path)
+
+
+def newest_run(runs_dir: str | os.PathLike, model_name: str) -> Run:
+    """The newest run of a model.
+
+    Raises:
+        ZooError: there is none.
+    """
+    found = sorted(pathlib.Path(runs_dir).glob(f"{model_name}/*/run.json"))
+    if not found:
+        raise ZooError(f"{runs_dir}: no run of {model_name}; train one with scripts/train.py --model={model_name}")
+    return Run(found[-1].parent)
+
+
+def write_atomically(path: pathlib.Path, content: bytes) -> None:
+    """Write a file so that a reader, or a power cut, sees the old content or the new, never a part."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

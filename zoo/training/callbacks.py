@@ -1,0 +1,206 @@
+"""What watches a training: history, progress, selection of the best weights, checkpoints."""
+
+import contextlib
+import csv
+import io
+import math
+import pathlib
+import signal
+import sys
+import time
+
+import keras
+import numpy as np
+import tqdm
+
+from zoo.runs import write_atomically
+from zoo.training import resume
+
+
+class Interrupted(Exception):
+    """A signal ended the training after its state was saved."""
+
+    def __init__(self, signal_number: int):
+        super().__init__(signal.Signals(signal_number).name)
+        self.signal_number = signal_number
+
+
+class LossNotFinite(Exception):
+    """The loss became NaN or infinite."""
+
+
+class History(keras.callbacks.Callback):
+    """One row an epoch in history.csv and on the terminal, and a bar with examples/s and time left."""
+
+    def __init__(self, path: pathlib.Path, plan, show_progress: bool = True):
+        super().__init__()
+        self.path, self.plan, self.show_progress = path, plan, show_progress
+        self.rows: list[dict] = []
+        self.bar = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        done = int(self.model.optimizer.iterations) * self.plan.batch_size
+        if self.bar is None and self.show_progress:
+            total = self.plan.total_steps * self.plan.batch_size
+            bar_format = "{percentage:3.0f}%|{bar:24}| {rate_fmt} {remaining} left {postfix}"
+            self.bar = tqdm.tqdm(
+                total=total, initial=done, unit=" examples", unit_scale=True, bar_format=bar_format,
+                disable=not sys.stderr.isatty(),
+            )  # fmt: skip
+        self.started, self.done_at_start, self.train_seconds = time.perf_counter(), done, None
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.bar is not None and not self.bar.disable:
+            self.bar.update(int(self.model.optimizer.iterations) * self.plan.batch_size - self.bar.n)
+            self.bar.set_postfix_str(f"loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.4f}", refresh=False)
+
+    def on_test_begin(self, logs=None):
+        self.train_seconds = time.perf_counter() - self.started
+
+    def on_epoch_end(self, epoch, logs=None):
+        examples = int(self.model.optimizer.iterations) * self.plan.batch_size - self.done_at_start
+        row = {
+            "epoch": epoch + 1,
+            "seconds": round(time.perf_counter() - self.started, 4),
+            "examples_per_second": round(examples / self.train_seconds),
+            "learning_rate": float(self.model.optimizer.learning_rate),
+        }
+        row |= {name.replace("val_", "validation_"): float(value) for name, value in logs.items()}
+        self.rows.append(row)
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, self.rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(self.path, stream.getvalue().encode())
+        if self.show_progress:
+            left = (self.plan.epochs - epoch - 1) * np.median([r["seconds"] for r in self.rows])
+            tqdm.tqdm.write(
+                f"epoch {epoch + 1}/{self.plan.epochs}  loss {row['loss']:.4f}  accuracy {row['accuracy']:.4f}  "
+                f"validation loss {row['validation_loss']:.4f}  accuracy {row['validation_accuracy']:.4f}  "
+                f"{row['examples_per_second']:,} examples/s  {left:.0f} s left",
+                file=sys.stderr,
+            )
+
+    def on_train_end(self, logs=None):
+        if self.bar is not None:
+            self.bar.close()
+
+
+class Selection(keras.callbacks.Callback):
+    """Keep the weights of the epoch with the best validation accuracy (ties: the lower loss); stop early on request.
+
+    It must stand before `SwapEMAWeights` among the callbacks, so that it sees the averaged weights.
+    """
+
+    def __init__(self, early_stopping=None):
+        super().__init__()
+        self.early_stopping = early_stopping
+        self.best_accuracy, self.best_loss, self.best_epoch = -math.inf, math.inf, 0
+        self.accuracy_to_beat, self.epochs_without_improvement = -math.inf, 0
+        self.best_weights: list[np.ndarray] = []
+        self.last_weights: list[np.ndarray] = []
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_test_end(self, logs=None):
+        accuracy, loss = float(logs["accuracy"]), float(logs["loss"])
+        self.last_weights = self.model.get_weights()
+        if (accuracy, -loss) > (self.best_accuracy, -self.best_loss):
+            self.best_accuracy, self.best_loss, self.best_epoch = accuracy, loss, self.epoch + 1
+            self.best_weights = self.last_weights
+        if self.early_stopping is None:
+            return
+        if accuracy > self.accuracy_to_beat + self.early_stopping.minimum_improvement:
+            self.accuracy_to_beat, self.epochs_without_improvement = accuracy, 0
+        else:
+            self.epochs_without_improvement += 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.early_stopping and self.epochs_without_improvement >= self.early_stopping.patience:
+            self.model.stop_training = True
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict]:
+        arrays = {f"best.{i}": weights for i, weights in enumerate(self.best_weights)}
+        names = ("best_accuracy", "best_loss", "best_epoch", "accuracy_to_beat", "epochs_without_improvement")
+        return arrays, {name: getattr(self, name) for name in names}
+
+    def restore(self, arrays: dict[str, np.ndarray], state: dict) -> None:
+        count = sum(name.startswith("best.") for name in arrays)
+        self.best_weights = [arrays[f"best.{i}"] for i in range(count)]
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Save all state every few minutes and when a signal asks to stop; end the training when the loss is not finite."""
+
+    def __init__(self, folder: pathlib.Path, plan, history: History, selection: Selection, minutes: float):
+        super().__init__()
+        self.folder, self.plan, self.history, self.selection = folder, plan, history, selection
+        self.seconds = minutes * 60
+        self.saved_at = time.monotonic()
+        self.signal_number: int | None = None
+        self.restored_arrays: dict[str, np.ndarray] | None = None
+
+    def restore(self) -> int:
+        """Put the newest checkpoint's state in place and return its step, or 0 where there is none."""
+        checkpoint = resume.load_checkpoint(self.folder)
+        if checkpoint is None:
+            return 0
+        arrays, state = checkpoint
+        resume.restore_trainer(self.model, arrays)
+        self.selection.restore(arrays, state["selection"])
+        self.history.rows = state["history"]
+        self.restored_arrays = arrays
+        return state["step"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.restored_arrays is not None:  # `fit` has just reset the metrics that the checkpoint had in mid-epoch
+            if int(self.model.optimizer.iterations) % self.plan.steps_per_epoch:
+                resume.restore_trainer(self.model, self.restored_arrays)
+            self.restored_arrays = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = int(self.model.optimizer.iterations)
+        if not math.isfinite(logs["loss"]):
+            epoch, step_in_epoch = divmod(step - 1, self.plan.steps_per_epoch)
+            raise LossNotFinite(f"the loss is {logs['loss']} in epoch {epoch + 1}, step {step_in_epoch + 1}")
+        if step % self.plan.steps_per_epoch:  # at the end of an epoch its validation is still to come
+            self._save_if_due(step)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._save_if_due(int(self.model.optimizer.iterations))
+
+    def _save_if_due(self, step: int) -> None:
+        if self.signal_number is not None:
+            self.save(step)
+            raise Interrupted(self.signal_number)
+        if time.monotonic() - self.saved_at >= self.seconds:
+            try:
+                self.save(step)
+            except OSError as error:  # a full disk must not end a training that can go on
+                tqdm.tqdm.write(f"{self.folder}: checkpoint not written ({error.strerror})", file=sys.stderr)
+            self.saved_at = time.monotonic()
+
+    def save(self, step: int) -> None:
+        arrays, selection = self.selection.state()
+        state = {"step": step, "selection": selection, "history": self.history.rows}
+        resume.save_checkpoint(self.folder, step, resume.trainer_arrays(self.model) | arrays, state)
+
+    @contextlib.contextmanager
+    def watching_signals(self):
+        """While inside, Ctrl-C and SIGTERM ask for a checkpoint and an orderly end; a second one ends at once."""
+
+        def on_signal(number, frame):
+            self.signal_number = number
+            for each, handler in previous.items():
+                signal.signal(each, handler)
+
+        previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)

@@ -1,0 +1,364 @@
+"""Training from a config to a finished run: the whole story is `train`, read top to bottom."""
+
+import os
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from zoo import registry, runs
+from zoo.config import Config
+from zoo.errors import ZooError
+from zoo.quiet import import_tensorflow
+
+
+def train(
+    config: Config,
+    runs_dir: str | os.PathLike = "runs",
+    *,
+    resume: runs.Run | None = None,
+    dataset=None,
+    show_progress: bool = True,
+) -> runs.Run:
+    """Train the config's model on its data and return the finished run.
+
+    Args:
+        config: from `zoo.load_config`.
+        runs_dir: where the run directory is made.
+        resume: an interrupted run; goes on from its last checkpoint, in its directory.
+        dataset: a `zoo.datasets.Dataset` to use in place of the config's, such as a cross-validation fold.
+        show_progress: lines and a progress bar on standard error.
+
+    Raises:
+        ZooError: the data cannot be had, the model does not fit them, or the loss is not finite.
+        zoo.training.callbacks.Interrupted: Ctrl-C or SIGTERM, after the state was saved; `run` is its attribute.
+    """
+    started = time.time()
+    from zoo import datasets  # needs no TensorFlow where the data are prepared
+
+    settings = config.training
+    if dataset is None:
+        image_shape = tuple(config.dataset.image_shape) if config.dataset.image_shape else None
+        dataset = datasets.load(
+            config.dataset.name, config.dataset.data_dir, config.dataset.validation_fraction, image_shape
+        )
+    options = model_options(config, dataset)
+    _check_sizes(config, dataset)
+    import_tensorflow()
+    import keras
+
+    from zoo.training import callbacks as zoo_callbacks
+
+    keras.config.set_dtype_policy(settings.precision)
+    keras.utils.set_random_seed(settings.seed)
+    if settings.deterministic:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    model = registry.create_model(config.model.name, **options)
+    _adapt_normalization(model, dataset.train.features)
+    trainer, plan = _compile(model, config, dataset)
+
+    run = resume or runs.create_run(runs_dir, config.model.name)
+    _start_record(run, config, dataset, model, plan)
+    history = zoo_callbacks.History(run.history_file, plan, show_progress)
+    selection = zoo_callbacks.Selection(settings.early_stopping)
+    checkpoints = zoo_callbacks.Checkpoints(run.checkpoints, plan, history, selection, settings.checkpoint_minutes)
+    checkpoints.set_model(trainer)
+    start_step = checkpoints.restore() if resume else 0
+    try:
+        with checkpoints.watching_signals():
+            _fit(trainer, plan, config, dataset, start_step, [selection, *_swap_average(settings), history, checkpoints])
+    except zoo_callbacks.Interrupted as interruption:
+        run.update_record(status="interrupted", wall_seconds=_wall_seconds(run, started))
+        interruption.run = run
+        raise
+    except zoo_callbacks.LossNotFinite as error:
+        trainer.set_weights(selection.best_weights or trainer.get_weights())
+        if selection.best_weights:
+            _save_model(run, model, config, dataset)
+        kept = f"the best weights so far are in {run.model_file}" if selection.best_weights else "nothing to keep yet"
+        run.update_record(status="failed", error=str(error), wall_seconds=_wall_seconds(run, started))
+        raise ZooError(f"{error}; {kept}; lower --learning_rate or set training.optimizer.clip_norm") from None
+
+    trainer.set_weights(selection.best_weights if settings.selection == "best" else selection.last_weights)
+    _save_model(run, model, config, dataset)
+    _evaluate(run, model, dataset, selection)
+    run.update_record(status="finished", wall_seconds=_wall_seconds(run, started), peak_memory_mib=_peak_memory_mib())
+    for checkpoint in run.checkpoints.glob("step-*.npz"):
+        checkpoint.unlink()
+    return run
+
+
+def model_options(config: Config, dataset) -> dict[str, Any]:
+    """The builder's options: the config's own, then input shape and number of classes from the data.
+
+    Raises:
+        ZooError: the model's task is of another kind of data, or an option of the config contradicts the data.
+    """
+    info = registry.model_info(config.model.name)
+    kind = info.task.removesuffix("_classification")
+    if kind != dataset.info.kind:
+        raise ZooError(f"model {info.name!r} reads {kind}s, but dataset {dataset.info.name!r} holds {dataset.info.kind}s")
+    num_classes = len(dataset.info.label_names)
+    default_classes = info.options.get("num_classes")
+    fitting = {
+        "input_shape": list(dataset.train.features.shape[1:]),
+        "num_classes": 1 if default_classes == 1 and num_classes == 2 else num_classes,
+    }
+    for option, value in fitting.items():
+        given = config.model.options.get(option)
+        if given is not None and given != value:
+            raise ZooError(f"model.options.{option} is {given}, but dataset {dataset.info.name!r} needs {value}")
+    return {name: value for name, value in fitting.items() if name in info.option_names} | config.model.options
+
+
+def _check_sizes(config: Config, dataset) -> None:
+    settings = config.training
+    rows = len(dataset.train.labels)
+    if settings.batch_size > rows:
+        raise ZooError(
+            f"training.batch_size is {settings.batch_size}, but {dataset.info.name!r} has {rows} training rows; "
+            f"use --batch_size={rows} or less"
+        )
+    parts = settings.optimizer.gradient_accumulation_steps
+    if settings.batch_size % parts:
+        raise ZooError(f"training.batch_size {settings.batch_size} is no multiple of gradient_accumulation_steps {parts}")
+    if dataset.info.kind != "image" and config.dataset.augmentation != type(config.dataset.augmentation)():
+        raise ZooError(f"dataset.augmentation is for images; {dataset.info.name!r} holds {dataset.info.kind}s")
+
+
+def _adapt_normalization(model, features: np.ndarray) -> None:
+    import keras
+
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.adapt(features)
+
+
+def _compile(model, config: Config, dataset):
+    import keras
+
+    from zoo.datasets.pipeline import BatchPlan
+    from zoo.training.optimizers import build_optimizer
+    from zoo.training.trainer import build_trainer
+
+    settings = config.training
+    use_xla = uses_xla(model, settings.xla)
+    features = dataset.train.features
+    plan = BatchPlan(
+        num_examples=len(features),
+        batch_size=settings.batch_size,
+        steps_per_call=settings.steps_per_call or steps_per_call(features, settings.batch_size, use_xla),
+        epochs=settings.epochs,
+    )
+    trainer = build_trainer(model)
+    trainer.gradient_accumulation_steps = settings.optimizer.gradient_accumulation_steps
+    if settings.optimizer.l2:
+        for variable in trainer.trainable_variables:
+            if variable.name == "kernel":
+                variable.regularizer = keras.regularizers.L2(settings.optimizer.l2)
+    loss, metric = classification_loss(model.output_shape[-1], settings.label_smoothing)
+    optimizer = build_optimizer(settings.optimizer, settings.schedule, plan.steps_per_epoch, plan.epochs)
+    trainer.compile(optimizer, loss, weighted_metrics=[], metrics=[metric], jit_compile=use_xla)
+    trainer.prepare((settings.batch_size, *features.shape[1:]))
+    return trainer, plan
+
+
+def uses_xla(model, choice: str) -> bool:
+    """XLA, unless told otherwise, for models without convolutions: on CPUs it makes those many times slower."""
+    import keras
+    import tensorflow as tf
+
+    if choice != "auto":
+        return choice == "on"
+    convolutional = any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv1D) for layer in model.layers)
+    return bool(tf.config.list_physical_devices("GPU")) or not convolutional
+
+
+def steps_per_call(features: np.ndarray, batch_size: int, use_xla: bool) -> int:
+    """About 128 steps a call under XLA and 32 without, at most 64 MiB of features, cut so that calls are alike."""
+    steps = len(features) // batch_size
+    bytes_per_step = batch_size * features[0].nbytes
+    target = max(1, min(128 if use_xla else 32, 2**26 // bytes_per_step, steps))
+    return -(-steps // -(-steps // target))
+
+
+def classification_loss(num_logits: int, label_smoothing: float):
+    """(loss, metric named accuracy) on `float32[batch, num_logits]` logits and `int32[batch]` labels."""
+    import keras
+    from keras import ops
+
+    if num_logits == 1:
+
+        def loss(labels, logits):
+            labels = ops.reshape(ops.cast(labels, "float32"), (-1, 1))
+            return keras.losses.binary_crossentropy(labels, logits, from_logits=True, label_smoothing=label_smoothing)
+
+        return loss, keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
+
+    def loss(labels, logits):
+        targets = ops.one_hot(ops.reshape(labels, (-1,)), num_logits)
+        return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=label_smoothing)
+
+    return loss, keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+
+
+def class_weights(setting, dataset) -> np.ndarray | None:
+    """`float32[class]` weights of mean 1 over the training rows, or None.
+
+    Raises:
+        ZooError: a name in the setting is not a class.
+    """
+    from zoo.errors import nearest
+
+    if setting is None:
+        return None
+    counts = np.bincount(dataset.train.labels, minlength=len(dataset.info.label_names))
+    if setting == "balanced":
+        weights = 1 / np.maximum(counts, 1)
+    else:
+        for name in setting:
+            if name not in dataset.info.label_names:
+                raise ZooError(f"training.class_weights: {name!r} is no class; {nearest(name, dataset.info.label_names)}")
+        weights = np.array([setting.get(name, 1.0) for name in dataset.info.label_names])
+    return (weights * counts.sum() / (weights * counts).sum()).astype("float32")
+
+
+def _fit(trainer, plan, config: Config, dataset, start_step: int, callbacks) -> None:
+    """`model.fit`, once for the rest of an epoch that a resumed run stands in, then for all other epochs."""
+    from zoo.datasets.augmentation import Augmentation
+    from zoo.datasets.pipeline import evaluation_batches, training_calls
+
+    augmentation = Augmentation(config.dataset.augmentation) if dataset.info.kind == "image" else None
+    validation = evaluation_batches(dataset.validation.features, dataset.validation.labels)
+    weights = class_weights(config.training.class_weights, dataset)
+    segments = [(start_step, plan.epochs)]
+    epoch, step_in_epoch = divmod(start_step, plan.steps_per_epoch)
+    if step_in_epoch:
+        segments = [(start_step, epoch + 1), ((epoch + 1) * plan.steps_per_epoch, plan.epochs)]
+    for first_step, last_epoch in segments:
+        if first_step >= last_epoch * plan.steps_per_epoch or getattr(trainer, "stop_training", False):
+            continue
+        trainer.fit(
+            training_calls(
+                dataset.train.features,
+                dataset.train.labels,
+                plan,
+                seed=config.training.seed,
+                start_step=first_step,
+                augmentation=augmentation,
+                class_weights=weights,
+            ),
+            initial_epoch=first_step // plan.steps_per_epoch,
+            epochs=last_epoch,
+            steps_per_epoch=plan.calls_in_epoch(first_step),
+            validation_data=validation,
+            callbacks=callbacks,
+            verbose=0,
+        )
+
+
+def _swap_average(settings) -> list:
+    import keras
+
+    return [] if settings.optimizer.ema_momentum is None else [keras.callbacks.SwapEMAWeights()]
+
+
+def _labels(config: Config, dataset) -> dict[str, Any]:
+    return {
+        "label_names": list(dataset.info.label_names),
+        "task": registry.model_info(config.model.name).task,
+        "dataset": dataset.info.name,
+        "feature_names": list(dataset.feature_names) if dataset.feature_names else None,
+    }
+
+
+def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
+    from zoo.loading import save_model
+
+    run.write_json("labels.json", _labels(config, dataset))
+    save_model(model, run.model_file, _labels(config, dataset))
+
+
+def _evaluate(run: runs.Run, model, dataset, selection) -> None:
+    """Validation and test figures, test predictions, pictures. Here, and only here, the test split is read."""
+    from zoo.evaluation import figures
+    from zoo.evaluation.metrics import classification_results
+    from zoo.loading import predict_probabilities
+
+    names = list(dataset.info.label_names)
+    results: dict[str, Any] = {"best_epoch": selection.best_epoch}
+    for split_name in ("validation", "test"):
+        split = getattr(dataset, split_name)
+        probabilities = predict_probabilities(model, split.features)
+        results[split_name] = classification_results(probabilities, split.labels, names)
+    if dataset.bayes_accuracy is not None:
+        results["bayes_accuracy"] = dataset.bayes_accuracy
+    run.write_json("results.json", results)
+    np.savez_compressed(
+        run.path / "predictions.npz", ids=dataset.test.ids, labels=dataset.test.labels, probabilities=probabilities
+    )
+    figures.save_training_curves(run.history_file, run.path / "training.png")
+    if dataset.info.kind == "image":
+        figures.save_confusion_matrix(results["test"], names, run.path / "confusion_matrix.png")
+        test = dataset.test
+        figures.save_worst_mistakes(
+            test.features, test.labels, probabilities, test.ids, names, run.path / "mistakes.png"
+        )
+
+
+def _start_record(run: runs.Run, config: Config, dataset, model, plan) -> None:
+    import platform
+
+    import keras
+    import tensorflow as tf
+
+    run.write_text("config.yaml", config.to_yaml())
+    devices = [tf.config.experimental.get_device_details(d).get("device_name", d.name) for d in
+               tf.config.list_physical_devices("GPU")]  # fmt: skip
+    run.update_record(
+        status="running",
+        command=" ".join(sys.argv),
+        model=config.model.name,
+        dataset=dataset.info.name,
+        seed=config.training.seed,
+        git_revision=git_revision(),
+        versions={"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
+        device=", ".join(devices) or f"CPU ({os.cpu_count()} cores)",
+        strategy="default",
+        precision=config.training.precision,
+        xla=uses_xla(model, config.training.xla),
+        steps_per_call=plan.steps_per_call,
+        parameters=model.count_params(),
+        data_digest=dataset.digest,
+        data_report=dataset.report,
+    )
+
+
+def git_revision() -> str | None:
+    """The commit of the zoo's own checkout, `+changes` where files differ from it; None outside a checkout."""
+    import pathlib
+    import subprocess
+
+    folder = pathlib.Path(__file__).parents[2]
+    if not (folder / ".git").exists():
+        return None
+    try:
+        revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
+        changes = subprocess.run(["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return revision.stdout.strip() + ("+changes" if changes.stdout.strip() else "")
+
+
+def _wall_seconds(run: runs.Run, started: float) -> float:
+    return round(time.time() - started + run.record.get("wall_seconds", 0), 2)
+
+
+def _peak_memory_mib() -> int:
+    import resource
+
+    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(kibibytes / 1024 if sys.platform != "darwin" else kibibytes / 2**20)

@@ -1,0 +1,78 @@
+"""What scripts/train.py does around `train`: the last lines that people read, resuming, cross-validation."""
+
+import shlex
+import sys
+
+from zoo import runs
+from zoo.config import Config, load_config
+from zoo.errors import ZooError
+
+
+def train(config: Config, runs_dir: str, resume: runs.Run | None = None) -> int:
+    """Train, print how it ended and what to type next, and return the exit status."""
+    from zoo.training import fit
+
+    try:
+        run = fit.train(config, runs_dir, resume=resume)
+    except _interrupted() as interruption:
+        command = f"python scripts/train.py --resume={shlex.quote(str(interruption.run.path))}"
+        print(f"interrupted, state saved; go on with: {command}", file=sys.stderr)
+        return 128 + interruption.signal_number
+    test = run.results["test"]["accuracy"]
+    low, high = test["interval"]
+    seconds = run.record["wall_seconds"]
+    print(f"test accuracy {test['value']:.4f} (95 % interval {low:.4f} to {high:.4f}), {seconds:.0f} s, run {run.path}")
+    print(f"next: python scripts/evaluate.py --run={shlex.quote(str(run.path))}")
+    return 0
+
+
+def resume(path: str) -> int:
+    """Finish an interrupted run with its own config.
+
+    Raises:
+        ZooError: there is no such run, or it has finished.
+    """
+    run = runs.open_run(path)
+    if run.record["status"] == "finished":
+        raise ZooError(f"--resume={path}: this run has finished; scripts/evaluate.py --run={path} shows it")
+    return train(load_config(path=run.path / "config.yaml"), str(run.path.parent.parent), resume=run)
+
+
+def refuse_overrides(names: list[str]) -> None:
+    """Raises: ZooError: a flag would change the config of a run that is to be resumed."""
+    if names:
+        raise ZooError(f"--{names[0]} does not go with --resume: a resumed run keeps its config")
+
+
+def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
+    """Train on each fold, print its held-out accuracy and the mean ± standard deviation. The test split is not shown.
+
+    Raises:
+        ZooError: fewer than 2 folds, or more than the data allow.
+    """
+    import numpy as np
+
+    from zoo import datasets
+    from zoo.training import fit
+
+    if num_folds < 2:
+        raise ZooError(f"--cross_validation={num_folds}: at least 2 folds are needed")
+    image_shape = tuple(config.dataset.image_shape) if config.dataset.image_shape else None
+    whole = datasets.load(config.dataset.name, config.dataset.data_dir, config.dataset.validation_fraction, image_shape)
+    accuracies = []
+    for number, fold in enumerate(datasets.cross_validation_folds(whole, num_folds), start=1):
+        try:
+            run = fit.train(config, runs_dir, dataset=fold, show_progress=False)
+        except _interrupted() as interruption:
+            print(f"interrupted in fold {number} of {num_folds}", file=sys.stderr)
+            return 128 + interruption.signal_number
+        accuracies.append(run.results["validation"]["accuracy"]["value"])
+        print(f"fold {number}/{num_folds}: accuracy {accuracies[-1]:.4f}, run {run.path}", flush=True)
+    print(f"{num_folds} folds: accuracy {np.mean(accuracies):.4f} ± {np.std(accuracies, ddof=1):.4f} (standard deviation)")
+    return 0
+
+
+def _interrupted():
+    from zoo.training.callbacks import Interrupted
+
+    return Interrupted
