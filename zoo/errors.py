@@ -1,6 +1,7 @@
-"""The one exception that stands for the user's input or environment rather than for a bug."""
+"""Exceptions that are no bugs: the user's mistakes, and interruptions."""
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
@@ -9,6 +10,15 @@ class ZooError(Exception):
 
     The scripts print it as `error: …` and exit with status 2. Bugs raise anything else and show their traceback.
     """
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM ended a training after its state was saved in `run`."""
+
+    def __init__(self, signal_number: int):
+        super().__init__(signal.Signals(signal_number).name)
+        self.signal_number = signal_number
+        self.run = None
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:

@@ -9,14 +9,11 @@ import tempfile
 import zipfile
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
 from zoo.errors import ZooError
 from zoo.quiet import import_tensorflow
 from zoo.runs import Run, open_run
-
-keras = lazy_loader.load("keras")
 
 _LABELS = "labels.json"
 
@@ -61,6 +58,8 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
     Raises:
         ZooError: there is no model, the file is damaged, or it holds a Lambda or an unknown class.
     """
+    import keras
+
     if isinstance(path_or_run, Run):
         path = path_or_run.model_file
         if not path.exists():

@@ -49,7 +49,7 @@ class Augmentation:
         moved = tf.raw_ops.ImageProjectiveTransformV3(
             images=tf.cast(images, tf.float32),
             transforms=tf.stack([a, b, c, d, e, f, zeros, zeros], axis=1),
-            output_shape=tf.constant(images.shape[1:3], tf.int32),
+            output_shape=images.shape[1:3].as_list(),
             interpolation="BILINEAR",
             fill_mode="CONSTANT",
             fill_value=0.0,

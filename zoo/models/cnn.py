@@ -2,12 +2,8 @@
 
 from collections.abc import Sequence
 
-import lazy_loader
-
 from zoo.models.head import classification_head
 from zoo.registry import register_model
-
-keras = lazy_loader.load("keras")
 
 
 @register_model(
@@ -23,6 +19,8 @@ def simple_cnn(
     dropout: float = 0.5,
 ):
     """`uint8[batch, height, width, channel]` → `float32[batch, num_classes]` probabilities."""
+    import keras
+
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     for count in filters:
@@ -41,6 +39,8 @@ def simple_cnn(
 )
 def lenet(input_shape: Sequence[int] = (32, 32, 3), num_classes: int = 10, activation: str = "relu"):
     """`uint8[batch, height, width, channel]` → `float32[batch, num_classes]` probabilities."""
+    import keras
+
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     for filters in (6, 16):

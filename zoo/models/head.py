@@ -1,9 +1,5 @@
 """The end that all classifiers share."""
 
-import lazy_loader
-
-keras = lazy_loader.load("keras")
-
 
 def classification_head(features, num_classes: int):
     """`float[batch, feature]` → `float32[batch, num_classes]` probabilities, through layers `logits` and `probabilities`.
@@ -11,6 +7,8 @@ def classification_head(features, num_classes: int):
     Training reads the logits, which is exact where probabilities round to 0 or 1; users read the probabilities.
     Both are float32 under mixed precision. One class means a binary task with one sigmoid unit.
     """
+    import keras
+
     logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(features)
     activation = "sigmoid" if num_classes == 1 else "softmax"
     return keras.layers.Activation(activation, dtype="float32", name="probabilities")(logits)

@@ -3,12 +3,8 @@
 import math
 from collections.abc import Sequence
 
-import lazy_loader
-
 from zoo.models.head import classification_head
 from zoo.registry import register_model
-
-keras = lazy_loader.load("keras")
 
 _BACKPROPAGATION = "Rumelhart, Hinton & Williams (1986), Learning representations by back-propagating errors"
 
@@ -42,6 +38,8 @@ def image_mlp(
     batch_normalization: bool = False,
 ):
     """`uint8[batch, height, width, channel]` → `float32[batch, num_classes]` probabilities."""
+    import keras
+
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     x = keras.layers.Reshape((math.prod(input_shape),))(x)
@@ -80,6 +78,8 @@ def table_mlp(
 
     With `normalize`, a `Normalization` layer, which training adapts to the training split, standardizes each feature.
     """
+    import keras
+
     inputs = keras.Input(tuple(input_shape), dtype="float32", name="features")
     x = keras.layers.Normalization()(inputs) if normalize else inputs
     x = _hidden_layers(x, hidden_units, activation, dropout, batch_normalization)
@@ -87,6 +87,8 @@ def table_mlp(
 
 
 def _hidden_layers(x, hidden_units, activation, dropout, batch_normalization):
+    import keras
+
     for units in hidden_units:
         x = keras.layers.Dense(units, use_bias=not batch_normalization)(x)
         if batch_normalization:

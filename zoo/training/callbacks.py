@@ -13,16 +13,9 @@ import keras
 import numpy as np
 import tqdm
 
+from zoo.errors import Interrupted
 from zoo.runs import write_atomically
 from zoo.training import resume
-
-
-class Interrupted(Exception):
-    """A signal ended the training after its state was saved."""
-
-    def __init__(self, signal_number: int):
-        super().__init__(signal.Signals(signal_number).name)
-        self.signal_number = signal_number
 
 
 class LossNotFinite(Exception):

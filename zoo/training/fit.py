@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo import registry, runs
 from zoo.config import Config
-from zoo.errors import ZooError
+from zoo.errors import Interrupted, ZooError, nearest
 from zoo.quiet import import_tensorflow
 
 
@@ -32,13 +32,13 @@ def train(
 
     Raises:
         ZooError: the data cannot be had, the model does not fit them, or the loss is not finite.
-        zoo.training.callbacks.Interrupted: Ctrl-C or SIGTERM, after the state was saved; `run` is its attribute.
+        zoo.errors.Interrupted: Ctrl-C or SIGTERM, after the state was saved; `run` is its attribute.
     """
     started = time.time()
-    from zoo import datasets  # needs no TensorFlow where the data are prepared
-
     settings = config.training
     if dataset is None:
+        from zoo import datasets  # needs no TensorFlow where the data are prepared
+
         image_shape = tuple(config.dataset.image_shape) if config.dataset.image_shape else None
         dataset = datasets.load(
             config.dataset.name, config.dataset.data_dir, config.dataset.validation_fraction, image_shape
@@ -69,8 +69,10 @@ def train(
     start_step = checkpoints.restore() if resume else 0
     try:
         with checkpoints.watching_signals():
-            _fit(trainer, plan, config, dataset, start_step, [selection, *_swap_average(settings), history, checkpoints])
-    except zoo_callbacks.Interrupted as interruption:
+            _fit(
+                trainer, plan, config, dataset, start_step, [selection, *_swap_average(settings), history, checkpoints]
+            )
+    except Interrupted as interruption:
         run.update_record(status="interrupted", wall_seconds=_wall_seconds(run, started))
         interruption.run = run
         raise
@@ -100,7 +102,9 @@ def model_options(config: Config, dataset) -> dict[str, Any]:
     info = registry.model_info(config.model.name)
     kind = info.task.removesuffix("_classification")
     if kind != dataset.info.kind:
-        raise ZooError(f"model {info.name!r} reads {kind}s, but dataset {dataset.info.name!r} holds {dataset.info.kind}s")
+        raise ZooError(
+            f"model {info.name!r} reads {kind}s, but dataset {dataset.info.name!r} holds {dataset.info.kind}s"
+        )
     num_classes = len(dataset.info.label_names)
     default_classes = info.options.get("num_classes")
     fitting = {
@@ -124,7 +128,9 @@ def _check_sizes(config: Config, dataset) -> None:
         )
     parts = settings.optimizer.gradient_accumulation_steps
     if settings.batch_size % parts:
-        raise ZooError(f"training.batch_size {settings.batch_size} is no multiple of gradient_accumulation_steps {parts}")
+        raise ZooError(
+            f"training.batch_size {settings.batch_size} is no multiple of gradient_accumulation_steps {parts}"
+        )
     if dataset.info.kind != "image" and config.dataset.augmentation != type(config.dataset.augmentation)():
         raise ZooError(f"dataset.augmentation is for images; {dataset.info.name!r} holds {dataset.info.kind}s")
 
@@ -211,8 +217,6 @@ def class_weights(setting, dataset) -> np.ndarray | None:
     Raises:
         ZooError: a name in the setting is not a class.
     """
-    from zoo.errors import nearest
-
     if setting is None:
         return None
     counts = np.bincount(dataset.train.labels, minlength=len(dataset.info.label_names))
@@ -221,7 +225,9 @@ def class_weights(setting, dataset) -> np.ndarray | None:
     else:
         for name in setting:
             if name not in dataset.info.label_names:
-                raise ZooError(f"training.class_weights: {name!r} is no class; {nearest(name, dataset.info.label_names)}")
+                raise ZooError(
+                    f"training.class_weights: {name!r} is no class; {nearest(name, dataset.info.label_names)}"
+                )
         weights = np.array([setting.get(name, 1.0) for name in dataset.info.label_names])
     return (weights * counts.sum() / (weights * counts).sum()).astype("float32")
 
@@ -256,6 +262,7 @@ def _fit(trainer, plan, config: Config, dataset, start_step: int, callbacks) -> 
             steps_per_epoch=plan.calls_in_epoch(first_step),
             validation_data=validation,
             callbacks=callbacks,
+            shuffle=False,
             verbose=0,
         )
 
@@ -347,7 +354,9 @@ def git_revision() -> str | None:
         return None
     try:
         revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
-        changes = subprocess.run(["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True)
+        changes = subprocess.run(
+            ["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return revision.stdout.strip() + ("+changes" if changes.stdout.strip() else "")

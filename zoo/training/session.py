@@ -5,7 +5,7 @@ import sys
 
 from zoo import runs
 from zoo.config import Config, load_config
-from zoo.errors import ZooError
+from zoo.errors import Interrupted, ZooError
 
 
 def train(config: Config, runs_dir: str, resume: runs.Run | None = None) -> int:
@@ -14,7 +14,7 @@ def train(config: Config, runs_dir: str, resume: runs.Run | None = None) -> int:
 
     try:
         run = fit.train(config, runs_dir, resume=resume)
-    except _interrupted() as interruption:
+    except Interrupted as interruption:
         command = f"python scripts/train.py --resume={shlex.quote(str(interruption.run.path))}"
         print(f"interrupted, state saved; go on with: {command}", file=sys.stderr)
         return 128 + interruption.signal_number
@@ -63,16 +63,12 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
     for number, fold in enumerate(datasets.cross_validation_folds(whole, num_folds), start=1):
         try:
             run = fit.train(config, runs_dir, dataset=fold, show_progress=False)
-        except _interrupted() as interruption:
+        except Interrupted as interruption:
             print(f"interrupted in fold {number} of {num_folds}", file=sys.stderr)
             return 128 + interruption.signal_number
         accuracies.append(run.results["validation"]["accuracy"]["value"])
         print(f"fold {number}/{num_folds}: accuracy {accuracies[-1]:.4f}, run {run.path}", flush=True)
-    print(f"{num_folds} folds: accuracy {np.mean(accuracies):.4f} ± {np.std(accuracies, ddof=1):.4f} (standard deviation)")
+    print(
+        f"{num_folds} folds: accuracy {np.mean(accuracies):.4f} ± {np.std(accuracies, ddof=1):.4f} (standard deviation)"
+    )
     return 0
-
-
-def _interrupted():
-    from zoo.training.callbacks import Interrupted
-
-    return Interrupted

@@ -60,7 +60,9 @@ class Trainer(keras.Model):
 
             first = step(tf.constant(0, tf.int64))
             loop_state = (tf.constant(1, tf.int64), first)
-            return tf.while_loop(goes_on, lambda index, _: (index + 1, step(index)), loop_state, parallel_iterations=1)[1]
+            return tf.while_loop(goes_on, lambda index, _: (index + 1, step(index)), loop_state, parallel_iterations=1)[
+                1
+            ]
 
         @tf.function(autograph=False)
         def run_call(iterator):
