@@ -43,7 +43,8 @@ def save_training_curves(history_csv: str | Path, path: str | Path) -> None:
                     axes.plot(
                         epochs[best], value, "*", color=ORANGE, markersize=13, markeredgecolor="white", label=label
                     )
-            axes.legend(frameon=False)
+            if axes.lines:
+                axes.legend(frameon=False)
             _style_epochs(axes, epochs)
         axes = figure.add_subplot(grid[1, :], ylabel="learning rate", xlabel="epoch")
         if "learning_rate" in history:

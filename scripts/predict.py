@@ -1,0 +1,45 @@
+"""Predict the labels of files with a trained model.
+
+    python scripts/predict.py --run=runs/mnist_mlp/20250101-120000-abc123 digit.png more_digits/
+    python scripts/predict.py --model_file=model.keras --input=flowers.csv --json
+
+Image models read PNG, JPEG and npy files, and folders of them; sizes and colours are converted with a notice, nothing
+is inverted (MNIST's digits are white on black). Table models read CSV files with a header.
+"""
+
+import json
+import os
+
+from absl import flags
+
+from zoo import command_line
+
+RUN = flags.DEFINE_string("run", None, "Folder of a run.")
+MODEL_FILE = flags.DEFINE_string("model_file", None, "A .keras file, in place of --run.")
+INPUT = flags.DEFINE_multi_string("input", [], "File or folder; may be repeated, or hold several with commas.")
+JSON = flags.DEFINE_bool("json", False, "Print JSON in place of the table.")
+OUTPUT = flags.DEFINE_string("output", None, "CSV file for the predictions.")
+TOP = flags.DEFINE_integer("top", 3, "How many labels to show for each example.", lower_bound=1)
+IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the model's classes.")
+
+
+def main(arguments: list[str]) -> None:
+    command_line.import_modules(IMPORT.value)
+    from zoo.evaluation import predict
+
+    paths = list(arguments)
+    for value in INPUT.value:
+        # A name that holds a comma is still a name.
+        paths += [value] if os.path.exists(value) else filter(None, value.split(","))
+    loaded_model = predict.open_model(RUN.value, MODEL_FILE.value)
+    predictions = predict.predict(loaded_model, *predict.read_inputs(paths, loaded_model))
+    if OUTPUT.value:
+        predict.write_predictions(predictions, OUTPUT.value)
+    if JSON.value:
+        print(json.dumps(predictions, indent=2, ensure_ascii=False))
+    else:
+        print(predict.predictions_table(predictions, TOP.value))
+
+
+if __name__ == "__main__":
+    command_line.run(main, accepts_arguments=True)

@@ -1,0 +1,150 @@
+"""From a user's files to labelled predictions."""
+
+import csv
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.evaluation import read_images, read_tables
+
+if TYPE_CHECKING:
+    from zoo.loading import LoadedModel
+
+
+class Reader(NamedTuple):
+    """How the files of one task are read: `read(files, loaded_model) -> (names, features)`."""
+
+    suffixes: tuple[str, ...]
+    read: Callable[[list[Path], "LoadedModel"], tuple[list[str], np.ndarray]]
+
+
+READERS = {
+    "image_classification": Reader((".png", ".jpg", ".jpeg", ".npy"), read_images.read),
+    "table_classification": Reader((".csv",), read_tables.read),
+}
+
+
+def open_model(run: str | os.PathLike | None, model_file: str | os.PathLike | None) -> "LoadedModel":
+    """Loads the model of a run, or of a lone .keras file.
+
+    Raises:
+      ZooError: both or neither is given, or there is no model to load.
+    """
+    from zoo import loading, runs
+
+    if bool(run) == bool(model_file):
+        raise ZooError(
+            f"{'both' if run else 'neither'} of --run and --model_file given: name a run's folder or a .keras file"
+        )
+    return loading.load_model(runs.open_run(run) if run else model_file)
+
+
+def read_inputs(paths: Sequence[str | os.PathLike], loaded_model: "LoadedModel") -> tuple[list[str], np.ndarray]:
+    """Reads files, and the files inside folders (at any depth, sorted), as the model needs them.
+
+    Notices about values that had to be converted go to stderr, one line a kind.
+
+    Returns:
+      A name for each example, and uint8[examples, height, width, channel] or float32[examples, feature].
+
+    Raises:
+      ZooError: a path or its content cannot be read, the text says where and what to do.
+    """
+    reader = READERS.get(loaded_model.task)
+    if reader is None:
+        raise ZooError(f"{loaded_model.path}: no reader for task {loaded_model.task!r}; known: {', '.join(READERS)}")
+    files = [file for path in paths for file in _files_of(Path(path), reader.suffixes)]
+    if not files:
+        raise ZooError(
+            f"nothing to predict: give --input=PATH, a {' or '.join(reader.suffixes)} file or a folder of them"
+        )
+    return reader.read(files, loaded_model)
+
+
+def predict(loaded_model: "LoadedModel", names: Sequence[str], features: np.ndarray) -> list[dict]:
+    """Predicts each example.
+
+    Args:
+      names: what each example is called.
+      features: uint8[examples, height, width, channel] or float32[examples, feature].
+
+    Returns:
+      One dict an example: name, label (the most probable), probability (its), probabilities {label: probability},
+      the most probable first.
+
+    Raises:
+      ZooError: the model's output is not finite.
+    """
+    predictions = []
+    for name, row in zip(names, loaded_model.predict_probabilities(features), strict=True):
+        if not np.isfinite(row).all():
+            raise ZooError(f"{name}: the model's probabilities are not finite; its training diverged, train it again")
+        order = np.argsort(-row, kind="stable")
+        probabilities = {loaded_model.label_names[i]: float(row[i]) for i in order}
+        label, probability = next(iter(probabilities.items()))
+        predictions.append({"name": name, "label": label, "probability": probability, "probabilities": probabilities})
+    return predictions
+
+
+def predictions_table(predictions: Sequence[dict], top: int = 3) -> str:
+    """Returns an aligned text table: file, label, probability, and the labels that come next, up to `top` in all."""
+    rows = [("file", "label", "probability", "next" if top > 1 else "")]
+    for prediction in predictions:
+        following = list(prediction["probabilities"].items())[1:top]
+        rows.append(
+            (
+                prediction["name"],
+                prediction["label"],
+                f"{prediction['probability']:.4f}",
+                ", ".join(f"{label} {probability:.4f}" for label, probability in following),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def write_predictions(predictions: Sequence[dict], path: str | os.PathLike) -> None:
+    """Writes a CSV: file, label, probability, then one column `probability_<label>` a class, in alphabetical order.
+
+    Raises:
+      ZooError: the file cannot be written.
+    """
+    labels = sorted(predictions[0]["probabilities"])
+    try:
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file", "label", "probability", *(f"probability_{label}" for label in labels)])
+            for prediction in predictions:
+                probabilities = (prediction["probabilities"][label] for label in labels)
+                writer.writerow([prediction["name"], prediction["label"], prediction["probability"], *probabilities])
+    except OSError as error:
+        raise ZooError(
+            f"{path}: cannot be written ({error.strerror}); give --output a file in a folder that exists"
+        ) from None
+
+
+def _files_of(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Returns the file itself, or the readable files inside a folder, sorted; hidden files are left out."""
+    wanted = " or ".join(suffixes)
+    if path.is_dir():
+        files = sorted(
+            file
+            for file in path.rglob("*")
+            if file.suffix.lower() in suffixes and file.is_file() and not file.name.startswith(".")
+        )
+        if not files:
+            raise ZooError(f"{path}: no {wanted} file in this folder; name a folder or file that has some")
+        return files
+    if not path.exists():
+        raise ZooError(f"{path}: no such file or folder; check the path (the working folder is {Path.cwd()})")
+    if path.suffix.lower() not in suffixes:
+        raise ZooError(
+            f"{path}: the model reads {wanted} files, not {path.suffix or 'files without an extension'!r}; convert it"
+        )
+    return [path]

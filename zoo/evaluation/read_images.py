@@ -1,0 +1,137 @@
+"""Image files as an image model needs them: its size, its channels, uint8.
+
+Nothing is inverted: MNIST's digits are white on black, and a black digit on white paper should be inverted before.
+Transparency is flattened on white.
+"""
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from zoo.loading import LoadedModel
+
+Notices = dict[str, list[str]]
+
+
+def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.ndarray]:
+    """Reads PNG, JPEG and npy files; says on stderr what had to be converted.
+
+    An npy file holds one image [height, width] or [height, width, channel], or a batch of them, with 1 (grey),
+    3 (colour) or 4 (colour and alpha) channels, and never pickled objects. A 3-dimensional array is one image if its
+    last axis has one of these lengths, else a batch of grey images. Integers are 0 to 255. Floats are 0 to 1 if none
+    in the file exceeds 1, else 0 to 255.
+
+    Returns:
+      Names (a batch's images are called file.npy[0], …) and uint8[examples, height, width, channel].
+
+    Raises:
+      ZooError: a file is not a readable image.
+    """
+    height, width, channels = loaded_model.model.input_shape[1:]
+    notices: Notices = defaultdict(list)
+    names, images = [], []
+    for file in files:
+        for name, image in (
+            _read_array(file, notices) if file.suffix.lower() == ".npy" else _read_picture(file, notices)
+        ):
+            names.append(name)
+            images.append(_fitted(image, (height, width, channels), name, notices))
+    for what, concerned in notices.items():
+        others = f" and {len(concerned) - 1} more" if len(concerned) > 1 else ""
+        print(f"notice: {what}: {concerned[0]}{others}", file=sys.stderr)
+    different = next((index for index, image in enumerate(images) if image.shape != images[0].shape), None)
+    if different is not None:  # only a model of any size comes here
+        raise ZooError(
+            f"{names[different]}: another size than {names[0]}; predict images of different sizes one by one"
+        )
+    return names, np.stack(images)
+
+
+def _read_picture(file: Path, notices: Notices) -> Iterator[tuple[str, "Image"]]:
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file, formats=("PNG", "JPEG")) as opened:
+            image = ImageOps.exif_transpose(opened)  # reads every pixel, so that a truncated file fails here
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = "not a PNG or JPEG" if isinstance(error, Image.UnidentifiedImageError) else error
+        raise ZooError(f"{file}: unreadable image ({reason}); save it again as PNG or JPEG") from None
+    if image.mode.startswith("I"):
+        # Pillow would clip 16 bits at 255: nearly all of the picture would be white.
+        notices["16-bit grey scaled to 8 bits"].append(str(file))
+        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+    yield str(file), image
+
+
+def _read_array(file: Path, notices: Notices) -> Iterator[tuple[str, "Image"]]:
+    """Yields the images of an npy file by name."""
+    from PIL import Image
+
+    try:
+        with file.open("rb") as opened:
+            # numpy.load would call any other file "pickled", and open a zip.
+            array = np.lib.format.read_array(opened, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        reason = "pickled objects" if "allow_pickle" in str(error) else "not an array file, or truncated"
+        raise ZooError(
+            f"{file}: unreadable npy ({reason}); write it with numpy.save from an array of numbers"
+        ) from None
+    single = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3, 4))
+    batch = array[np.newaxis] if single else array
+    batch = batch[..., np.newaxis] if batch.ndim == 3 else batch
+    if batch.ndim != 4 or batch.shape[-1] not in (1, 3, 4) or not batch.size:
+        raise ZooError(
+            f"{file}: shape {array.shape} is no image; wanted [height, width], [height, width, channel] with 1, 3 or 4 "
+            "channels, or a batch of them"
+        )
+    for index, pixels in enumerate(_bytes(batch, file, notices)):
+        image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+        yield (str(file) if single else f"{file}[{index}]"), image
+
+
+def _bytes(array: np.ndarray, file: Path, notices: Notices) -> np.ndarray:
+    """Returns uint8 of the same shape, from integers of 0 to 255 or floats of 0 to 1 or 0 to 255."""
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind not in "iuf":
+        raise ZooError(f"{file}: dtype {array.dtype} is no image; save uint8, or floats of 0 to 1 or 0 to 255")
+    if not np.isfinite(array).all():
+        raise ZooError(f"{file}: NaN or infinity among the values; save finite floats of 0 to 1 or 0 to 255")
+    low, high = array.min(), array.max()
+    if low < 0 or high > 255:
+        raise ZooError(f"{file}: values from {low:g} to {high:g}; bring them to 0 to 1 or 0 to 255 before")
+    if array.dtype.kind == "f":
+        scale = 255 if high <= 1 else 1
+        notices[f"floats read as 0 to {255 // scale}"].append(str(file))
+        array = np.round(array * float(scale))
+    return array.astype(np.uint8)
+
+
+def _fitted(image: "Image", shape: tuple[int | None, int | None, int], name: str, notices: Notices) -> np.ndarray:
+    """Returns uint8[height, width, channel] of the model's shape; a size of None is any size."""
+    from PIL import Image
+
+    height, width, channels = shape
+    grey = image.mode in ("1", "L", "LA")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if image.getextrema()[3][0] < 255:
+            notices["alpha flattened on white"].append(name)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if grey != (channels == 1):
+        notices["grey turned into colour" if grey else "colour turned into grey"].append(name)
+    image = image.convert("L" if channels == 1 else "RGB")
+    size = (width or image.width, height or image.height)
+    if image.size != size:
+        notices[f"resized to {size[0]}x{size[1]} (width x height)"].append(name)
+        image = image.resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(image).reshape(size[1], size[0], channels)

@@ -1,0 +1,86 @@
+"""CSV files as a table model needs them: its feature columns, float32."""
+
+import csv
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zoo.errors import ZooError, nearest
+
+if TYPE_CHECKING:
+    from zoo.loading import LoadedModel
+
+
+def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.ndarray]:
+    """Reads CSV files with a header; columns that are no feature, such as the label, are ignored with a notice.
+
+    Where the model knows its features' names, columns are found by them, in any order; otherwise the file must have
+    exactly the model's number of columns, in the model's order.
+
+    Returns:
+      Names (file.csv:line) and float32[examples, feature].
+
+    Raises:
+      ZooError: a feature column is missing, or a value is not a finite number.
+    """
+    names, rows = [], []
+    for file in files:
+        try:
+            with file.open(newline="", encoding="utf-8-sig") as opened:
+                _read_file(file, csv.reader(opened), loaded_model, names, rows)
+        except (UnicodeDecodeError, csv.Error, OSError) as error:
+            raise ZooError(f"{file}: unreadable CSV ({error}); save it as comma-separated UTF-8") from None
+    return names, np.stack(rows)
+
+
+def _read_file(file: Path, reader, loaded_model: "LoadedModel", names: list[str], rows: list[np.ndarray]) -> None:
+    header = [column.strip() for column in next(reader, [])]
+    positions = _feature_positions(file, header, loaded_model)
+    examples_before = len(rows)
+    for row in reader:
+        if not row:
+            continue
+        where = f"{file}:{reader.line_num}"
+        if len(row) != len(header):
+            raise ZooError(f"{where}: {len(row)} cells where the header has {len(header)}; mend the line")
+        names.append(where)
+        rows.append(np.array([_number(row[i], f"{where}:{header[i]}") for i in positions], np.float32))
+    if len(rows) == examples_before:
+        raise ZooError(f"{file}: no rows below the header; give a file with examples")
+
+
+def _feature_positions(file: Path, header: list[str], loaded_model: "LoadedModel") -> list[int]:
+    """Returns where in the header each feature is, in the model's order."""
+    num_features = loaded_model.model.input_shape[-1]
+    feature_names = getattr(loaded_model, "feature_names", None)
+    if not header:
+        raise ZooError(f"{file}: empty file; give a CSV with a header and {num_features} feature columns")
+    if not feature_names:
+        if len(header) != num_features:
+            raise ZooError(
+                f"{file}: {len(header)} columns, but the model reads {num_features}; keep the features alone"
+            )
+        return list(range(num_features))
+    missing = [name for name in feature_names if name not in header]
+    if missing:
+        raise ZooError(f"{file}: no column {missing[0]!r}, which the model reads; {nearest(missing[0], header)}")
+    twice = next((name for name in feature_names if header.count(name) > 1), None)
+    if twice is not None:
+        raise ZooError(f"{file}: column {twice!r} occurs twice; keep one of them")
+    ignored = [column for column in header if column not in feature_names]
+    if ignored:
+        print(f"notice: {file}: columns ignored: {', '.join(ignored)}", file=sys.stderr)
+    return [header.index(name) for name in feature_names]
+
+
+def _number(text: str, where: str) -> float:
+    """`where` is file:line:column."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise ZooError(f"{where}: {text!r} is not a number; write a number such as 1.5") from None
+    if not abs(number) <= np.finfo(np.float32).max:
+        raise ZooError(f"{where}: {text.strip()} is not a finite number; fill the gap or leave the row out")
+    return number
