@@ -81,6 +81,6 @@ def _number(text: str, where: str) -> float:
         number = float(text)
     except ValueError:
         raise ZooError(f"{where}: {text!r} is not a number; write a number such as 1.5") from None
-    if not abs(number) <= np.finfo(np.float32).max:
+    if not abs(number) <= float(np.finfo(np.float32).max):
         raise ZooError(f"{where}: {text.strip()} is not a finite number; fill the gap or leave the row out")
     return number
