@@ -1,0 +1,25 @@
+"""Show the registered models: python scripts/list_models.py --pattern='mnist_*'"""
+
+import json
+
+from absl import flags
+
+from zoo import command_line
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("pattern", "*", "shell pattern of names")
+flags.DEFINE_string("task", None, "image_classification, table_classification or text_classification")
+flags.DEFINE_multi_string("import", [], "module of yours to import first, so that it registers its models")
+flags.DEFINE_bool("json", False, "print JSON")
+
+
+def main() -> None:
+    command_line.import_modules(FLAGS["import"].value)
+    from zoo.model_table import describe_models, format_table
+
+    models = describe_models(FLAGS.pattern, FLAGS.task)
+    print(json.dumps(models, indent=2) if FLAGS.json else format_table(models))
+
+
+if __name__ == "__main__":
+    command_line.run(main)
