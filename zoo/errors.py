@@ -12,7 +12,7 @@ class ZooError(Exception):
     """
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818, no error
     """Ctrl-C or SIGTERM ended a training after its state was saved in `run`."""
 
     def __init__(self, signal_number: int):

@@ -58,8 +58,6 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
     Raises:
         ZooError: there is no model, the file is damaged, or it holds a Lambda or an unknown class.
     """
-    import keras
-
     if isinstance(path_or_run, Run):
         path = path_or_run.model_file
         if not path.exists():
@@ -72,6 +70,8 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
         raise ZooError(f"{path}: no such model file")
     labels = _read_labels(path)
     import_tensorflow()
+    import keras
+
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # the file is the user's: whatever Keras makes of it is one line

@@ -1,4 +1,4 @@
-"""Batches for the training loop: what they hold depends only on (seed, epoch, position), never on where a run started."""
+"""Batches for the training loop: what they hold depends on (seed, epoch, position), never on where a run started."""
 
 import dataclasses
 import math
@@ -55,9 +55,9 @@ def training_calls(
     augmentation=None,
     class_weights: np.ndarray | None = None,
 ) -> tf.data.Dataset:
-    """A dataset with one element per call: `(features[step, batch, …], labels[step, batch], weights[step, batch], count)`.
+    """One element per call: `(features[step, batch, …], labels[step, batch], weights[step, batch], count)`.
 
-    All elements have `steps_per_call` steps, so that one compiled program serves all; steps from `count` on are padding.
+    All elements have `steps_per_call` steps, so that one program serves all; steps from `count` on are padding.
     `weights` is float32, 1 where there are no `class_weights` (`float32[class]`).
     """
     all_features, all_labels = tf.constant(features), tf.constant(labels, tf.int32)

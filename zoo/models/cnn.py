@@ -11,45 +11,52 @@ _BATCH_NORMALIZATION = "Ioffe & Szegedy (2015), Batch normalization; LeCun et al
 @register_model(
     "mnist_cnn",
     task="image_classification",
-    description="four convolutions with batch normalization for MNIST digits, 33,882 parameters",
+    description="four convolutions with batch normalization for MNIST digits, under 34,826 parameters",
     reference=_BATCH_NORMALIZATION,
+    stages=((16,), (32, 32), (56,)),
+    paddings=("valid", "same", "valid"),
+    stem_kernel_size=5,
+    dropout=0.2,
 )
 @register_model(
     "fashion_mnist_cnn",
     task="image_classification",
-    description="five convolutions with batch normalization for Fashion-MNIST, under 100,000 parameters",
+    description="three convolutions with batch normalization for Fashion-MNIST, under 100,000 parameters",
     reference=_BATCH_NORMALIZATION,
-    stages=((32,), (48, 48), (64, 64)),
-    dropout=0.2,
+    stages=((32,), (64,), (96,)),
+    dropout=0.3,
 )
 def convolutional_network(
     input_shape: Sequence[int] = (28, 28, 1),
     num_classes: int = 10,
-    stages: Sequence[Sequence[int]] = ((16,), (32, 32), (64,)),
-    stem_kernel_size: int = 5,
-    padding: str = "valid",
-    dropout: float = 0.1,
+    stages: Sequence[Sequence[int]] = ((16,), (32,), (64,)),
+    paddings: Sequence[str] = ("same", "same", "same"),
+    stem_kernel_size: int = 3,
+    dropout: float = 0.0,
 ):
     """`uint8[batch, height, width, channel]` → `float32[batch, num_classes]` probabilities.
 
     Each stage is a row of 3×3 convolutions (the very first of `stem_kernel_size`), each with batch normalization and
-    ReLU; between stages the picture is halved by max-pooling, and after the last averaged over its pixels.
+    ReLU. The last of a stage halves the picture by max-pooling, before its normalization, which then costs a quarter.
     """
     import keras
 
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     kernel_size = stem_kernel_size
-    for number, stage in enumerate(stages):
-        if number:
-            x = keras.layers.MaxPooling2D(2)(x)
-        for filters in stage:
-            x = keras.layers.Conv2D(filters, kernel_size, padding=padding, use_bias=False)(x)
+    for stage, padding in zip(stages, paddings, strict=True):
+        for position, filters in enumerate(stage, start=1):
+            x = keras.layers.Conv2D(
+                filters, kernel_size, padding=padding, use_bias=False, kernel_initializer="he_normal"
+            )(x)
+            kernel_size = 3
+            if position == len(stage):
+                x = keras.layers.MaxPooling2D(2)(x)
             x = keras.layers.BatchNormalization(synchronized=True)(x)
             x = keras.layers.Activation("relu")(x)
-            kernel_size = 3
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    x = keras.layers.Dropout(dropout)(x)
+    x = keras.layers.Flatten()(x)
+    if dropout:
+        x = keras.layers.Dropout(dropout)(x)
     return keras.Model(inputs, classification_head(x, num_classes), name="convolutional_network")
 
 

@@ -28,7 +28,7 @@ _BACKPROPAGATION = "Rumelhart, Hinton & Williams (1986), Learning representation
     description="784-256-128-10 perceptron with dropout for Fashion-MNIST",
     reference=_BACKPROPAGATION,
     hidden_units=(256, 128),
-    dropout=0.2,
+    dropout=0.15,
 )
 def image_mlp(
     input_shape: Sequence[int] = (28, 28, 1),
@@ -89,8 +89,9 @@ def table_mlp(
 def _hidden_layers(x, hidden_units, activation, dropout, batch_normalization):
     import keras
 
+    initializer = "he_normal" if activation == "relu" else "glorot_uniform"
     for units in hidden_units:
-        x = keras.layers.Dense(units, use_bias=not batch_normalization)(x)
+        x = keras.layers.Dense(units, use_bias=not batch_normalization, kernel_initializer=initializer)(x)
         if batch_normalization:
             x = keras.layers.BatchNormalization(synchronized=True)(x)
         x = keras.layers.Activation(activation)(x)

@@ -18,7 +18,7 @@ from zoo.runs import write_atomically
 from zoo.training import resume
 
 
-class LossNotFinite(Exception):
+class LossNotFiniteError(Exception):
     """The loss became NaN or infinite."""
 
 
@@ -159,7 +159,7 @@ class Checkpoints(keras.callbacks.Callback):
         step = int(self.model.optimizer.iterations)
         if not math.isfinite(logs["loss"]):
             epoch, step_in_epoch = divmod(step - 1, self.plan.steps_per_epoch)
-            raise LossNotFinite(f"the loss is {logs['loss']} in epoch {epoch + 1}, step {step_in_epoch + 1}")
+            raise LossNotFiniteError(f"the loss is {logs['loss']} in epoch {epoch + 1}, step {step_in_epoch + 1}")
         if step % self.plan.steps_per_epoch:  # at the end of an epoch its validation is still to come
             self._save_if_due(step)
 

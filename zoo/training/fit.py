@@ -76,7 +76,7 @@ def train(
         run.update_record(status="interrupted", wall_seconds=_wall_seconds(run, started))
         interruption.run = run
         raise
-    except zoo_callbacks.LossNotFinite as error:
+    except zoo_callbacks.LossNotFiniteError as error:
         trainer.set_weights(selection.best_weights or trainer.get_weights())
         if selection.best_weights:
             _save_model(run, model, config, dataset)

@@ -1,0 +1,114 @@
+"""Datasets: examples with splits that leak nothing, label names, and where they came from."""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from zoo.datasets import own_data, prepared, splits, synthetic
+from zoo.datasets.catalog import DatasetInfo, dataset_info, list_datasets
+from zoo.datasets.splits import Split
+from zoo.errors import ZooError
+
+__all__ = ["Dataset", "DatasetInfo", "Split", "cross_validation_folds", "dataset_info", "list_datasets", "load"]
+
+_VALIDATION_ROWS = 5_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Three splits in memory; `digest` is the SHA-256 over all of them, `report` counts what was found."""
+
+    info: DatasetInfo
+    train: Split
+    validation: Split
+    test: Split
+    digest: str
+    report: dict[str, Any]
+    feature_names: tuple[str, ...] | None = None
+    bayes_accuracy: float | None = None
+
+
+def load(
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    validation_fraction: float | None = None,
+    image_shape: tuple[int, ...] | None = None,
+) -> Dataset:
+    """Load a dataset; the first time this fetches and prepares it.
+
+    Args:
+        name: one of `list_datasets()`.
+        data_dir: where prepared data live (default: TFDS's rule), or the user's own folder or file.
+        validation_fraction: of the training rows; by default 5,000 rows, or a tenth of the user's own data.
+        image_shape: (height, width, channel) to which the user's own pictures are brought.
+
+    Raises:
+        ZooError: no such dataset, or its data cannot be had or read; the text says what to do.
+    """
+    info = dataset_info(name)
+    path = pathlib.Path(data_dir).expanduser() if data_dir else None
+    if info.needs_data_dir and path is None:
+        raise ZooError(f"dataset {name!r} is your own data: say where, --data_dir=PATH")
+    if name == "xor":
+        points = synthetic.xor()
+        return _dataset(info, points, points, points, {"origin": "generated", "note": "all splits are the four points"})
+    if name == "synthetic_binary":
+        return _dataset(
+            info, *synthetic.synthetic_binary(), {"origin": "generated"}, bayes_accuracy=synthetic.BAYES_ACCURACY
+        )
+    if info.needs_data_dir:
+        return _load_own(info, path, validation_fraction or 0.1, image_shape)
+    train, test, origin = prepared.load_arrays(name, path)
+    train, removed = splits.without_duplicates(train, drop_conflicts=True)
+    fraction = validation_fraction or _VALIDATION_ROWS / len(train)
+    validation, train = splits.split_by_content(train, [fraction, 1 - fraction])
+    return _dataset(info, train, validation, test, {"origin": origin} | removed)
+
+
+def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset]:
+    """Train and validation anew for each fold, cut by content; every row is held out once. The test split stays."""
+    whole = Split(
+        *(
+            np.concatenate([getattr(dataset.train, field), getattr(dataset.validation, field)])
+            for field in ("features", "labels", "ids")
+        )
+    )
+    folds = splits.split_by_content(whole, [1 / num_folds] * num_folds)
+    for number, held_out in enumerate(folds):
+        others = [fold for position, fold in enumerate(folds) if position != number]
+        train = Split(*(np.concatenate([getattr(f, field) for f in others]) for field in ("features", "labels", "ids")))
+        yield dataclasses.replace(dataset, train=train, validation=held_out)
+
+
+def _load_own(info: DatasetInfo, path: pathlib.Path, fraction: float, image_shape) -> Dataset:
+    if info.kind == "image":
+        examples, label_names = own_data.read_image_folder(path, image_shape)
+        feature_names = None
+    else:
+        examples, label_names, feature_names = own_data.read_csv(path)
+    # Equal number rows with unequal labels are noise that a table may have; equal pictures are a mistake.
+    examples, removed = splits.without_duplicates(examples, drop_conflicts=info.kind == "image")
+    validation, test, train = splits.split_by_content(examples, [fraction, 0.1, 0.9 - fraction])
+    info = dataclasses.replace(info, label_names=label_names, feature_shape=train.features.shape[1:])
+    return _dataset(info, train, validation, test, {"origin": str(path)} | removed, feature_names=feature_names)
+
+
+def _dataset(
+    info: DatasetInfo, train: Split, validation: Split, test: Split, report: dict[str, Any], **more
+) -> Dataset:
+    parts = {"train": train, "validation": validation, "test": test}
+    digest = hashlib.sha256()
+    for part in parts.values():
+        digest.update(np.ascontiguousarray(part.features))
+        digest.update(np.ascontiguousarray(part.labels))
+    counts = {}
+    for name, part in parts.items():
+        of_classes = np.bincount(part.labels, minlength=len(info.label_names)).tolist()
+        counts[name] = {"rows": len(part)} | dict(zip(info.label_names, of_classes, strict=True))
+    report = report | {"counts": counts, "test_rows_also_in_train": splits.overlap(train, test)}
+    return Dataset(info, train, validation, test, f"sha256:{digest.hexdigest()}", report, **more)

@@ -1,0 +1,113 @@
+"""The user's own data: a folder of pictures per class, or a table of numbers with a label."""
+
+import csv
+import math
+import pathlib
+
+import numpy as np
+
+from zoo.datasets.splits import Split
+from zoo.errors import ZooError
+
+_PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
+
+
+def read_image_folder(folder: pathlib.Path, image_shape: tuple[int, ...] | None) -> tuple[Split, tuple[str, ...]]:
+    """`folder/class_name/*.png` → all pictures, `uint8[examples, height, width, channel]`, and sorted class names.
+
+    Raises:
+        ZooError: no such folder, fewer than two classes, an empty class, a damaged picture, or sizes that differ.
+    """
+    if not folder.is_dir():
+        raise ZooError(f"--data_dir={folder}: no such folder; image_folder reads FOLDER/class_name/*.png")
+    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if len(classes) < 2:
+        raise ZooError(f"--data_dir={folder}: {len(classes)} folders of classes; at least 2 are needed")
+    images, labels, ids = [], [], []
+    for label, name in enumerate(classes):
+        files = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in _PICTURES)
+        if not files:
+            raise ZooError(f"{folder / name}: holds no picture ({', '.join(sorted(_PICTURES))}); remove it or fill it")
+        for file in files:
+            image = _read_picture(file, image_shape)
+            if images and image.shape != images[0].shape:
+                raise ZooError(
+                    f"{file}: {image.shape}, but the first picture is {images[0].shape}; "
+                    "say --set dataset.image_shape=[height,width,channel] to bring all to one size"
+                )
+            images.append(image)
+            labels.append(label)
+            ids.append(str(file.relative_to(folder)))
+    return Split(np.stack(images), np.array(labels, "int32"), np.array(ids)), tuple(classes)
+
+
+def _read_picture(file: pathlib.Path, image_shape: tuple[int, ...] | None) -> np.ndarray:
+    from PIL import Image
+
+    try:
+        with Image.open(file) as picture:
+            grey = image_shape[2] == 1 if image_shape else picture.mode in ("1", "L", "I;16")
+            picture = picture.convert("L" if grey else "RGB")
+            if image_shape and picture.size != (image_shape[1], image_shape[0]):
+                picture = picture.resize((image_shape[1], image_shape[0]), Image.Resampling.BILINEAR)
+            array = np.asarray(picture, "uint8")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ZooError(f"{file}: cannot be read as a picture ({error}); replace or remove it") from None
+    return array[..., None] if array.ndim == 2 else array
+
+
+def read_csv(file: pathlib.Path) -> tuple[Split, tuple[str, ...], tuple[str, ...]]:
+    """A UTF-8 table with a header → `float32[examples, feature]`, sorted label names, feature names.
+
+    The label is the column named `label`, else the last one. Ids are line numbers.
+
+    Raises:
+        ZooError: no such file, a ragged row, a missing or wrong number (with file, line and column), one class only.
+    """
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as stream:
+            rows = [(number, row) for number, row in _numbered(csv.reader(stream, strict=True)) if row]
+    except FileNotFoundError:
+        raise ZooError(f"--data_dir={file}: no such file; csv reads one FILE.csv") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ZooError(f"{file}: cannot be read as a UTF-8 table ({error})") from None
+    if len(rows) < 2:
+        raise ZooError(f"{file}: no rows under the header")
+    header = [name.strip() for name in rows[0][1]]
+    label_column = header.index("label") if "label" in header else len(header) - 1
+    names = tuple(name for column, name in enumerate(header) if column != label_column)
+    if not names:
+        raise ZooError(f"{file}: only one column; numbers and a label are needed")
+    features, label_texts, ids = [], [], []
+    for number, row in rows[1:]:
+        if len(row) != len(header):
+            raise ZooError(f"{file}:{number}: {len(row)} values, but the header has {len(header)} columns")
+        cells = [
+            (name, text) for column, (name, text) in enumerate(zip(header, row, strict=True)) if column != label_column
+        ]
+        features.append([_number(text, f"{file}:{number}: column {name!r}") for name, text in cells])
+        label_texts.append(row[label_column].strip())
+        ids.append(str(number))
+        if not label_texts[-1]:
+            raise ZooError(f"{file}:{number}: the label is missing")
+    labels = tuple(sorted(set(label_texts)))
+    if len(labels) < 2:
+        raise ZooError(f"{file}: only the label {labels[0]!r} in column {header[label_column]!r}; 2 classes are needed")
+    positions = {label: position for position, label in enumerate(labels)}
+    split = Split(np.array(features, "float32"), np.array([positions[t] for t in label_texts], "int32"), np.array(ids))
+    return split, labels, names
+
+
+def _numbered(reader):
+    for row in reader:
+        yield reader.line_num, row
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or abs(value) > np.finfo("float32").max:
+        raise ZooError(f"{where}: {text!r} is not a finite number")
+    return value
