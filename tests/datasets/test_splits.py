@@ -1,0 +1,59 @@
+"""Splits by content leak nothing, whatever the data."""
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies
+
+from zoo.datasets.splits import Split, content_hashes, split_by_content, without_duplicates
+from zoo.errors import ZooError
+
+
+def split_of(rows):
+    features = np.array([[value] for value, _ in rows], "float32")
+    return Split(features, np.array([label for _, label in rows], "int32"), np.arange(len(rows)))
+
+
+ROWS = strategies.lists(strategies.tuples(strategies.integers(0, 40), strategies.integers(0, 1)), min_size=1, max_size=80)
+
+
+@hypothesis.given(ROWS)
+def test_no_content_crosses_a_split_and_no_row_is_lost(rows):
+    split = split_of(rows)
+    try:
+        parts = split_by_content(split, [0.2, 0.3, 0.5])
+    except ZooError:
+        hypothesis.assume(False)
+    seen = [set(content_hashes(part.features)) for part in parts]
+    assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
+    assert sorted(np.concatenate([part.ids for part in parts])) == list(range(len(rows)))
+
+
+@hypothesis.given(ROWS, strategies.randoms())
+def test_the_split_does_not_depend_on_the_order_of_rows(rows, random):
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    try:
+        first, second = (split_by_content(split_of(r), [0.3, 0.7])[0] for r in (rows, shuffled))
+    except ZooError:
+        hypothesis.assume(False)
+    assert sorted(first.features[:, 0]) == sorted(second.features[:, 0])
+
+
+def test_different_examples_are_cut_to_the_exact_count():
+    parts = split_by_content(split_of([(value, 0) for value in range(60)]), [0.25, 0.75])
+    assert [len(part) for part in parts] == [15, 45]
+
+
+def test_duplicates_and_conflicts_are_counted_and_dropped():
+    split = split_of([(1, 0), (1, 0), (2, 0), (2, 1), (3, 1)])
+    kept, counts = without_duplicates(split, drop_conflicts=True)
+    assert counts == {"duplicates_removed": 1, "conflicts_removed": 2}
+    assert kept.ids.tolist() == [0, 4]
+    kept, counts = without_duplicates(split, drop_conflicts=False)
+    assert kept.ids.tolist() == [0, 2, 3, 4]
+
+
+def test_too_few_examples_are_refused():
+    with pytest.raises(ZooError, match="too few"):
+        split_by_content(split_of([(1, 0), (2, 1)]), [0.1, 0.1, 0.8])

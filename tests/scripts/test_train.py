@@ -1,0 +1,90 @@
+"""scripts/train.py as a user runs it."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--model=mnist_mpl"], "mnist_mlp"),
+        ([], "which model?"),
+        (["--modle=mnist_mlp"], "model"),
+        (["--model=xor_mlp", "--epochs=-1"], "training.epochs"),
+        (["--model=xor_mlp", "--epochs=many"], "epochs"),
+        (["--model=xor_mlp", "--batch_size=5"], "--batch_size=4"),
+        (["--model=xor_mlp", "--set", "training.optimiser.name=sgd"], "training.optimiser"),
+        (["--model=xor_mlp", "--dataset=xorr"], "xor"),
+        (["--model=xor_mlp", "--dataset=mnist"], "reads tables"),
+        (["--model=xor_mlp", "--dataset=csv"], "--data_dir"),
+        (["--model=xor_mlp", "--dataset=csv", "--data_dir=none.csv"], "no such file"),
+        (["--model=xor_mlp", "--runs_dir=/proc/none"], "cannot be written"),
+        (["--model=xor_mlp", "--import=no_such_module"], "no such module"),
+        (["--model=xor_mlp", "--cross_validation=1"], "at least 2"),
+        (["--resume=nowhere"], "no such run"),
+        (["--model=xor_mlp", "stray"], "unexpected argument"),
+    ],
+)
+def test_mistakes_end_with_one_line_and_status_2(run_script, flags, message):
+    done = run_script("train", *flags)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_another_backend_is_refused(run_script):
+    done = run_script("train", "--model=xor_mlp", KERAS_BACKEND="jax")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "KERAS_BACKEND" in done.stderr
+
+
+def test_print_config_prints_and_stops(run_script, tmp_path):
+    done = run_script("train", "--model=mnist_mlp", "--epochs=3", "--print_config")
+    assert done.returncode == 0
+    assert "epochs: 3" in done.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+def test_own_model_on_own_table(run_script, tmp_path):
+    """The example of the README, run as it stands there."""
+    readme = (REPOSITORY / "README.md").read_text()
+    example = readme.split("```python\n# my_models.py\n")[1].split("```")[0]
+    (tmp_path / "my_models.py").write_text(example)
+    rows = [f"{x},{y},{'above' if x > y else 'below'}" for x in range(20) for y in range(20) if x != y]
+    (tmp_path / "points.csv").write_text("x,y,label\n" + "\n".join(rows) + "\n")
+    done = run_script("train", "--import=my_models", "--model=my_mlp", "--dataset=csv", "--data_dir=points.csv", "--epochs=30")
+    assert done.returncode == 0, done.stderr
+    assert "test accuracy" in done.stdout.splitlines()[0]
+    run = next((tmp_path / "runs" / "my_mlp").iterdir())
+    assert json.loads((run / "labels.json").read_text())["label_names"] == ["above", "below"]
+    assert json.loads((run / "results.json").read_text())["test"]["accuracy"]["value"] > 0.8
+
+
+def test_sigterm_saves_and_the_printed_command_resumes(run_script, tmp_path):
+    command = [sys.executable, str(REPOSITORY / "scripts/train.py"), "--model=xor_mlp", "--epochs=100000"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, stderr=subprocess.PIPE, text=True
+    )
+    for line in process.stderr:
+        if line.startswith("epoch 5/"):
+            break
+    process.send_signal(signal.SIGTERM)
+    last_line = process.communicate(timeout=60)[1].splitlines()[-1]
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "--resume=" in last_line
+    run = tmp_path / last_line.split("--resume=")[1]
+    assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("epochs: 100000", "epochs: 400"))
+    done = run_script("train", f"--resume={run}")
+    assert done.returncode == 0, done.stderr
+    assert len((run / "history.csv").read_text().splitlines()) == 401

@@ -1,0 +1,129 @@
+"""Training: each setting changes what it says, and an interrupted run ends where the uninterrupted one does."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo import datasets
+from zoo.datasets.splits import Split
+from zoo.training.callbacks import Checkpoints
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """640 random pictures whose class is the brightest quarter."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 4, 640).astype("int32")
+    images = generator.integers(0, 90, (640, 8, 8, 1), dtype="uint8")
+    for image, label in zip(images, labels, strict=True):
+        row, column = divmod(label, 2)
+        image[4 * row : 4 * row + 4, 4 * column : 4 * column + 4] += 100
+    info = dataclasses.replace(datasets.dataset_info("image_folder"), label_names=("a", "b", "c", "d"))
+    parts = [Split(images[a:b], labels[a:b], np.arange(a, b)) for a, b in ((0, 400), (400, 500), (500, 640))]
+    return datasets.Dataset(info, *parts, digest="sha256:test", report={})
+
+
+def train(dataset, runs_dir, *assignments, resume=None):
+    basics = ["dataset.name=image_folder", "training.epochs=3", "training.batch_size=40", "training.steps_per_call=4"]
+    plain = zoo.load_config(
+        "mnist_mlp", assignments=["dataset.augmentation={}", "training.optimizer={}", *basics, *assignments]
+    )
+    return zoo.train(plain, runs_dir, dataset=dataset, resume=resume, show_progress=False)
+
+
+def weights(run):
+    return np.concatenate([w.ravel() for w in zoo.load_model(run).model.get_weights()])
+
+
+def test_a_run_holds_its_record(digits, tmp_path):
+    run = train(digits, tmp_path)
+    assert run.record["status"] == "finished"
+    assert run.results["test"]["n"] == 140
+    assert run.results["test"]["accuracy"]["value"] > 0.5
+    predictions = np.load(run.path / "predictions.npz")
+    assert predictions["probabilities"].shape == (140, 4)
+    accuracy = (predictions["probabilities"].argmax(1) == predictions["labels"]).mean()
+    assert accuracy == pytest.approx(run.results["test"]["accuracy"]["value"])
+    for name in ("training.png", "confusion_matrix.png", "mistakes.png", "labels.json", "config.yaml"):
+        assert (run.path / name).stat().st_size > 0
+    assert len(run.history_file.read_text().splitlines()) == 4
+    assert zoo.load_model(run).label_names == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("equal", "difference"),
+    [
+        ("training.optimizer.gradient_accumulation_steps=4", 1e-5),
+        ("training.steps_per_call=1", 1e-5),
+        ("training.xla=off", 1e-5),
+    ],
+)
+def test_settings_of_cost_alone_leave_the_weights(digits, tmp_path, equal, difference):
+    np.testing.assert_allclose(weights(train(digits, tmp_path, equal)), weights(train(digits, tmp_path)), atol=difference)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "training.seed=1",
+        "training.label_smoothing=0.1",
+        "training.class_weights={a: 3.0}",
+        "training.schedule.name=cosine",
+        "training.schedule.warmup_epochs=1",
+        "training.optimizer.name=sgd",
+        "training.optimizer.l2=0.01",
+        "training.optimizer.clip_norm=0.1",
+        "training.optimizer.ema_momentum=0.9",
+        "training.optimizer={name: adamw, weight_decay: 0.1}",
+        "training.precision=mixed_bfloat16",
+        "training.precision=mixed_float16",
+        "model.options={dropout: 0.3}",
+        "model.options={batch_normalization: true}",
+        "dataset.augmentation.shift_pixels=2",
+        "dataset.augmentation.rotation_degrees=20",
+        "dataset.augmentation.horizontal_flip=true",
+        "dataset.augmentation.random_erasing=0.5",
+    ],
+)
+def test_every_setting_changes_the_model(digits, tmp_path, setting):
+    plain, changed = weights(train(digits, tmp_path)), weights(train(digits, tmp_path, setting))
+    assert plain.shape != changed.shape or np.abs(plain - changed).max() > 1e-4
+
+
+def test_early_stopping_ends_before_the_last_epoch(digits, tmp_path):
+    run = train(digits, tmp_path, "training.epochs=40", "training.early_stopping={patience: 2}")
+    assert len(run.history_file.read_text().splitlines()) < 41
+
+
+@pytest.mark.parametrize("stop_at_step", [4, 10, 13])
+def test_resumed_run_is_bit_identical(digits, tmp_path, monkeypatch, stop_at_step):
+    settings = (
+        "training.deterministic=true",
+        "training.steps_per_call=1",
+        "training.schedule.name=cosine",
+        "training.optimizer={name: adamw, weight_decay: 0.01, ema_momentum: 0.9}",
+        "model.options={dropout: 0.3}",
+        "dataset.augmentation.shift_pixels=1",
+    )
+    whole = train(digits, tmp_path, *settings)
+    original = Checkpoints._save_if_due
+
+    def stop_here(self, step):
+        self.signal_number = 15 if step == stop_at_step else None
+        original(self, step)
+
+    monkeypatch.setattr(Checkpoints, "_save_if_due", stop_here)
+    with pytest.raises(zoo.errors.Interrupted) as interruption:
+        train(digits, tmp_path, *settings)
+    monkeypatch.undo()
+    resumed = train(digits, tmp_path, *settings, resume=interruption.value.run)
+    np.testing.assert_array_equal(weights(resumed), weights(whole))
+    columns = [line.split(",")[3:] for line in resumed.history_file.read_text().splitlines()]
+    assert columns == [line.split(",")[3:] for line in whole.history_file.read_text().splitlines()]
+
+
+def test_loss_that_is_not_finite_names_epoch_and_step(digits, tmp_path):
+    with pytest.raises(zoo.ZooError, match=r"the loss is nan in epoch \d+, step \d+"):
+        train(digits, tmp_path, "training.optimizer={name: sgd, learning_rate: 1.0e+30}", "training.epochs=4")
