@@ -14,7 +14,9 @@ def split_of(rows):
     return Split(features, np.array([label for _, label in rows], "int32"), np.arange(len(rows)))
 
 
-ROWS = strategies.lists(strategies.tuples(strategies.integers(0, 40), strategies.integers(0, 1)), min_size=1, max_size=80)
+ROWS = strategies.lists(
+    strategies.tuples(strategies.integers(0, 40), strategies.integers(0, 1)), min_size=1, max_size=80
+)
 
 
 @hypothesis.given(ROWS)

@@ -61,7 +61,9 @@ def test_own_model_on_own_table(run_script, tmp_path):
     (tmp_path / "my_models.py").write_text(example)
     rows = [f"{x},{y},{'above' if x > y else 'below'}" for x in range(20) for y in range(20) if x != y]
     (tmp_path / "points.csv").write_text("x,y,label\n" + "\n".join(rows) + "\n")
-    done = run_script("train", "--import=my_models", "--model=my_mlp", "--dataset=csv", "--data_dir=points.csv", "--epochs=30")
+    done = run_script(
+        "train", "--import=my_models", "--model=my_mlp", "--dataset=csv", "--data_dir=points.csv", "--epochs=30"
+    )
     assert done.returncode == 0, done.stderr
     assert "test accuracy" in done.stdout.splitlines()[0]
     run = next((tmp_path / "runs" / "my_mlp").iterdir())

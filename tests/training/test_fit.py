@@ -28,7 +28,8 @@ def digits():
 def train(dataset, runs_dir, *assignments, resume=None):
     basics = ["dataset.name=image_folder", "training.epochs=3", "training.batch_size=40", "training.steps_per_call=4"]
     plain = zoo.load_config(
-        "mnist_mlp", assignments=["dataset.augmentation={}", "training.optimizer={}", *basics, *assignments]
+        "mnist_mlp",
+        assignments=["dataset.augmentation={}", "training.optimizer={}", "training.schedule={}", *basics, *assignments],
     )
     return zoo.train(plain, runs_dir, dataset=dataset, resume=resume, show_progress=False)
 
@@ -48,6 +49,7 @@ def test_a_run_holds_its_record(digits, tmp_path):
     assert accuracy == pytest.approx(run.results["test"]["accuracy"]["value"])
     for name in ("training.png", "confusion_matrix.png", "mistakes.png", "labels.json", "config.yaml"):
         assert (run.path / name).stat().st_size > 0
+    assert any((run.path / "tensorboard").rglob("events.*"))
     assert len(run.history_file.read_text().splitlines()) == 4
     assert zoo.load_model(run).label_names == ["a", "b", "c", "d"]
 
@@ -61,7 +63,9 @@ def test_a_run_holds_its_record(digits, tmp_path):
     ],
 )
 def test_settings_of_cost_alone_leave_the_weights(digits, tmp_path, equal, difference):
-    np.testing.assert_allclose(weights(train(digits, tmp_path, equal)), weights(train(digits, tmp_path)), atol=difference)
+    np.testing.assert_allclose(
+        weights(train(digits, tmp_path, equal)), weights(train(digits, tmp_path)), atol=difference
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,6 +98,7 @@ def test_every_setting_changes_the_model(digits, tmp_path, setting):
 
 def test_early_stopping_ends_before_the_last_epoch(digits, tmp_path):
     run = train(digits, tmp_path, "training.epochs=40", "training.early_stopping={patience: 2}")
+    assert any((run.path / "tensorboard").rglob("events.*"))
     assert len(run.history_file.read_text().splitlines()) < 41
 
 

@@ -82,7 +82,7 @@ class History(keras.callbacks.Callback):
 class Selection(keras.callbacks.Callback):
     """Keep the weights of the epoch with the best validation accuracy (ties: the lower loss); stop early on request.
 
-    It must stand before `SwapEMAWeights` among the callbacks, so that it sees the averaged weights.
+    It must stand before `AverageInValidation` among the callbacks, so that it sees the averaged weights.
     """
 
     def __init__(self, early_stopping=None):
@@ -124,6 +124,13 @@ class Selection(keras.callbacks.Callback):
         self.best_weights = [arrays[f"best.{i}"] for i in range(count)]
         for name, value in state.items():
             setattr(self, name, value)
+
+
+class AverageInValidation(keras.callbacks.SwapEMAWeights):
+    """Validate with the averaged weights and go on training with the others."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Keras would write the average into the model after the last epoch of each `fit`, and a resumed run has two."""
 
 
 class Checkpoints(keras.callbacks.Callback):

@@ -69,9 +69,9 @@ def train(
     start_step = checkpoints.restore() if resume else 0
     try:
         with checkpoints.watching_signals():
-            _fit(
-                trainer, plan, config, dataset, start_step, [selection, *_swap_average(settings), history, checkpoints]
-            )
+            average = [zoo_callbacks.AverageInValidation()] if settings.optimizer.ema_momentum else []
+            watchers = [selection, *average, history, _tensorboard(run), checkpoints]
+            _fit(trainer, plan, config, dataset, start_step, watchers)
     except Interrupted as interruption:
         run.update_record(status="interrupted", wall_seconds=_wall_seconds(run, started))
         interruption.run = run
@@ -267,10 +267,10 @@ def _fit(trainer, plan, config: Config, dataset, start_step: int, callbacks) -> 
         )
 
 
-def _swap_average(settings) -> list:
+def _tensorboard(run: runs.Run):
     import keras
 
-    return [] if settings.optimizer.ema_momentum is None else [keras.callbacks.SwapEMAWeights()]
+    return keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False, profile_batch=0)
 
 
 def _labels(config: Config, dataset) -> dict[str, Any]:
