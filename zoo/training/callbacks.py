@@ -130,7 +130,7 @@ class AverageInValidation(keras.callbacks.SwapEMAWeights):
     """Validate with the averaged weights and go on training with the others."""
 
     def on_epoch_end(self, epoch, logs=None):
-        """Keras would write the average into the model after the last epoch of each `fit`, and a resumed run has two."""
+        """Keras would write the average into the model after the last epoch of each `fit`; a resumed run has two."""
 
 
 class Checkpoints(keras.callbacks.Callback):

@@ -168,6 +168,8 @@ def _compile(model, config: Config, dataset):
     loss, metric = classification_loss(model.output_shape[-1], settings.label_smoothing)
     optimizer = build_optimizer(settings.optimizer, settings.schedule, plan.steps_per_epoch, plan.epochs)
     trainer.compile(optimizer, loss, weighted_metrics=[], metrics=[metric], jit_compile=use_xla)
+    # `fit` ends by writing the averaged weights into the model, and a run resumed inside an epoch calls `fit` twice.
+    trainer.optimizer.finalize_variable_values = lambda variables: None
     trainer.prepare((settings.batch_size, *features.shape[1:]))
     return trainer, plan
 
