@@ -1,0 +1,24 @@
+"""Fetch and prepare datasets, and show where each came from: python scripts/prepare_data.py --dataset=mnist"""
+
+import json
+
+from absl import flags
+
+from zoo import command_line
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("dataset", "all", "name of a dataset, or all that need no files of yours")
+flags.DEFINE_string("data_dir", None, "where prepared data live, or your own file or folder")
+flags.DEFINE_bool("json", False, "print JSON")
+
+
+def main() -> int:
+    from zoo.datasets.preparation import format_table, prepare
+
+    rows = prepare(FLAGS.dataset, FLAGS.data_dir)
+    print(json.dumps(rows, indent=2) if FLAGS.json else format_table(rows))
+    return 2 if any(row["error"] for row in rows) else 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

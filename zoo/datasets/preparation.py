@@ -1,0 +1,63 @@
+"""Preparing datasets ahead of training, as rows for people and programs."""
+
+import time
+from typing import Any
+
+from zoo import datasets
+from zoo.errors import ZooError
+
+
+def prepare(name: str = "all", data_dir: str | None = None) -> list[dict[str, Any]]:
+    """Load one dataset, or all that need no files of the user, and report on each.
+
+    With `all`, one that cannot be had has its reason in `error` and the others go on.
+
+    Raises:
+        ZooError: the one dataset that was asked for cannot be had.
+    """
+    if name != "all":
+        return [_describe(name, data_dir)]
+    rows = []
+    for info in datasets.list_datasets():
+        if info.needs_data_dir:
+            continue
+        try:
+            rows.append(_describe(info.name, data_dir))
+        except ZooError as error:
+            rows.append({"name": info.name, "error": str(error)})
+    return rows
+
+
+def _describe(name: str, data_dir: str | None) -> dict[str, Any]:
+    started = time.perf_counter()
+    dataset = datasets.load(name, data_dir)
+    return {
+        "name": name,
+        "error": None,
+        "rows": {split: len(getattr(dataset, split)) for split in ("train", "validation", "test")},
+        "origin": dataset.report["origin"],
+        "digest": dataset.digest,
+        "report": dataset.report,
+        "seconds": round(time.perf_counter() - started, 2),
+        "licence": dataset.info.licence,
+        "citation": dataset.info.citation,
+    }
+
+
+def format_table(rows: list[dict[str, Any]]) -> str:
+    """One block a dataset: rows of the splits, where the bytes came from, digest, overlap, licence."""
+    blocks = []
+    for row in rows:
+        if row["error"]:
+            blocks.append(f"{row['name']}: {row['error']}")
+            continue
+        counts = " / ".join(f"{count:,} {split}" for split, count in row["rows"].items())
+        report = row["report"]
+        blocks.append(
+            f"{row['name']}: {counts}, {row['seconds']} s\n"
+            f"  from {row['origin']}; {row['digest']}\n"
+            f"  duplicates removed {report.get('duplicates_removed', 0)}, "
+            f"test rows also in train {report['test_rows_also_in_train']}\n"
+            f"  licence {row['licence'] or 'yours'}; {row['citation'] or 'your data'}"
+        )
+    return "\n".join(blocks)
