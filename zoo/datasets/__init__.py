@@ -51,6 +51,10 @@ def load(
         ZooError: no such dataset, or its data cannot be had or read; the text says what to do.
     """
     info = dataset_info(name)
+    if validation_fraction is not None and not 0 < validation_fraction < 1:
+        raise ZooError(f"validation_fraction is {validation_fraction}; a number between 0 and 1 is needed")
+    if image_shape is not None and (len(image_shape) != 3 or min(image_shape) < 1 or image_shape[2] not in (1, 3)):
+        raise ZooError(f"image_shape is {list(image_shape)}; [height, width, channel] with 1 or 3 channels is needed")
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
     if info.needs_data_dir and path is None:
         raise ZooError(f"dataset {name!r} is your own data: say where, --data_dir=PATH")
@@ -71,7 +75,13 @@ def load(
 
 
 def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset]:
-    """Train and validation anew for each fold, cut by content; every row is held out once. The test split stays."""
+    """Train and validation anew for each fold, cut by content; every row is held out once. The test split stays.
+
+    Raises:
+        ZooError: fewer than two folds, or more folds than different examples.
+    """
+    if num_folds < 2:
+        raise ZooError(f"{num_folds} folds; cross-validation needs at least 2")
     whole = Split(
         *(
             np.concatenate([getattr(dataset.train, field), getattr(dataset.validation, field)])
@@ -86,16 +96,23 @@ def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset
 
 
 def _load_own(info: DatasetInfo, path: pathlib.Path, fraction: float, image_shape) -> Dataset:
+    if fraction >= 0.9:
+        raise ZooError(f"validation_fraction is {fraction}; less than 0.9 is needed, since a tenth is the test split")
+    schema = {}
     if info.kind == "image":
         examples, label_names = own_data.read_image_folder(path, image_shape)
         feature_names = None
     else:
         examples, label_names, feature_names = own_data.read_csv(path)
+        schema = {"schema": dict.fromkeys(feature_names, "float32")}
     # Equal number rows with unequal labels are noise that a table may have; equal pictures are a mistake.
     examples, removed = splits.without_duplicates(examples, drop_conflicts=info.kind == "image")
-    validation, test, train = splits.split_by_content(examples, [fraction, 0.1, 0.9 - fraction])
+    # Test is cut first, so that it stays the same whatever the fraction of validation.
+    test, validation, train = splits.split_by_content(examples, [0.1, fraction, 0.9 - fraction])
     info = dataclasses.replace(info, label_names=label_names, feature_shape=train.features.shape[1:])
-    return _dataset(info, train, validation, test, {"origin": str(path)} | removed, feature_names=feature_names)
+    return _dataset(
+        info, train, validation, test, {"origin": str(path)} | schema | removed, feature_names=feature_names
+    )
 
 
 def _dataset(

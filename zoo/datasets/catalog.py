@@ -49,6 +49,18 @@ _CATALOG = (
         citation="Xiao, Rasul & Vollgraf (2017), Fashion-MNIST, arXiv:1708.07747",
     ),
     DatasetInfo(
+        name="cifar10",
+        kind="image",
+        description="60,000 small photographs, 32×32 colour; 10,000 are the test split",
+        label_names=(
+            "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+        ),
+        feature_shape=(32, 32, 3),
+        source="https://www.cs.toronto.edu/~kriz/cifar.html",
+        licence="none stated; free for research with citation",
+        citation="Krizhevsky (2009), Learning multiple layers of features from tiny images",
+    ),
+    DatasetInfo(
         name="xor",
         kind="table",
         description="the four points of exclusive or; training, validation and test are the same four",

@@ -42,17 +42,24 @@ def read_image_folder(folder: pathlib.Path, image_shape: tuple[int, ...] | None)
 
 
 def _read_picture(file: pathlib.Path, image_shape: tuple[int, ...] | None) -> np.ndarray:
-    from PIL import Image
+    """`uint8[height, width, channel]`, made as `evaluation.read_images` makes it for a prediction."""
+    from PIL import Image, ImageOps
 
     try:
-        with Image.open(file) as picture:
-            grey = image_shape[2] == 1 if image_shape else picture.mode in ("1", "L", "I;16")
-            picture = picture.convert("L" if grey else "RGB")
-            if image_shape and picture.size != (image_shape[1], image_shape[0]):
-                picture = picture.resize((image_shape[1], image_shape[0]), Image.Resampling.BILINEAR)
-            array = np.asarray(picture, "uint8")
+        with Image.open(file) as opened:
+            picture = ImageOps.exif_transpose(opened)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ZooError(f"{file}: cannot be read as a picture ({error}); replace or remove it") from None
+    if picture.mode.startswith("I"):  # Pillow would clip 16 bits at 255
+        picture = Image.fromarray((np.asarray(picture) // 257).astype("uint8"))
+    grey = image_shape[2] == 1 if image_shape else picture.mode in ("1", "L", "LA")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    picture = picture.convert("L" if grey else "RGB")
+    if image_shape and picture.size != (image_shape[1], image_shape[0]):
+        picture = picture.resize((image_shape[1], image_shape[0]), Image.Resampling.BILINEAR)
+    array = np.asarray(picture, "uint8")
     return array[..., None] if array.ndim == 2 else array
 
 
@@ -76,6 +83,8 @@ def read_csv(file: pathlib.Path) -> tuple[Split, tuple[str, ...], tuple[str, ...
     header = [name.strip() for name in rows[0][1]]
     label_column = header.index("label") if "label" in header else len(header) - 1
     names = tuple(name for column, name in enumerate(header) if column != label_column)
+    if repeated := sorted({name for name in header if header.count(name) > 1}):
+        raise ZooError(f"{file}:1: {repeated[0]!r} names more than one column; rename one")
     if not names:
         raise ZooError(f"{file}: only one column; numbers and a label are needed")
     features, label_texts, ids = [], [], []
@@ -90,12 +99,16 @@ def read_csv(file: pathlib.Path) -> tuple[Split, tuple[str, ...], tuple[str, ...
         ids.append(str(number))
         if not label_texts[-1]:
             raise ZooError(f"{file}:{number}: the label is missing")
-    labels = tuple(sorted(set(label_texts)))
+    labels = tuple(sorted(set(label_texts), key=_natural_order))
     if len(labels) < 2:
         raise ZooError(f"{file}: only the label {labels[0]!r} in column {header[label_column]!r}; 2 classes are needed")
     positions = {label: position for position, label in enumerate(labels)}
     split = Split(np.array(features, "float32"), np.array([positions[t] for t in label_texts], "int32"), np.array(ids))
     return split, labels, names
+
+
+def _natural_order(label: str) -> tuple:
+    return (0, int(label), label) if label.isdecimal() else (1, 0, label)
 
 
 def _numbered(reader):
@@ -105,9 +118,9 @@ def _numbered(reader):
 
 def _number(text: str, where: str) -> float:
     try:
-        value = float(text)
+        value = math.nan if "_" in text else float(text)  # Python reads 1_000
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or abs(value) > np.finfo("float32").max:
-        raise ZooError(f"{where}: {text!r} is not a finite number")
+        raise ZooError(f"{where}: {text!r} is not a finite number; mend the value or remove the row")
     return value

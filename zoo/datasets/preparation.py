@@ -1,9 +1,11 @@
 """Preparing datasets ahead of training, as rows for people and programs."""
 
+import pathlib
 import time
 from typing import Any
 
 from zoo import datasets
+from zoo.datasets import prepared, sources
 from zoo.errors import ZooError
 
 
@@ -31,11 +33,13 @@ def prepare(name: str = "all", data_dir: str | None = None) -> list[dict[str, An
 def _describe(name: str, data_dir: str | None) -> dict[str, Any]:
     started = time.perf_counter()
     dataset = datasets.load(name, data_dir)
+    path = pathlib.Path(data_dir).expanduser() if data_dir else None
     return {
         "name": name,
         "error": None,
         "rows": {split: len(getattr(dataset, split)) for split in ("train", "validation", "test")},
         "origin": dataset.report["origin"],
+        "folder": str(prepared.folder_of(name, path)) if name in sources.SOURCES else dataset.report["origin"],
         "digest": dataset.digest,
         "report": dataset.report,
         "seconds": round(time.perf_counter() - started, 2),
@@ -56,6 +60,7 @@ def format_table(rows: list[dict[str, Any]]) -> str:
         blocks.append(
             f"{row['name']}: {counts}, {row['seconds']} s\n"
             f"  from {row['origin']}; {row['digest']}\n"
+            f"  in {row['folder']}\n"
             f"  duplicates removed {report.get('duplicates_removed', 0)}, "
             f"test rows also in train {report['test_rows_also_in_train']}\n"
             f"  licence {row['licence'] or 'yours'}; {row['citation'] or 'your data'}"

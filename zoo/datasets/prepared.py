@@ -1,5 +1,8 @@
 """Official datasets: prepared once in TFDS's own layout, then read from arrays beside it without TensorFlow."""
 
+import contextlib
+import dataclasses
+import fcntl
 import hashlib
 import json
 import pathlib
@@ -9,57 +12,101 @@ import tempfile
 
 import numpy as np
 
-from zoo.datasets import sources
-from zoo.datasets.splits import Split
+from zoo.datasets import builders, sources
+from zoo.datasets.splits import Split, content_hashes
 from zoo.errors import ZooError
-
-_VERSION = "3.0.1"
 
 
 def load_arrays(name: str, data_dir: pathlib.Path | None) -> tuple[Split, Split, str]:
-    """Train and test of mnist or fashion_mnist, and where they came from; prepares them where needed.
+    """Official train and test of a dataset, and where they came from; prepares them where needed.
+
+    `data_dir` may hold the official files: what is prepared from them goes to a folder inside.
 
     Raises:
-        ZooError: the bytes cannot be had, or the data directory cannot be written.
+        ZooError: the bytes cannot be had, are not the official ones, or the data directory cannot be used.
     """
-    given = data_dir or sources.default_data_dir()
-    # A folder with the official files is the user's; what is prepared from it goes to a folder inside.
-    cache = given / name / _VERSION / "arrays"
+    data_dir = data_dir or sources.default_data_dir()
+    cache = folder_of(name, data_dir) / "arrays"
     try:
         found = _read_cache(cache)
         if found is None:
-            given.mkdir(parents=True, exist_ok=True)
-            origin = _prepare_with_tfds(name, given)
-            _write_cache(cache, _read_tfds(name, given), origin)
-            found = _read_cache(cache)
+            with _one_process_at_a_time(data_dir, name):
+                found = _read_cache(cache) or _prepare(name, data_dir, cache)
     except OSError as error:
         raise ZooError(
-            f"{given}: cannot be used for prepared data ({error.strerror}); name another --data_dir"
+            f"{data_dir}: cannot be used for prepared data ({error.strerror or error}); name another --data_dir"
         ) from None
     return found
 
 
+def folder_of(name: str, data_dir: pathlib.Path | None) -> pathlib.Path:
+    """The folder that TFDS's layout gives to a dataset."""
+    return (data_dir or sources.default_data_dir()) / name / builders.VERSIONS[name]
+
+
+def content_digest(arrays: dict[str, np.ndarray]) -> str:
+    """One SHA-256 of which image has which label in train and in test, whatever the order of the rows."""
+    digest = hashlib.sha256()
+    for part in ("train", "test"):
+        pairs = zip(arrays[f"{part}_hashes"].tolist(), arrays[f"{part}_labels"].tolist(), strict=True)
+        digest.update(part.encode() + b"".join(sorted(image + b"%d" % label for image, label in pairs)))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _prepare(name: str, data_dir: pathlib.Path, cache: pathlib.Path) -> tuple[Split, Split, str]:
+    note = cache.parent / "origin.txt"
+    if (cache.parent / "dataset_info.json").exists():
+        origin = note.read_text() if note.exists() else f"already prepared by TFDS in {data_dir}"
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            files = pathlib.Path(folder)
+            origin = sources.fetch(name, data_dir, files)
+            builders.prepare(name, data_dir, files)
+        note.write_text(origin)
+    arrays = builders.read(name, data_dir)
+    for part in ("train", "test"):
+        arrays[f"{part}_hashes"] = content_hashes(arrays[f"{part}_features"])
+    # TFDS does not check files that lie in its download cache, so what another program prepared may be anything.
+    expected = sources.SOURCES[name].content_digest
+    if expected and content_digest(arrays) != expected:
+        raise ZooError(f"{cache.parent}: the data prepared there are not the official ones; delete the folder")
+    try:
+        _write_cache(cache, arrays, origin)
+    except OSError as error:
+        print(f"{cache}: cannot be written ({error.strerror}); each start will take longer", file=sys.stderr)
+    return *_splits(arrays), origin
+
+
 def _read_cache(folder: pathlib.Path) -> tuple[Split, Split, str] | None:
-    if not (folder / "manifest.json").exists():
+    if not folder.exists():
         return None
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-        arrays = {key: np.load(folder / f"{key}.npy", allow_pickle=False) for key in manifest["sha256"]}
-    except (ValueError, OSError, EOFError, KeyError):
-        arrays = {}
-    if not arrays or any(_sha256(arrays[key]) != digest for key, digest in manifest["sha256"].items()):
-        print(f"{folder}: damaged; made again", file=sys.stderr)
+        # Mapped, not read: most rows are copied once more when validation is taken out of train.
+        arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in manifest["sha256"]}
+        if any(_sha256(arrays[key]) != digest for key, digest in manifest["sha256"].items()):
+            raise ValueError("a digest differs")
+        return *_splits(arrays), manifest["origin"]
+    except (ValueError, TypeError, AttributeError, KeyError, EOFError, FileNotFoundError) as error:
+        print(f"{folder}: damaged ({error}); made again from TFDS's data", file=sys.stderr)
         shutil.rmtree(folder)
         return None
-    parts = [
+
+
+def _splits(arrays: dict[str, np.ndarray]) -> tuple[Split, Split]:
+    train, test = (
         Split(arrays[f"{part}_features"], arrays[f"{part}_labels"], np.arange(len(arrays[f"{part}_labels"])))
         for part in ("train", "test")
-    ]
-    return parts[0], parts[1], manifest["origin"]
+    )
+    test = dataclasses.replace(test, features=np.array(test.features))  # train is copied when it is split
+    return train.with_hashes(arrays["train_hashes"]), test.with_hashes(arrays["test_hashes"])
 
 
 def _write_cache(folder: pathlib.Path, arrays: dict[str, np.ndarray], origin: str) -> None:
+    for left_behind in folder.parent.glob(".arrays-*"):  # by a process that was killed: ours is the only one here
+        shutil.rmtree(left_behind)
     temporary = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=".arrays-"))
+    temporary.chmod(0o755)  # data directories are shared; mkdtemp's are private
     for key, array in arrays.items():
         np.save(temporary / f"{key}.npy", array)
     manifest = {"origin": origin, "sha256": {key: _sha256(array) for key, array in arrays.items()}}
@@ -71,53 +118,17 @@ def _sha256(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
 
 
-def _prepare_with_tfds(name: str, data_dir: pathlib.Path) -> str:
-    if (data_dir / name / _VERSION / "dataset_info.json").exists():
-        return f"already prepared by TFDS in {data_dir}"
-    with tempfile.TemporaryDirectory() as folder:
-        files = pathlib.Path(folder)
-        origin = sources.fetch(name, data_dir, files)
-        _builder(name, data_dir, files).download_and_prepare()
-    return origin
-
-
-def _builder(name: str, data_dir: pathlib.Path, files: pathlib.Path):
-    """The stock TFDS builder with another `_split_generators`: the same data, from files that we have."""
-    tfds = _quiet_tfds()
-    builder = tfds.builder(name, data_dir=data_dir)
-
-    def split_generators(dl_manager):
-        return [
-            tfds.core.SplitGenerator(
-                name=split,
-                gen_kwargs={
-                    "num_examples": count,
-                    "data_path": str(files / f"{prefix}-images-idx3-ubyte"),
-                    "label_path": str(files / f"{prefix}-labels-idx1-ubyte"),
-                },
-            )
-            for split, prefix, count in ((tfds.Split.TRAIN, "train", 60_000), (tfds.Split.TEST, "t10k", 10_000))
-        ]
-
-    builder._split_generators = split_generators
-    return builder
-
-
-def _read_tfds(name: str, data_dir: pathlib.Path) -> dict[str, np.ndarray]:
-    tfds = _quiet_tfds()
-    arrays = {}
-    for part in ("train", "test"):
-        examples = tfds.as_numpy(tfds.load(name, split=part, data_dir=data_dir, batch_size=-1, download=False))
-        arrays[f"{part}_features"] = examples["image"]
-        arrays[f"{part}_labels"] = examples["label"].astype("int32")
-    return arrays
-
-
-def _quiet_tfds():
-    from zoo.quiet import import_tensorflow
-
-    import_tensorflow()
-    import tensorflow_datasets as tfds
-
-    tfds.disable_progress_bar()
-    return tfds
+@contextlib.contextmanager
+def _one_process_at_a_time(data_dir: pathlib.Path, name: str):
+    """Workers on one machine start together: one prepares, the others wait and find its work."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock = (data_dir / f".{name}.lock").open("w")
+    except OSError:
+        if not (folder_of(name, data_dir) / "dataset_info.json").exists():
+            raise
+        lock = None  # a shared, read-only folder can still be read
+    with lock or contextlib.nullcontext():
+        if lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

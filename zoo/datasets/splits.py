@@ -1,6 +1,7 @@
 """Splits that leak nothing: decided by the content of an example, so that duplicates stay together."""
 
 import dataclasses
+import functools
 import hashlib
 
 import numpy as np
@@ -14,15 +15,26 @@ class Split:
 
     features: `uint8[examples, height, width, channel]` images or `float32[examples, feature]` tables.
     labels: `int32[examples]`.
-    ids: `int64[examples]` rows of the official split, or `str[examples]` names of the user's own examples.
+    ids: `int64[examples]` rows of the official split in TFDS's order, or `str[examples]` file names or line numbers.
     """
 
     features: np.ndarray
     labels: np.ndarray
     ids: np.ndarray
 
+    @functools.cached_property
+    def hashes(self) -> np.ndarray:
+        """`content_hashes` of the features."""
+        return content_hashes(self.features)
+
+    def with_hashes(self, hashes: np.ndarray) -> "Split":
+        """The same split with its hashes known: computing them takes most of the time of a warm start."""
+        split = dataclasses.replace(self)
+        split.__dict__["hashes"] = hashes
+        return split
+
     def take(self, rows) -> "Split":
-        return Split(self.features[rows], self.labels[rows], self.ids[rows])
+        return Split(self.features[rows], self.labels[rows], self.ids[rows]).with_hashes(self.hashes[rows])
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -30,8 +42,7 @@ class Split:
 
 def content_hashes(features: np.ndarray) -> np.ndarray:
     """`S32[examples]` SHA-256 of each example's bytes."""
-    digests = [hashlib.sha256(np.ascontiguousarray(example)).digest() for example in features]
-    return np.array([digest.hex()[:32] for digest in digests], "S32")
+    return np.array([hashlib.sha256(np.ascontiguousarray(row)).hexdigest()[:32] for row in features], "S32")
 
 
 def without_duplicates(split: Split, drop_conflicts: bool) -> tuple[Split, dict[str, int]]:
@@ -39,7 +50,9 @@ def without_duplicates(split: Split, drop_conflicts: bool) -> tuple[Split, dict[
 
     Returns the split and the counts `duplicates_removed` and `conflicts_removed`.
     """
-    hashes = content_hashes(split.features)
+    hashes = split.hashes
+    if len(np.unique(hashes)) == len(split):
+        return split, {"duplicates_removed": 0, "conflicts_removed": 0}
     keys = np.array([f"{h.decode()}:{label}" for h, label in zip(hashes, split.labels, strict=True)])
     _, first_rows = np.unique(keys, return_index=True)
     rows = np.sort(first_rows)
@@ -54,28 +67,33 @@ def without_duplicates(split: Split, drop_conflicts: bool) -> tuple[Split, dict[
 
 
 def split_by_content(split: Split, fractions: list[float]) -> list[Split]:
-    """Cut into parts of about these fractions, in the order of content hashes; equal contents share a part.
+    """Cut by the order of content hashes into parts of these fractions, rounded, of at least one row each.
 
-    The parts do not depend on the order of the rows, and each keeps that order.
+    Equal contents share a part, which may then be larger. The parts do not depend on the order of the rows, and each
+    keeps that order.
 
     Raises:
         ZooError: a part would be empty.
     """
-    hashes = content_hashes(split.features)
+    hashes = split.hashes
     order = np.argsort(hashes, kind="stable")
     bounds = [0]
-    for fraction in np.cumsum(fractions)[:-1]:
-        bound = max(round(float(fraction) * len(split)), bounds[-1])
+    for position, fraction in enumerate(np.cumsum(fractions)[:-1], start=1):
+        room_for_others = len(split) - (len(fractions) - position)
+        bound = min(max(round(float(fraction) * len(split)), bounds[-1] + 1), room_for_others)
         while 0 < bound < len(split) and hashes[order[bound]] == hashes[order[bound - 1]]:
             bound += 1
         bounds.append(bound)
     bounds.append(len(split))
     parts = [split.take(np.sort(order[a:b])) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
     if any(len(part) == 0 for part in parts):
-        raise ZooError(f"{len(split)} different examples are too few to split into {len(parts)} parts; bring more")
+        raise ZooError(
+            f"{len(np.unique(hashes))} different examples are too few for {len(parts)} parts: "
+            f"this needs at least {len(parts)}, and many more to be of use; bring more"
+        )
     return parts
 
 
 def overlap(first: Split, second: Split) -> int:
     """How many examples of `second` have a twin in `first`."""
-    return int(np.isin(content_hashes(second.features), content_hashes(first.features)).sum())
+    return int(np.isin(second.hashes, first.hashes).sum())
