@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies
 
-from zoo.datasets.splits import Split, content_hashes, split_by_content, without_duplicates
+from zoo.datasets.splits import Split, content_hashes, overlap, split_by_content, without_duplicates
 from zoo.errors import ZooError
 
 
@@ -59,3 +59,23 @@ def test_duplicates_and_conflicts_are_counted_and_dropped():
 def test_too_few_examples_are_refused():
     with pytest.raises(ZooError, match="too few"):
         split_by_content(split_of([(1, 0), (2, 1)]), [0.1, 0.1, 0.8])
+
+
+@hypothesis.given(strategies.sets(strategies.integers(0, 10_000), min_size=3, max_size=60))
+def test_different_examples_fill_every_part(values):
+    parts = split_by_content(split_of([(value, 0) for value in values]), [0.1, 0.1, 0.8])
+    tenth = max(1, round(0.1 * len(values)))
+    assert len(parts[0]) == tenth
+    assert all(len(part) >= 1 for part in parts) and sum(len(part) for part in parts) == len(values)
+
+
+@hypothesis.given(ROWS)
+def test_rows_take_their_hashes_with_them(rows):
+    kept, _ = without_duplicates(split_of(rows), drop_conflicts=False)
+    taken = kept.take(np.arange(len(kept))[::2])
+    np.testing.assert_array_equal(taken.hashes, content_hashes(taken.features))
+
+
+def test_overlap_counts_the_rows_of_the_second_split():
+    first, second = split_of([(1, 0), (2, 0), (3, 0)]), split_of([(2, 1), (2, 0), (9, 0)])
+    assert overlap(first, second) == 2

@@ -121,6 +121,6 @@ def _number(text: str, where: str) -> float:
         value = math.nan if "_" in text else float(text)  # Python reads 1_000
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or abs(value) > np.finfo("float32").max:
+    if not math.isfinite(value) or abs(value) > float(np.finfo("float32").max):
         raise ZooError(f"{where}: {text!r} is not a finite number; mend the value or remove the row")
     return value

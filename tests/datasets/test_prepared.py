@@ -1,0 +1,162 @@
+"""Official files become TFDS's layout and an array cache beside it; damage is found and mended or named."""
+
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+
+from zoo import datasets
+from zoo.datasets import builders, prepared, sources
+from zoo.errors import ZooError
+
+
+def official_rows(folder):
+    """{split: sorted (label, picture bytes)} of the archive, read as its documentation says: three planes a row."""
+    with tarfile.open(folder / "cifar-10-binary.tar.gz") as archive:
+        contents = {pathlib.Path(m.name).name: archive.extractfile(m).read() for m in archive.getmembers()}
+    rows = {"train": [], "test": []}
+    for name, content in contents.items():
+        if name.endswith(".bin"):
+            for row in np.frombuffer(content, "uint8").reshape(-1, 3073):
+                picture = np.stack(np.split(row[1:].reshape(96, 32), 3), axis=-1)
+                rows["test" if name.startswith("test") else "train"].append((int(row[0]), picture.tobytes()))
+    return {split: sorted(pairs) for split, pairs in rows.items()}
+
+
+def rows_of(*splits):
+    return sorted(
+        (int(label), x.tobytes()) for split in splits for x, label in zip(split.features, split.labels, strict=True)
+    )
+
+
+def test_cifar10_has_every_official_picture_and_tfds_reads_the_same(cifar_folder):
+    dataset = datasets.load("cifar10", cifar_folder, validation_fraction=0.2)
+    official = official_rows(cifar_folder)
+    assert rows_of(dataset.train, dataset.validation) == official["train"]
+    assert rows_of(dataset.test) == official["test"]
+    assert [len(s) for s in (dataset.train, dataset.validation, dataset.test)] == [80, 20, 20]
+    assert dataset.report["origin"] == f"files in {cifar_folder}"
+    import tensorflow_datasets as tfds
+
+    test = tfds.as_numpy(tfds.load("cifar10", data_dir=cifar_folder, batch_size=-1, download=False))["test"]
+    read = [(int(label), picture.tobytes()) for picture, label in zip(test["image"], test["label"], strict=True)]
+    assert sorted(read) == official["test"]
+    assert tfds.builder("cifar10", data_dir=cifar_folder).info.features["label"].names[0] == "airplane"
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("train_features.npy", truncate),
+        ("test_labels.npy", flip),
+        ("train_hashes.npy", pathlib.Path.unlink),
+        ("manifest.json", truncate),
+        ("manifest.json", lambda path: path.write_text("[]")),
+        ("manifest.json", lambda path: path.write_text('{"sha256": {}, "origin": "nowhere"}')),
+    ],
+)
+def test_a_damaged_cache_is_reported_and_made_again(cifar_folder, capsys, file, damage):
+    first = datasets.load("cifar10", cifar_folder, validation_fraction=0.2)
+    cache = prepared.folder_of("cifar10", cifar_folder) / "arrays"
+    capsys.readouterr()
+    damage(cache / file)
+    again = datasets.load("cifar10", cifar_folder, validation_fraction=0.2)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and str(cache) in lines[0] and "made again" in lines[0]
+    assert (again.digest, again.report) == (first.digest, first.report)
+    assert datasets.load("cifar10", cifar_folder, validation_fraction=0.2).digest == first.digest
+    assert capsys.readouterr().err == ""
+
+
+def test_damaged_tfds_data_are_named(cifar_folder):
+    datasets.load("cifar10", cifar_folder, validation_fraction=0.2)
+    folder = prepared.folder_of("cifar10", cifar_folder)
+    (folder / "arrays" / "manifest.json").unlink()
+    truncate(next(folder.glob("cifar10-train.tfrecord*")))
+    with pytest.raises(ZooError, match=r"cifar10/3\.0\.2: the data prepared there are damaged .*delete the folder"):
+        datasets.load("cifar10", cifar_folder)
+
+
+def test_data_that_another_program_prepared_wrongly_are_refused(cifar_folder, monkeypatch):
+    datasets.load("cifar10", cifar_folder, validation_fraction=0.2)
+    (prepared.folder_of("cifar10", cifar_folder) / "arrays" / "manifest.json").unlink()
+    expected = dataclasses.replace(sources.SOURCES["cifar10"], content_digest="sha256:of something else")
+    monkeypatch.setitem(sources.SOURCES, "cifar10", expected)
+    with pytest.raises(ZooError, match="not the official ones"):
+        datasets.load("cifar10", cifar_folder)
+
+
+def test_the_content_digest_sees_labels_and_splits_but_no_order():
+    arrays = {
+        "train_hashes": np.array([b"a", b"b"], "S32"),
+        "train_labels": np.array([0, 1]),
+        "test_hashes": np.array([b"c"], "S32"),
+        "test_labels": np.array([1]),
+    }
+    digest = prepared.content_digest(arrays)
+    turned = arrays | {"train_hashes": arrays["train_hashes"][::-1], "train_labels": arrays["train_labels"][::-1]}
+    assert prepared.content_digest(turned) == digest
+    assert prepared.content_digest(arrays | {"train_labels": np.array([1, 0])}) != digest
+    swapped = {key.replace("train", "x").replace("test", "train").replace("x", "test"): a for key, a in arrays.items()}
+    assert prepared.content_digest(swapped) != digest
+
+
+START = """
+import dataclasses, sys
+from zoo import datasets
+from zoo.datasets import sources
+digests = {"cifar-10-binary.tar.gz": sys.argv[2]}
+sources.SOURCES["cifar10"] = dataclasses.replace(sources.SOURCES["cifar10"], digests=digests)
+dataset = datasets.load("cifar10", sys.argv[1], validation_fraction=0.2)
+print(dataset.digest, "tensorflow" in sys.modules)
+"""
+
+
+def test_processes_that_start_together_prepare_once_and_a_warm_start_needs_no_tensorflow(cifar_folder):
+    digest = sources.SOURCES["cifar10"].digests["cifar-10-binary.tar.gz"]
+    command = [sys.executable, "-c", START, str(cifar_folder), digest]
+    together = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = [process.communicate(timeout=120) for process in together]
+    assert [process.returncode for process in together] == [0, 0], outputs
+    digests, tensorflow = zip(*(output.split() for output, _ in outputs), strict=True)
+    assert digests[0] == digests[1]
+    assert sorted(tensorflow) == ["False", "True"]  # one prepared, the other waited and found its arrays
+    warm = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert warm.stdout.split() == [digests[0], "False"]
+    assert warm.stderr == ""
+
+
+def test_a_data_dir_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ZooError, match="file: cannot be used for prepared data .* another --data_dir"):
+        datasets.load("mnist", tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_the_real_data(name):
+    dataset = datasets.load(name)
+    assert [len(s) for s in (dataset.train, dataset.validation, dataset.test)] == [55_000, 5_000, 10_000]
+    assert dataset.train.features.shape[1:] == dataset.info.feature_shape == (28, 28, 1)
+    assert (dataset.train.features.dtype, dataset.train.labels.dtype) == ("uint8", "int32")
+    assert np.bincount(dataset.test.labels).sum() == 10_000
+    counts = dataset.report["counts"]
+    assert sum(counts["train"][label] for label in dataset.info.label_names) == counts["train"]["rows"] == 55_000
+    manifest = json.loads((prepared.folder_of(name, None) / "arrays" / "manifest.json").read_text())
+    arrays = {key: np.load(prepared.folder_of(name, None) / "arrays" / f"{key}.npy") for key in manifest["sha256"]}
+    assert prepared.content_digest(arrays) == sources.SOURCES[name].content_digest
+    assert builders.VERSIONS[name] == "3.0.1"
