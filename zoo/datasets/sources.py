@@ -128,8 +128,8 @@ def fetch(name: str, data_dir: pathlib.Path, target: pathlib.Path) -> str:
                 print(f"{name}: {description}: {error}", file=sys.stderr)
                 failures.append(f"{description} ({error})")
     raise ZooError(
-        f"the files of {name} cannot be had: {'; '.join(failures)}; name a folder that holds {', '.join(source.digests)} "
-        f"as --data_dir=FOLDER, for instance: {source.by_hand}"
+        f"the files of {name} cannot be had: {'; '.join(failures)}; name a folder that holds "
+        f"{', '.join(source.digests)} as --data_dir=FOLDER, for instance: {source.by_hand}"
     )
 
 
