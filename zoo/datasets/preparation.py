@@ -39,7 +39,7 @@ def _describe(name: str, data_dir: str | None) -> dict[str, Any]:
         "error": None,
         "rows": {split: len(getattr(dataset, split)) for split in ("train", "validation", "test")},
         "origin": dataset.report["origin"],
-        "folder": str(prepared.folder_of(name, path)) if name in sources.SOURCES else dataset.report["origin"],
+        "folder": str(prepared.folder_of(name, path)) if name in sources.SOURCES else data_dir,
         "digest": dataset.digest,
         "report": dataset.report,
         "seconds": round(time.perf_counter() - started, 2),
@@ -57,10 +57,10 @@ def format_table(rows: list[dict[str, Any]]) -> str:
             continue
         counts = " / ".join(f"{count:,} {split}" for split, count in row["rows"].items())
         report = row["report"]
+        where = f" in {row['folder']}" if row["folder"] else ""
         blocks.append(
-            f"{row['name']}: {counts}, {row['seconds']} s\n"
+            f"{row['name']}: {counts}{where}, {row['seconds']} s\n"
             f"  from {row['origin']}; {row['digest']}\n"
-            f"  in {row['folder']}\n"
             f"  duplicates removed {report.get('duplicates_removed', 0)}, "
             f"test rows also in train {report['test_rows_also_in_train']}\n"
             f"  licence {row['licence'] or 'yours'}; {row['citation'] or 'your data'}"
