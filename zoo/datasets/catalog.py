@@ -57,7 +57,7 @@ _CATALOG = (
         ),
         feature_shape=(32, 32, 3),
         source="https://www.cs.toronto.edu/~kriz/cifar.html",
-        licence="none stated; free for research with citation",
+        licence="unknown",
         citation="Krizhevsky (2009), Learning multiple layers of features from tiny images",
     ),
     DatasetInfo(
@@ -67,7 +67,7 @@ _CATALOG = (
         label_names=("0", "1"),
         feature_shape=(2,),
         source="generated",
-        licence="CC0",
+        licence="Apache-2.0, as this package, which generates it",
         citation="Minsky & Papert (1969), Perceptrons",
     ),
     DatasetInfo(
@@ -77,7 +77,7 @@ _CATALOG = (
         label_names=("0", "1"),
         feature_shape=(100,),
         source="generated",
-        licence="CC0",
+        licence="Apache-2.0, as this package, which generates it",
         citation="Hastie, Tibshirani & Friedman (2009), The elements of statistical learning, 2.4",
     ),
     DatasetInfo("image_folder", "image", "your pictures: FOLDER/class_name/*.png", needs_data_dir=True),
