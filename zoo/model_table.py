@@ -5,6 +5,7 @@ from typing import Any
 from zoo import registry
 from zoo.config import config_path, load_config
 from zoo.quiet import import_tensorflow
+from zoo.text_table import align_columns
 
 
 def describe_models(pattern: str = "*", task: str | None = None) -> list[dict[str, Any]]:
@@ -44,7 +45,4 @@ def format_table(rows: list[dict[str, Any]]) -> str:
             else "–"
         )
         cells.append((row["name"], row["dataset"] or "–", f"{row['parameters']:,}", interval, row["description"]))
-    widths = [max(len(line[column]) for line in cells) for column in range(4)]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(line, [*widths, 0], strict=True)).rstrip() for line in cells
-    )
+    return align_columns(cells)

@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A directory `runs/<model>/<timestamp>-<id>/`; docs/runs.md says what each file holds."""
+    """A directory `runs/<model>/<timestamp>-<id>/`; README.md says what each file holds."""
 
     path: pathlib.Path
 
@@ -99,18 +99,6 @@ def open_run(path: str | os.PathLike) -> Run:
         hint = f"; did you mean {inside[-1].parent}?" if inside else "; it has no run.json"
         raise ZooError(f"{path}: is not a run{hint}")
     return Run(path)
-
-
-def newest_run(runs_dir: str | os.PathLike, model_name: str) -> Run:
-    """The newest run of a model.
-
-    Raises:
-        ZooError: there is none.
-    """
-    found = sorted(pathlib.Path(runs_dir).glob(f"{model_name}/*/run.json"))
-    if not found:
-        raise ZooError(f"{runs_dir}: no run of {model_name}; train one with scripts/train.py --model={model_name}")
-    return Run(found[-1].parent)
 
 
 def write_atomically(path: pathlib.Path, content: bytes) -> None:

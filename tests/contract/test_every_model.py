@@ -51,7 +51,7 @@ def test_probabilities_sum_to_one_in_every_row(name):
 def test_gradient_reaches_every_weight_and_the_loss_falls(name):
     import tensorflow as tf
 
-    from zoo.training.fit import classification_loss
+    from zoo.training.losses import classification_loss
     from zoo.training.trainer import build_trainer
 
     model = create(name)

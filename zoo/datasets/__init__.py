@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,16 @@ from zoo.datasets.catalog import DatasetInfo, dataset_info, list_datasets
 from zoo.datasets.splits import Split
 from zoo.errors import ZooError
 
-__all__ = ["Dataset", "DatasetInfo", "Split", "cross_validation_folds", "dataset_info", "list_datasets", "load"]
+__all__ = [
+    "Dataset",
+    "DatasetInfo",
+    "Split",
+    "cross_validation_folds",
+    "dataset_info",
+    "list_datasets",
+    "load",
+    "load_configured",
+]
 
 _VALIDATION_ROWS = 5_000
 
@@ -37,7 +46,7 @@ def load(
     name: str,
     data_dir: str | os.PathLike | None = None,
     validation_fraction: float | None = None,
-    image_shape: tuple[int, ...] | None = None,
+    image_shape: Sequence[int] | None = None,
 ) -> Dataset:
     """Load a dataset; the first time this fetches and prepares it.
 
@@ -72,6 +81,15 @@ def load(
     fraction = validation_fraction or _VALIDATION_ROWS / len(train)
     validation, train = splits.split_by_content(train, [fraction, 1 - fraction])
     return _dataset(info, train, validation, test, {"origin": origin} | removed)
+
+
+def load_configured(section, data_dir: str | os.PathLike | None = None) -> Dataset:
+    """Load what a `zoo.config.DatasetSection` names; `data_dir` goes before the section's own.
+
+    Raises:
+        ZooError: as `load`.
+    """
+    return load(section.name, data_dir or section.data_dir, section.validation_fraction, section.image_shape)
 
 
 def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset]:

@@ -3,16 +3,18 @@
 import csv
 import math
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
+from zoo.datasets.pictures import fit_picture, is_grey, to_eight_bits
 from zoo.datasets.splits import Split
 from zoo.errors import ZooError
 
 _PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
 
 
-def read_image_folder(folder: pathlib.Path, image_shape: tuple[int, ...] | None) -> tuple[Split, tuple[str, ...]]:
+def read_image_folder(folder: pathlib.Path, image_shape: Sequence[int] | None) -> tuple[Split, tuple[str, ...]]:
     """`folder/class_name/*.png` → all pictures, `uint8[examples, height, width, channel]`, and sorted class names.
 
     Raises:
@@ -41,8 +43,8 @@ def read_image_folder(folder: pathlib.Path, image_shape: tuple[int, ...] | None)
     return Split(np.stack(images), np.array(labels, "int32"), np.array(ids)), tuple(classes)
 
 
-def _read_picture(file: pathlib.Path, image_shape: tuple[int, ...] | None) -> np.ndarray:
-    """`uint8[height, width, channel]`, made as `evaluation.read_images` makes it for a prediction."""
+def _read_picture(file: pathlib.Path, image_shape: Sequence[int] | None) -> np.ndarray:
+    """`uint8[height, width, channel]`, of the file's own shape where none is given."""
     from PIL import Image, ImageOps
 
     try:
@@ -50,17 +52,9 @@ def _read_picture(file: pathlib.Path, image_shape: tuple[int, ...] | None) -> np
             picture = ImageOps.exif_transpose(opened)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ZooError(f"{file}: cannot be read as a picture ({error}); replace or remove it") from None
-    if picture.mode.startswith("I"):  # Pillow would clip 16 bits at 255
-        picture = Image.fromarray((np.asarray(picture) // 257).astype("uint8"))
-    grey = image_shape[2] == 1 if image_shape else picture.mode in ("1", "L", "LA")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    picture = picture.convert("L" if grey else "RGB")
-    if image_shape and picture.size != (image_shape[1], image_shape[0]):
-        picture = picture.resize((image_shape[1], image_shape[0]), Image.Resampling.BILINEAR)
-    array = np.asarray(picture, "uint8")
-    return array[..., None] if array.ndim == 2 else array
+    picture = to_eight_bits(picture)
+    height, width, channels = image_shape or (picture.height, picture.width, 1 if is_grey(picture) else 3)
+    return fit_picture(picture, height, width, channels)
 
 
 def read_csv(file: pathlib.Path) -> tuple[Split, tuple[str, ...], tuple[str, ...]]:

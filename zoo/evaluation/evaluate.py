@@ -112,10 +112,7 @@ def _load_dataset(
         from zoo.config import load_config
 
         # The run's own values: another validation fraction would mix training rows into its validation split.
-        section = load_config(path=Path(run) / "config.yaml").dataset
-        return datasets.load(
-            section.name, data_dir or section.data_dir, section.validation_fraction, section.image_shape
-        )
+        return datasets.load_configured(load_config(path=Path(run) / "config.yaml").dataset, data_dir)
     name = dataset_name or loaded_model.dataset
     if not name:
         raise ZooError(f"{loaded_model.path}: the file does not say which data it was trained on; give --dataset=NAME")

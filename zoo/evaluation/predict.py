@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.evaluation import read_images, read_tables
+from zoo.text_table import align_columns
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
@@ -103,10 +104,7 @@ def predictions_table(predictions: Sequence[dict], top: int = 3) -> str:
                 ", ".join(f"{label} {probability:.4f}" for label, probability in following),
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return align_columns(rows)
 
 
 def write_predictions(predictions: Sequence[dict], path: str | os.PathLike) -> None:

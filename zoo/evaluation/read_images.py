@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.datasets.pictures import fit_picture, is_grey, is_sixteen_bit, to_eight_bits
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -65,11 +66,9 @@ def _read_picture(file: Path, notices: Notices) -> Iterator[tuple[str, "Image"]]
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = "not a PNG or JPEG" if isinstance(error, Image.UnidentifiedImageError) else error
         raise ZooError(f"{file}: unreadable image ({reason}); save it again as PNG or JPEG") from None
-    if image.mode.startswith("I"):
-        # Pillow would clip 16 bits at 255: nearly all of the picture would be white.
+    if is_sixteen_bit(image):
         notices["16-bit grey scaled to 8 bits"].append(str(file))
-        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-    yield str(file), image
+    yield str(file), to_eight_bits(image)
 
 
 def _read_array(file: Path, notices: Notices) -> Iterator[tuple[str, "Image"]]:
@@ -118,20 +117,12 @@ def _bytes(array: np.ndarray, file: Path, notices: Notices) -> np.ndarray:
 
 def _fitted(image: "Image", shape: tuple[int | None, int | None, int], name: str, notices: Notices) -> np.ndarray:
     """Returns uint8[height, width, channel] of the model's shape; a size of None is any size."""
-    from PIL import Image
-
-    height, width, channels = shape
-    grey = image.mode in ("1", "L", "LA")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        if image.getextrema()[3][0] < 255:
-            notices["alpha flattened on white"].append(name)
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    if grey != (channels == 1):
-        notices["grey turned into colour" if grey else "colour turned into grey"].append(name)
-    image = image.convert("L" if channels == 1 else "RGB")
-    size = (width or image.width, height or image.height)
-    if image.size != size:
-        notices[f"resized to {size[0]}x{size[1]} (width x height)"].append(name)
-        image = image.resize(size, Image.Resampling.BILINEAR)
-    return np.asarray(image).reshape(size[1], size[0], channels)
+    channels = shape[2]
+    height, width = shape[0] or image.height, shape[1] or image.width
+    if image.has_transparency_data and image.convert("RGBA").getextrema()[3][0] < 255:
+        notices["alpha flattened on white"].append(name)
+    if is_grey(image) != (channels == 1):
+        notices["grey turned into colour" if is_grey(image) else "colour turned into grey"].append(name)
+    if image.size != (width, height):
+        notices[f"resized to {width}x{height} (width x height)"].append(name)
+    return fit_picture(image, height, width, channels)

@@ -1,7 +1,6 @@
 """Training from a config to a finished run: the whole story is `train`, read top to bottom."""
 
 import os
-import sys
 import time
 from typing import Any
 
@@ -9,8 +8,10 @@ import numpy as np
 
 from zoo import registry, runs
 from zoo.config import Config
-from zoo.errors import Interrupted, ZooError, nearest
+from zoo.errors import Interrupted, ZooError
 from zoo.quiet import import_tensorflow
+from zoo.training import record
+from zoo.training.losses import class_weights, classification_loss
 
 
 def train(
@@ -39,10 +40,7 @@ def train(
     if dataset is None:
         from zoo import datasets  # needs no TensorFlow where the data are prepared
 
-        image_shape = tuple(config.dataset.image_shape) if config.dataset.image_shape else None
-        dataset = datasets.load(
-            config.dataset.name, config.dataset.data_dir, config.dataset.validation_fraction, image_shape
-        )
+        dataset = datasets.load_configured(config.dataset)
     options = model_options(config, dataset)
     _check_sizes(config, dataset)
     import_tensorflow()
@@ -61,7 +59,7 @@ def train(
     trainer, plan = _compile(model, config, dataset)
 
     run = resume or runs.create_run(runs_dir, config.model.name)
-    _start_record(run, config, dataset, model, plan)
+    record.start_record(run, config, dataset, trainer, plan)
     history = zoo_callbacks.History(run.history_file, plan, show_progress)
     selection = zoo_callbacks.Selection(settings.early_stopping)
     checkpoints = zoo_callbacks.Checkpoints(run.checkpoints, plan, history, selection, settings.checkpoint_minutes)
@@ -73,7 +71,7 @@ def train(
             watchers = [selection, *average, history, _tensorboard(run), checkpoints]
             _fit(trainer, plan, config, dataset, start_step, watchers)
     except Interrupted as interruption:
-        run.update_record(status="interrupted", wall_seconds=_wall_seconds(run, started))
+        run.update_record(status="interrupted", wall_seconds=record.wall_seconds(run, started))
         interruption.run = run
         raise
     except zoo_callbacks.LossNotFiniteError as error:
@@ -81,13 +79,15 @@ def train(
         if selection.best_weights:
             _save_model(run, model, config, dataset)
         kept = f"the best weights so far are in {run.model_file}" if selection.best_weights else "nothing to keep yet"
-        run.update_record(status="failed", error=str(error), wall_seconds=_wall_seconds(run, started))
+        run.update_record(status="failed", error=str(error), wall_seconds=record.wall_seconds(run, started))
         raise ZooError(f"{error}; {kept}; lower --learning_rate or set training.optimizer.clip_norm") from None
 
     trainer.set_weights(selection.best_weights if settings.selection == "best" else selection.last_weights)
     _save_model(run, model, config, dataset)
     _evaluate(run, model, dataset, selection)
-    run.update_record(status="finished", wall_seconds=_wall_seconds(run, started), peak_memory_mib=_peak_memory_mib())
+    run.update_record(
+        status="finished", wall_seconds=record.wall_seconds(run, started), peak_memory_mib=record.peak_memory_mib()
+    )
     for checkpoint in run.checkpoints.glob("step-*.npz"):
         checkpoint.unlink()
     return run
@@ -193,47 +193,6 @@ def steps_per_call(features: np.ndarray, batch_size: int, use_xla: bool) -> int:
     return -(-steps // -(-steps // target))
 
 
-def classification_loss(num_logits: int, label_smoothing: float):
-    """(loss, metric named accuracy) on `float32[batch, num_logits]` logits and `int32[batch]` labels."""
-    import keras
-    from keras import ops
-
-    if num_logits == 1:
-
-        def loss(labels, logits):
-            labels = ops.reshape(ops.cast(labels, "float32"), (-1, 1))
-            return keras.losses.binary_crossentropy(labels, logits, from_logits=True, label_smoothing=label_smoothing)
-
-        return loss, keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
-
-    def loss(labels, logits):
-        targets = ops.one_hot(ops.reshape(labels, (-1,)), num_logits)
-        return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=label_smoothing)
-
-    return loss, keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-
-
-def class_weights(setting, dataset) -> np.ndarray | None:
-    """`float32[class]` weights of mean 1 over the training rows, or None.
-
-    Raises:
-        ZooError: a name in the setting is not a class.
-    """
-    if setting is None:
-        return None
-    counts = np.bincount(dataset.train.labels, minlength=len(dataset.info.label_names))
-    if setting == "balanced":
-        weights = 1 / np.maximum(counts, 1)
-    else:
-        for name in setting:
-            if name not in dataset.info.label_names:
-                raise ZooError(
-                    f"training.class_weights: {name!r} is no class; {nearest(name, dataset.info.label_names)}"
-                )
-        weights = np.array([setting.get(name, 1.0) for name in dataset.info.label_names])
-    return (weights * counts.sum() / (weights * counts).sum()).astype("float32")
-
-
 def _fit(trainer, plan, config: Config, dataset, start_step: int, callbacks) -> None:
     """`model.fit`, once for the rest of an epoch that a resumed run stands in, then for all other epochs."""
     from zoo.datasets.augmentation import Augmentation
@@ -275,20 +234,17 @@ def _tensorboard(run: runs.Run):
     return keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False, profile_batch=0)
 
 
-def _labels(config: Config, dataset) -> dict[str, Any]:
-    return {
+def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
+    from zoo.loading import save_model
+
+    labels = {
         "label_names": list(dataset.info.label_names),
         "task": registry.model_info(config.model.name).task,
         "dataset": dataset.info.name,
         "feature_names": list(dataset.feature_names) if dataset.feature_names else None,
     }
-
-
-def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
-    from zoo.loading import save_model
-
-    run.write_json("labels.json", _labels(config, dataset))
-    save_model(model, run.model_file, _labels(config, dataset))
+    run.write_json("labels.json", labels)
+    save_model(model, run.model_file, labels)
 
 
 def _evaluate(run: runs.Run, model, dataset, selection) -> None:
@@ -316,60 +272,3 @@ def _evaluate(run: runs.Run, model, dataset, selection) -> None:
         figures.save_worst_mistakes(
             test.features, test.labels, probabilities, test.ids, names, run.path / "mistakes.png"
         )
-
-
-def _start_record(run: runs.Run, config: Config, dataset, model, plan) -> None:
-    import platform
-
-    import keras
-    import tensorflow as tf
-
-    run.write_text("config.yaml", config.to_yaml())
-    devices = [tf.config.experimental.get_device_details(d).get("device_name", d.name) for d in
-               tf.config.list_physical_devices("GPU")]  # fmt: skip
-    run.update_record(
-        status="running",
-        command=" ".join(sys.argv),
-        model=config.model.name,
-        dataset=dataset.info.name,
-        seed=config.training.seed,
-        git_revision=git_revision(),
-        versions={"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
-        device=", ".join(devices) or f"CPU ({os.cpu_count()} cores)",
-        strategy="default",
-        precision=config.training.precision,
-        xla=uses_xla(model, config.training.xla),
-        steps_per_call=plan.steps_per_call,
-        parameters=model.count_params(),
-        data_digest=dataset.digest,
-        data_report=dataset.report,
-    )
-
-
-def git_revision() -> str | None:
-    """The commit of the zoo's own checkout, `+changes` where files differ from it; None outside a checkout."""
-    import pathlib
-    import subprocess
-
-    folder = pathlib.Path(__file__).parents[2]
-    if not (folder / ".git").exists():
-        return None
-    try:
-        revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
-        changes = subprocess.run(
-            ["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return revision.stdout.strip() + ("+changes" if changes.stdout.strip() else "")
-
-
-def _wall_seconds(run: runs.Run, started: float) -> float:
-    return round(time.time() - started + run.record.get("wall_seconds", 0), 2)
-
-
-def _peak_memory_mib() -> int:
-    import resource
-
-    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(kibibytes / 1024 if sys.platform != "darwin" else kibibytes / 2**20)

@@ -57,8 +57,7 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
 
     if num_folds < 2:
         raise ZooError(f"--cross_validation={num_folds}: at least 2 folds are needed")
-    image_shape = tuple(config.dataset.image_shape) if config.dataset.image_shape else None
-    whole = datasets.load(config.dataset.name, config.dataset.data_dir, config.dataset.validation_fraction, image_shape)
+    whole = datasets.load_configured(config.dataset)
     accuracies = []
     for number, fold in enumerate(datasets.cross_validation_folds(whole, num_folds), start=1):
         try:

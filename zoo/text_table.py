@@ -1,0 +1,10 @@
+"""Aligned columns for the terminal."""
+
+from collections.abc import Sequence
+
+
+def align_columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of as many cells each → one line a row, columns as wide as their widest cell, two spaces between."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,65 @@
+"""What a run says of itself in run.json."""
+
+import os
+import pathlib
+import platform
+import resource
+import subprocess
+import sys
+import time
+
+from zoo.config import Config
+from zoo.runs import Run
+
+
+def start_record(run: Run, config: Config, dataset, trainer, plan) -> None:
+    """Write config.yaml and what run.json can say before the first step."""
+    import keras
+    import tensorflow as tf
+
+    run.write_text("config.yaml", config.to_yaml())
+    devices = [tf.config.experimental.get_device_details(d).get("device_name", d.name) for d in
+               tf.config.list_physical_devices("GPU")]  # fmt: skip
+    run.update_record(
+        status="running",
+        command=" ".join(sys.argv),
+        model=config.model.name,
+        dataset=dataset.info.name,
+        seed=config.training.seed,
+        git_revision=git_revision(),
+        versions={"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
+        device=", ".join(devices) or f"CPU ({os.cpu_count()} cores)",
+        strategy="default",
+        precision=config.training.precision,
+        xla=bool(trainer.jit_compile),  # Keras may have refused it, as it does under determinism
+        steps_per_call=plan.steps_per_call,
+        parameters=trainer.count_params(),
+        data_digest=dataset.digest,
+        data_report=dataset.report,
+    )
+
+
+def git_revision() -> str | None:
+    """The commit of the zoo's own checkout, `+changes` where files differ from it; None outside a checkout."""
+    folder = pathlib.Path(__file__).parents[2]
+    if not (folder / ".git").exists():
+        return None
+    try:
+        revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
+        changes = subprocess.run(
+            ["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return revision.stdout.strip() + ("+changes" if changes.stdout.strip() else "")
+
+
+def wall_seconds(run: Run, started: float) -> float:
+    """Seconds since `started` (`time.time()`), with those of the run before it was interrupted."""
+    return round(time.time() - started + run.record.get("wall_seconds", 0), 2)
+
+
+def peak_memory_mib() -> int:
+    """The most memory that this process has held."""
+    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(kibibytes / 1024 if sys.platform != "darwin" else kibibytes / 2**20)
