@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> None:
     for value in INPUT.value:
         # A name that holds a comma is still a name.
         paths += [value] if os.path.exists(value) else filter(None, value.split(","))
+    predict.refuse_missing(paths)
     loaded_model = predict.open_model(RUN.value, MODEL_FILE.value)
     predictions = predict.predict(loaded_model, *predict.read_inputs(paths, loaded_model))
     if OUTPUT.value:

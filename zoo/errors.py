@@ -13,11 +13,12 @@ class ZooError(Exception):
 
 
 class Interrupted(Exception):  # noqa: N818, no error
-    """Ctrl-C or SIGTERM ended a training after its state was saved in `run`."""
+    """Ctrl-C or SIGTERM ended a training, in `run`, after its state was saved if the disk took it."""
 
-    def __init__(self, signal_number: int):
+    def __init__(self, signal_number: int, state_saved: bool):
         super().__init__(signal.Signals(signal_number).name)
         self.signal_number = signal_number
+        self.state_saved = state_saved
         self.run = None
 
 

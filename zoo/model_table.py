@@ -4,6 +4,7 @@ from typing import Any
 
 from zoo import registry
 from zoo.config import config_path, load_config
+from zoo.errors import ZooError, nearest
 from zoo.quiet import import_tensorflow
 from zoo.text_table import align_columns
 
@@ -12,11 +13,14 @@ def describe_models(pattern: str = "*", task: str | None = None) -> list[dict[st
     """One row a model: name, task, dataset, parameters, the claim of its config, description, reference.
 
     Raises:
-        ZooError: the task is unknown, or a config is not valid.
+        ZooError: the task is unknown, no model matches, or a config is not valid.
     """
+    names = registry.list_models(pattern, task)
+    if not names:
+        raise ZooError(f"no model matches {pattern!r}; {nearest(pattern, registry.list_models())}")
     import_tensorflow()
     rows = []
-    for name in registry.list_models(pattern, task):
+    for name in names:
         info = registry.model_info(name)
         config = load_config(name) if config_path(name).exists() else None
         options = config.model.options if config else {}

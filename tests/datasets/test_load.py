@@ -1,6 +1,7 @@
 """The catalog, the generated tables, cross-validation, and the command that prepares data ahead."""
 
 import dataclasses
+import itertools
 import json
 import math
 import subprocess
@@ -67,16 +68,16 @@ def test_synthetic_binary_is_the_same_everywhere_and_as_hard_as_it_says():
     assert round(dataset.bayes_accuracy, 4) == 0.9332
 
 
-def test_folds_hold_out_every_row_once_and_leave_test_alone():
+def test_folds_hold_out_every_row_once_as_test_and_leave_the_official_test_alone():
     dataset = datasets.load("synthetic_binary")
     folds = list(datasets.cross_validation_folds(dataset, 5))
-    held_out = np.concatenate([fold.validation.features for fold in folds])
+    held_out = np.concatenate([fold.test.features for fold in folds])
     whole = np.concatenate([dataset.train.features, dataset.validation.features])
     np.testing.assert_array_equal(np.sort(held_out, axis=0), np.sort(whole, axis=0))
     for fold in folds:
-        assert len(fold.validation) == 5_000 and len(fold.train) == 20_000
-        assert not np.isin(fold.validation.hashes, fold.train.hashes).any()
-        assert fold.test is dataset.test
+        assert (len(fold.test), len(fold.validation), len(fold.train)) == (5_000, 4_000, 16_000)
+        for first, second in itertools.combinations((fold.train, fold.validation, fold.test, dataset.test), 2):
+            assert not np.isin(first.hashes, second.hashes).any()
 
 
 @pytest.mark.parametrize(("num_folds", "words"), [(1, "at least 2"), (0, "at least 2"), (5, "too few for 5 parts")])

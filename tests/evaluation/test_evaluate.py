@@ -190,11 +190,12 @@ def test_predict_script_prints_pure_json_and_writes_a_csv(model_file, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["scripts/predict.py", "x.png"], "error: neither of --run and --model_file given"),
+        (["scripts/predict.py", "docs/training.png"], "error: neither of --run and --model_file given"),
         (["scripts/evaluate.py", "--run=a", "--model_file=b"], "error: both of --run and --model_file given"),
         (["scripts/evaluate.py", "--model_file=missing.keras"], "error: missing.keras: no such model file"),
         (["scripts/evaluate.py", "--run=missing"], "error: missing: no such run directory"),
         (["scripts/evaluate.py", "--split=tset"], "error: flag --split=tset"),
+        (["scripts/predict.py", "--model_file=m.keras", "x.png"], "error: x.png: no such file or folder"),
         (["scripts/predict.py", "--top=0"], "error: flag --top=0"),
     ],
 )

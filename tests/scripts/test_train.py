@@ -71,7 +71,8 @@ def test_own_model_on_own_table(run_script, tmp_path):
     assert json.loads((run / "results.json").read_text())["test"]["accuracy"]["value"] > 0.8
 
 
-def test_sigterm_saves_and_the_printed_command_resumes(run_script, tmp_path):
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_the_printed_command_resumes(run_script, tmp_path, signal_number):
     command = [sys.executable, str(REPOSITORY / "scripts/train.py"), "--model=xor_mlp", "--epochs=100000"]
     process = subprocess.Popen(
         command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, stderr=subprocess.PIPE, text=True
@@ -79,9 +80,9 @@ def test_sigterm_saves_and_the_printed_command_resumes(run_script, tmp_path):
     for line in process.stderr:
         if line.startswith("epoch 5/"):
             break
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal_number)
     last_line = process.communicate(timeout=60)[1].splitlines()[-1]
-    assert process.returncode == 128 + signal.SIGTERM
+    assert process.returncode == 128 + signal_number
     assert "--resume=" in last_line
     run = tmp_path / last_line.split("--resume=")[1]
     assert json.loads((run / "run.json").read_text())["status"] == "interrupted"

@@ -38,8 +38,14 @@ def weights(run):
     return np.concatenate([w.ravel() for w in zoo.load_model(run).model.get_weights()])
 
 
-def test_a_run_holds_its_record(digits, tmp_path):
+@pytest.fixture(scope="module")
+def plain_weights(digits, tmp_path_factory):
+    return weights(train(digits, tmp_path_factory.mktemp("plain")))
+
+
+def test_same_seed_gives_the_same_weights_and_a_run_holds_its_record(digits, plain_weights, tmp_path):
     run = train(digits, tmp_path)
+    np.testing.assert_array_equal(weights(run), plain_weights)
     assert run.record["status"] == "finished"
     assert run.results["test"]["n"] == 140
     assert run.results["test"]["accuracy"]["value"] > 0.5
@@ -62,10 +68,8 @@ def test_a_run_holds_its_record(digits, tmp_path):
         ("training.xla=off", 1e-5),
     ],
 )
-def test_settings_of_cost_alone_leave_the_weights(digits, tmp_path, equal, difference):
-    np.testing.assert_allclose(
-        weights(train(digits, tmp_path, equal)), weights(train(digits, tmp_path)), atol=difference
-    )
+def test_settings_of_cost_alone_leave_the_weights(digits, plain_weights, tmp_path, equal, difference):
+    np.testing.assert_allclose(weights(train(digits, tmp_path, equal)), plain_weights, atol=difference)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +95,9 @@ def test_settings_of_cost_alone_leave_the_weights(digits, tmp_path, equal, diffe
         "dataset.augmentation.random_erasing=0.5",
     ],
 )
-def test_every_setting_changes_the_model(digits, tmp_path, setting):
-    plain, changed = weights(train(digits, tmp_path)), weights(train(digits, tmp_path, setting))
-    assert plain.shape != changed.shape or np.abs(plain - changed).max() > 1e-4
+def test_every_setting_changes_the_model(digits, plain_weights, tmp_path, setting):
+    changed = weights(train(digits, tmp_path, setting))
+    assert plain_weights.shape != changed.shape or np.abs(plain_weights - changed).max() > 1e-4
 
 
 def test_early_stopping_ends_before_the_last_epoch(digits, tmp_path):
@@ -102,17 +106,23 @@ def test_early_stopping_ends_before_the_last_epoch(digits, tmp_path):
     assert len(run.history_file.read_text().splitlines()) < 41
 
 
+EVERYTHING_RANDOM = (
+    "training.deterministic=true",
+    "training.steps_per_call=1",
+    "training.schedule.name=cosine",
+    "training.optimizer={name: adamw, weight_decay: 0.01, ema_momentum: 0.9}",
+    "model.options={dropout: 0.3}",
+    "dataset.augmentation.shift_pixels=1",
+)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted_run(digits, tmp_path_factory):
+    return train(digits, tmp_path_factory.mktemp("uninterrupted"), *EVERYTHING_RANDOM)
+
+
 @pytest.mark.parametrize("stop_at_step", [4, 10, 13])
-def test_resumed_run_is_bit_identical(digits, tmp_path, monkeypatch, stop_at_step):
-    settings = (
-        "training.deterministic=true",
-        "training.steps_per_call=1",
-        "training.schedule.name=cosine",
-        "training.optimizer={name: adamw, weight_decay: 0.01, ema_momentum: 0.9}",
-        "model.options={dropout: 0.3}",
-        "dataset.augmentation.shift_pixels=1",
-    )
-    whole = train(digits, tmp_path, *settings)
+def test_resumed_run_is_bit_identical(digits, uninterrupted_run, tmp_path, monkeypatch, stop_at_step):
     original = Checkpoints._save_if_due
 
     def stop_here(self, step):
@@ -121,12 +131,12 @@ def test_resumed_run_is_bit_identical(digits, tmp_path, monkeypatch, stop_at_ste
 
     monkeypatch.setattr(Checkpoints, "_save_if_due", stop_here)
     with pytest.raises(zoo.errors.Interrupted) as interruption:
-        train(digits, tmp_path, *settings)
+        train(digits, tmp_path, *EVERYTHING_RANDOM)
     monkeypatch.undo()
-    resumed = train(digits, tmp_path, *settings, resume=interruption.value.run)
-    np.testing.assert_array_equal(weights(resumed), weights(whole))
+    resumed = train(digits, tmp_path, *EVERYTHING_RANDOM, resume=interruption.value.run)
+    np.testing.assert_array_equal(weights(resumed), weights(uninterrupted_run))
     columns = [line.split(",")[3:] for line in resumed.history_file.read_text().splitlines()]
-    assert columns == [line.split(",")[3:] for line in whole.history_file.read_text().splitlines()]
+    assert columns == [line.split(",")[3:] for line in uninterrupted_run.history_file.read_text().splitlines()]
 
 
 def test_loss_that_is_not_finite_names_epoch_and_step(digits, tmp_path):

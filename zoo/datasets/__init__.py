@@ -93,24 +93,27 @@ def load_configured(section, data_dir: str | os.PathLike | None = None) -> Datas
 
 
 def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset]:
-    """Train and validation anew for each fold, cut by content; every row is held out once. The test split stays.
+    """Splits anew for each fold, cut by content; every row of train and validation is held out once, as `test`.
+
+    Validation is carved from the other rows, so that the weights are not selected on what is reported. The dataset's
+    own test split is in no fold.
 
     Raises:
         ZooError: fewer than two folds, or more folds than different examples.
     """
     if num_folds < 2:
-        raise ZooError(f"{num_folds} folds; cross-validation needs at least 2")
-    whole = Split(
-        *(
-            np.concatenate([getattr(dataset.train, field), getattr(dataset.validation, field)])
-            for field in ("features", "labels", "ids")
-        )
-    )
+        raise ZooError(f"--cross_validation={num_folds}: at least 2 folds are needed")
+    validation_fraction = len(dataset.validation) / (len(dataset.train) + len(dataset.validation))
+    whole = splits.concatenate([dataset.train, dataset.validation])
     folds = splits.split_by_content(whole, [1 / num_folds] * num_folds)
     for number, held_out in enumerate(folds):
-        others = [fold for position, fold in enumerate(folds) if position != number]
-        train = Split(*(np.concatenate([getattr(f, field) for f in others]) for field in ("features", "labels", "ids")))
-        yield dataclasses.replace(dataset, train=train, validation=held_out)
+        others = splits.concatenate(folds[:number] + folds[number + 1 :])
+        validation, train = splits.split_by_content(others, [validation_fraction, 1 - validation_fraction])
+        origin = f"{dataset.report['origin']}, fold {number + 1} of {num_folds} held out as test"
+        yield _dataset(
+            dataset.info, train, validation, held_out, {"origin": origin},
+            feature_names=dataset.feature_names, bayes_accuracy=dataset.bayes_accuracy,
+        )  # fmt: skip
 
 
 def _load_own(info: DatasetInfo, path: pathlib.Path, fraction: float, image_shape) -> Dataset:

@@ -88,7 +88,7 @@ def read_csv(file: pathlib.Path) -> tuple[Split, tuple[str, ...], tuple[str, ...
         cells = [
             (name, text) for column, (name, text) in enumerate(zip(header, row, strict=True)) if column != label_column
         ]
-        features.append([_number(text, f"{file}:{number}: column {name!r}") for name, text in cells])
+        features.append([finite_number(text, f"{file}:{number}: column {name!r}") for name, text in cells])
         label_texts.append(row[label_column].strip())
         ids.append(str(number))
         if not label_texts[-1]:
@@ -110,7 +110,8 @@ def _numbered(reader):
         yield reader.line_num, row
 
 
-def _number(text: str, where: str) -> float:
+def finite_number(text: str, where: str) -> float:
+    """A number that float32 holds; `where` begins the message of the `ZooError` for anything else."""
     try:
         value = math.nan if "_" in text else float(text)  # Python reads 1_000
     except ValueError:

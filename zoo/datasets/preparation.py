@@ -55,14 +55,31 @@ def format_table(rows: list[dict[str, Any]]) -> str:
         if row["error"]:
             blocks.append(f"{row['name']}: {row['error']}")
             continue
-        counts = " / ".join(f"{count:,} {split}" for split, count in row["rows"].items())
-        report = row["report"]
-        where = f" in {row['folder']}" if row["folder"] else ""
+        where = f"in {row['folder']}, " if row["folder"] else ""
         blocks.append(
-            f"{row['name']}: {counts}{where}, {row['seconds']} s\n"
-            f"  from {row['origin']}; {row['digest']}\n"
-            f"  duplicates removed {report.get('duplicates_removed', 0)}, "
-            f"test rows also in train {report['test_rows_also_in_train']}\n"
+            f"{row['name']}: {summarize(row['report'])}\n"
+            f"  {where}from {row['origin']}, {row['seconds']} s; {row['digest']}\n"
             f"  licence {row['licence'] or 'yours'}; {row['citation'] or 'your data'}"
         )
     return "\n".join(blocks)
+
+
+def summarize(report: dict[str, Any]) -> str:
+    """A dataset's report for people: rows of the splits, what was removed, class balance, classes that are absent."""
+    counts = report["counts"]
+    rows = " / ".join(f"{of_split['rows']:,} {split}" for split, of_split in counts.items())
+    lines = [
+        f"{rows} rows; duplicates removed {report.get('duplicates_removed', 0)}, "
+        f"conflicting labels removed {report.get('conflicts_removed', 0)}, "
+        f"test rows also in train {report['test_rows_also_in_train']}"
+    ]
+    names = [name for name in counts["train"] if name != "rows"]
+    in_train = [counts["train"][name] for name in names]
+    if max(in_train) > 1.5 * min(in_train):
+        shown = ", ".join(f"{name} {count:,}" for name, count in list(zip(names, in_train, strict=True))[:20])
+        lines.append(f"  training rows of each class: {shown}{', …' if len(names) > 20 else ''}")
+    for split, of_split in counts.items():
+        absent = [name for name in names if not of_split[name]]
+        if absent:
+            lines.append(f"  warning: {split} holds no example of {', '.join(absent[:10])}; bring more data")
+    return "\n".join(lines)

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
 import pathlib
@@ -130,5 +129,13 @@ def _one_process_at_a_time(data_dir: pathlib.Path, name: str):
         lock = None  # a shared, read-only folder can still be read
     with lock or contextlib.nullcontext():
         if lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _lock(lock)
         yield
+
+
+def _lock(file) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows has none; two processes that prepare at once do the work twice there
+        return
+    fcntl.flock(file, fcntl.LOCK_EX)

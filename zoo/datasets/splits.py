@@ -94,6 +94,13 @@ def split_by_content(split: Split, fractions: list[float]) -> list[Split]:
     return parts
 
 
+def concatenate(parts: list[Split]) -> Split:
+    """One split with the rows of all parts, in their order."""
+    fields = ("features", "labels", "ids")
+    whole = Split(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
+    return whole.with_hashes(np.concatenate([part.hashes for part in parts]))
+
+
 def overlap(first: Split, second: Split) -> int:
     """How many examples of `second` have a twin in `first`."""
     return int(np.isin(second.hashes, first.hashes).sum())

@@ -44,6 +44,13 @@ def open_model(run: str | os.PathLike | None, model_file: str | os.PathLike | No
     return loading.load_model(runs.open_run(run) if run else model_file)
 
 
+def refuse_missing(paths: Sequence[str | os.PathLike]) -> None:
+    """Raises: ZooError: a path is not there. Quick, so that a mistyped one is told before a model is loaded."""
+    for path in map(Path, paths):
+        if not path.exists():
+            raise ZooError(f"{path}: no such file or folder; check the path (the working folder is {Path.cwd()})")
+
+
 def read_inputs(paths: Sequence[str | os.PathLike], loaded_model: "LoadedModel") -> tuple[list[str], np.ndarray]:
     """Reads files, and the files inside folders (at any depth, sorted), as the model needs them.
 
@@ -58,6 +65,7 @@ def read_inputs(paths: Sequence[str | os.PathLike], loaded_model: "LoadedModel")
     reader = READERS.get(loaded_model.task)
     if reader is None:
         raise ZooError(f"{loaded_model.path}: no reader for task {loaded_model.task!r}; known: {', '.join(READERS)}")
+    refuse_missing(paths)
     files = [file for path in paths for file in _files_of(Path(path), reader.suffixes)]
     if not files:
         raise ZooError(
@@ -139,8 +147,6 @@ def _files_of(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
         if not files:
             raise ZooError(f"{path}: no {wanted} file in this folder; name a folder or file that has some")
         return files
-    if not path.exists():
-        raise ZooError(f"{path}: no such file or folder; check the path (the working folder is {Path.cwd()})")
     if path.suffix.lower() not in suffixes:
         raise ZooError(
             f"{path}: the model reads {wanted} files, not {path.suffix or 'files without an extension'!r}; convert it"

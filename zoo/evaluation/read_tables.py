@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.datasets.own_data import finite_number
 from zoo.errors import ZooError, nearest
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _read_file(file: Path, reader, loaded_model: "LoadedModel", names: list[str]
         if len(row) != len(header):
             raise ZooError(f"{where}: {len(row)} cells where the header has {len(header)}; mend the line")
         names.append(where)
-        rows.append(np.array([_number(row[i], f"{where}:{header[i]}") for i in positions], np.float32))
+        rows.append(np.array([finite_number(row[i], f"{where}: column {header[i]!r}") for i in positions], np.float32))
     if len(rows) == examples_before:
         raise ZooError(f"{file}: no rows below the header; give a file with examples")
 
@@ -73,14 +74,3 @@ def _feature_positions(file: Path, header: list[str], loaded_model: "LoadedModel
     if ignored:
         print(f"notice: {file}: columns ignored: {', '.join(ignored)}", file=sys.stderr)
     return [header.index(name) for name in feature_names]
-
-
-def _number(text: str, where: str) -> float:
-    """`where` is file:line:column."""
-    try:
-        number = float(text)
-    except ValueError:
-        raise ZooError(f"{where}: {text!r} is not a number; write a number such as 1.5") from None
-    if not abs(number) <= float(np.finfo(np.float32).max):
-        raise ZooError(f"{where}: {text.strip()} is not a finite number; fill the gap or leave the row out")
-    return number

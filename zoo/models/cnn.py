@@ -65,12 +65,25 @@ def convolutional_network(
     task="image_classification",
     description="conv32-pool-conv64-pool-dropout-dense, 34,826 parameters on MNIST digits",
     reference="the layers of the Keras example of Chollet (2015), Simple MNIST convnet",
+    dropout=0.5,
+)
+@register_model(
+    "cifar10_lenet",
+    task="image_classification",
+    description="LeNet for small photographs: conv6-pool-conv16-pool-120-84, 62,006 parameters on CIFAR-10",
+    reference="LeCun et al. (1998), Gradient-based learning applied to document recognition, with ReLU and max-pooling",
+    input_shape=(32, 32, 3),
+    filters=(6, 16),
+    kernel_size=5,
+    hidden_units=(120, 84),
 )
 def simple_cnn(
     input_shape: Sequence[int] = (28, 28, 1),
     num_classes: int = 10,
     filters: Sequence[int] = (32, 64),
-    dropout: float = 0.5,
+    kernel_size: int = 3,
+    hidden_units: Sequence[int] = (),
+    dropout: float = 0.0,
 ):
     """`uint8[batch, height, width, channel]` → `float32[batch, num_classes]` probabilities."""
     import keras
@@ -78,8 +91,11 @@ def simple_cnn(
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     for count in filters:
-        x = keras.layers.Conv2D(count, 3, activation="relu")(x)
+        x = keras.layers.Conv2D(count, kernel_size, activation="relu")(x)
         x = keras.layers.MaxPooling2D(2)(x)
     x = keras.layers.Flatten()(x)
-    x = keras.layers.Dropout(dropout)(x)
+    for units in hidden_units:
+        x = keras.layers.Dense(units, activation="relu")(x)
+    if dropout:
+        x = keras.layers.Dropout(dropout)(x)
     return keras.Model(inputs, classification_head(x, num_classes), name="simple_cnn")

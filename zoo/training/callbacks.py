@@ -175,19 +175,22 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _save_if_due(self, step: int) -> None:
         if self.signal_number is not None:
-            self.save(step)
-            raise Interrupted(self.signal_number)
+            raise Interrupted(self.signal_number, state_saved=self.save(step))
         if time.monotonic() - self.saved_at >= self.seconds:
-            try:
-                self.save(step)
-            except OSError as error:  # a full disk must not end a training that can go on
-                tqdm.tqdm.write(f"{self.folder}: checkpoint not written ({error.strerror})", file=sys.stderr)
-            self.saved_at = time.monotonic()
+            self.save(step)
 
-    def save(self, step: int) -> None:
+    def save(self, step: int) -> bool:
+        """Write a checkpoint. A disk that refuses it is told of, ends no training and harms no older checkpoint."""
+        self.saved_at = time.monotonic()
         arrays, selection = self.selection.state()
         state = {"step": step, "selection": selection, "history": self.history.rows}
-        resume.save_checkpoint(self.folder, step, resume.trainer_arrays(self.model) | arrays, state)
+        try:
+            resume.save_checkpoint(self.folder, step, resume.trainer_arrays(self.model) | arrays, state)
+        except OSError as error:
+            older = "the one before it stays" if any(self.folder.glob("step-*.npz")) else "there is none yet"
+            tqdm.tqdm.write(f"{self.folder}: checkpoint not written ({error.strerror}); {older}", file=sys.stderr)
+            return False
+        return True
 
     @contextlib.contextmanager
     def watching_signals(self):

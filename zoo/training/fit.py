@@ -1,6 +1,7 @@
 """Training from a config to a finished run: the whole story is `train`, read top to bottom."""
 
 import os
+import sys
 import time
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from zoo import registry, runs
 from zoo.config import Config
+from zoo.datasets.preparation import summarize
 from zoo.errors import Interrupted, ZooError
 from zoo.quiet import import_tensorflow
 from zoo.training import record
@@ -43,6 +45,10 @@ def train(
         dataset = datasets.load_configured(config.dataset)
     options = model_options(config, dataset)
     _check_sizes(config, dataset)
+    if resume and resume.record["data_digest"] != dataset.digest:
+        raise ZooError(f"{resume.path}: the data have changed since this run began; train again without --resume")
+    if show_progress:
+        print(f"{dataset.info.name}: {summarize(dataset.report)}", file=sys.stderr)
     import_tensorflow()
     import keras
 

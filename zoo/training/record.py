@@ -4,6 +4,7 @@ import os
 import pathlib
 import platform
 import resource
+import shlex
 import subprocess
 import sys
 import time
@@ -17,12 +18,14 @@ def start_record(run: Run, config: Config, dataset, trainer, plan) -> None:
     import keras
     import tensorflow as tf
 
+    before = run.record if (run.path / "run.json").exists() else {}
     run.write_text("config.yaml", config.to_yaml())
     devices = [tf.config.experimental.get_device_details(d).get("device_name", d.name) for d in
                tf.config.list_physical_devices("GPU")]  # fmt: skip
     run.update_record(
         status="running",
-        command=" ".join(sys.argv),
+        command=before.get("command") or shlex.join(["python", *sys.argv]),
+        resumed=before["resumed"] + 1 if before else 0,
         model=config.model.name,
         dataset=dataset.info.name,
         seed=config.training.seed,

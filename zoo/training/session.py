@@ -16,7 +16,8 @@ def train(config: Config, runs_dir: str, resume: runs.Run | None = None) -> int:
         run = fit.train(config, runs_dir, resume=resume)
     except Interrupted as interruption:
         command = f"python scripts/train.py --resume={shlex.quote(str(interruption.run.path))}"
-        print(f"interrupted, state saved; go on with: {command}", file=sys.stderr)
+        saved = "state saved" if interruption.state_saved else "state not saved"
+        print(f"interrupted, {saved}; go on with: {command}", file=sys.stderr)
         return 128 + interruption.signal_number
     test = run.results["test"]["accuracy"]
     low, high = test["interval"]
@@ -45,7 +46,7 @@ def refuse_overrides(names: list[str]) -> None:
 
 
 def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
-    """Train on each fold, print its held-out accuracy and the mean ± standard deviation. The test split is not shown.
+    """Train on each fold, print its held-out accuracy and the mean ± standard deviation. The test split is not read.
 
     Raises:
         ZooError: fewer than 2 folds, or more than the data allow.
@@ -55,17 +56,15 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
     from zoo import datasets
     from zoo.training import fit
 
-    if num_folds < 2:
-        raise ZooError(f"--cross_validation={num_folds}: at least 2 folds are needed")
     whole = datasets.load_configured(config.dataset)
     accuracies = []
     for number, fold in enumerate(datasets.cross_validation_folds(whole, num_folds), start=1):
         try:
-            run = fit.train(config, runs_dir, dataset=fold, show_progress=False)
+            run = fit.train(config, runs_dir, dataset=fold)
         except Interrupted as interruption:
             print(f"interrupted in fold {number} of {num_folds}", file=sys.stderr)
             return 128 + interruption.signal_number
-        accuracies.append(run.results["validation"]["accuracy"]["value"])
+        accuracies.append(run.results["test"]["accuracy"]["value"])
         print(f"fold {number}/{num_folds}: accuracy {accuracies[-1]:.4f}, run {run.path}", flush=True)
     print(
         f"{num_folds} folds: accuracy {np.mean(accuracies):.4f} ± {np.std(accuracies, ddof=1):.4f} (standard deviation)"
