@@ -165,7 +165,7 @@ def _compile(model, config: Config, dataset):
         steps_per_call=settings.steps_per_call or steps_per_call(features, settings.batch_size, use_xla),
         epochs=settings.epochs,
     )
-    trainer = build_trainer(model)
+    trainer = build_trainer(model, settings.seed)
     trainer.gradient_accumulation_steps = settings.optimizer.gradient_accumulation_steps
     if settings.optimizer.l2:
         for variable in trainer.trainable_variables:

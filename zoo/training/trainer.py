@@ -1,7 +1,11 @@
 """The Keras hooks under which `model.fit` runs many steps per call of one compiled program."""
 
+import itertools
+
 import keras
 import tensorflow as tf
+
+from zoo.training.dropout import BatchPosition, PositionedDropout
 
 
 class Trainer(keras.Model):
@@ -13,6 +17,7 @@ class Trainer(keras.Model):
     """
 
     gradient_accumulation_steps = 1
+    position = BatchPosition(0)
 
     def prepare(self, batch_shape: tuple[int, ...]) -> None:
         """Create the state of metrics and optimizer for `[batch, …]` inputs without drawing a batch of data."""
@@ -32,7 +37,9 @@ class Trainer(keras.Model):
         """One update from the whole batch, seen in `gradient_accumulation_steps` parts to save memory."""
         parts = self.gradient_accumulation_steps
         gradients = None
+        self.position.step = self.optimizer.iterations.value
         for part in range(parts):
+            self.position.first_example = part * data[1].shape[0] // parts
             x, y, sample_weight = (tf.split(tensor, parts)[part] for tensor in data)
             with tf.GradientTape() as tape:
                 logits = self(x, training=True)
@@ -72,11 +79,24 @@ class Trainer(keras.Model):
         return run_call
 
 
-def build_trainer(model: keras.Model) -> Trainer:
-    """The trainer of a classifier: from its input to its layer `logits`.
+def build_trainer(model: keras.Model, seed: int = 0) -> Trainer:
+    """The trainer of a classifier: from its input to its layer `logits`, with the model's own weights.
+
+    Args:
+        seed: decides the masks of the dropout layers.
 
     Raises:
         ValueError: the model has no such layer.
     """
-    logits = model.get_layer("logits").output
-    return Trainer(model.inputs[0], logits, name="trainer")
+    position = BatchPosition(seed)
+    numbers = itertools.count()
+
+    def for_training(layer):
+        plain_dropout = type(layer) is keras.layers.Dropout and layer.noise_shape is None
+        return PositionedDropout(layer, position, next(numbers)) if plain_dropout else layer
+
+    to_logits = keras.Model(model.inputs, model.get_layer("logits").output)
+    twin = keras.models.clone_model(to_logits, clone_function=for_training)
+    trainer = Trainer(twin.inputs[0], twin.outputs[0], name="trainer")
+    trainer.position = position
+    return trainer
