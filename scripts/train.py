@@ -19,8 +19,10 @@ flags.DEFINE_string("dataset", None, "name of the dataset; scripts/prepare_data.
 flags.DEFINE_string("data_dir", None, "where prepared data live, or the user's own file or folder")
 flags.DEFINE_string("runs_dir", "runs", "where run directories are made")
 flags.DEFINE_string("precision", None, "float32, mixed_bfloat16 or mixed_float16")
-flags.DEFINE_string("strategy", None, "auto or default")
-flags.DEFINE_string("resume", None, "run directory of an interrupted training to finish")
+flags.DEFINE_string("strategy", None, "auto, default, mirrored, multi_worker or tpu")
+flags.DEFINE_integer("devices", None, "how many GPUs, or virtual devices, train together under mirrored")
+flags.DEFINE_integer("virtual_devices", None, "cut the CPU into this many devices, to try strategies")
+flags.DEFINE_string("resume", None, "interrupted run to finish, or auto: the newest of the same config, if any")
 flags.DEFINE_integer("cross_validation", None, "train on this many folds and report the mean")
 flags.DEFINE_bool("print_config", False, "print the resolved config and stop")
 
@@ -33,6 +35,8 @@ KEYS = {
     "data_dir": "dataset.data_dir",
     "precision": "training.precision",
     "strategy": "training.strategy",
+    "devices": "training.devices",
+    "virtual_devices": "training.virtual_devices",
 }
 
 
@@ -41,7 +45,7 @@ def main() -> int:
     overrides = {key: FLAGS[name].value for name, key in KEYS.items() if FLAGS[name].value is not None}
     from zoo.training import session
 
-    if FLAGS.resume:
+    if FLAGS.resume and FLAGS.resume != "auto":
         session.refuse_overrides([name for name in ("model", "config", "set", *KEYS) if FLAGS[name].present])
         return session.resume(FLAGS.resume)
     from zoo.config import load_config
@@ -52,6 +56,8 @@ def main() -> int:
         return 0
     if FLAGS.cross_validation is not None:
         return session.cross_validate(config, FLAGS.runs_dir, FLAGS.cross_validation)
+    if FLAGS.resume == "auto":
+        return session.resume_newest(config, FLAGS.runs_dir)
     return session.train(config, FLAGS.runs_dir)
 
 

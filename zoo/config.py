@@ -89,7 +89,9 @@ class TrainingSection(_Section):
     batch_size: PositiveInt = 128
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    strategy: Literal["auto", "default"] = "auto"
+    strategy: Literal["auto", "default", "mirrored", "multi_worker", "tpu"] = "auto"
+    devices: PositiveInt | None = None
+    virtual_devices: PositiveInt | None = None
     xla: Literal["auto", "on", "off"] = "auto"
     steps_per_call: PositiveInt | None = None
     deterministic: bool = False

@@ -4,18 +4,25 @@ import contextlib
 import os
 
 
-def import_tensorflow() -> None:
+def import_tensorflow(start: bool = True) -> None:
     """Import TensorFlow and let it look for devices without its banners.
+
+    With `start`, bring the devices up too; they cannot be configured afterwards.
 
     TensorFlow 2.21 writes them to file descriptor 2 whatever TF_CPP_MIN_LOG_LEVEL says, so that is closed meanwhile;
     a user who sets TF_CPP_MIN_LOG_LEVEL to 0 sees everything. Errors still come as exceptions.
     """
-    with contextlib.nullcontext() if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0" else _silent_standard_error():
+    with _silenced_unless_asked_for():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
-        tf.constant(0)
+        if start:
+            tf.constant(0)
         import keras  # noqa: F401
+
+
+def _silenced_unless_asked_for():
+    return contextlib.nullcontext() if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0" else _silent_standard_error()
 
 
 @contextlib.contextmanager

@@ -45,6 +45,20 @@ class BatchPlan:
         return math.ceil(left_in_epoch / self.steps_per_call)
 
 
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """For which replicas a pipeline makes the shares of each global batch: `count` from `first` on, of `total`."""
+
+    first: int = 0
+    count: int = 1
+    total: int = 1
+
+    def each_replica(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Each element once a replica in turn, and `int64` replica numbers."""
+        replicas = np.arange(self.first, self.first + self.count, dtype="int64")
+        return *(np.repeat(array, self.count) for array in arrays), np.tile(replicas, len(arrays[0]))
+
+
 def training_calls(
     features: np.ndarray,
     labels: np.ndarray,
@@ -54,20 +68,24 @@ def training_calls(
     start_step: int = 0,
     augmentation=None,
     class_weights: np.ndarray | None = None,
+    shard: Shard = Shard(),  # noqa: B008, it is frozen
 ) -> tf.data.Dataset:
-    """One element per call: `(features[step, batch, …], labels[step, batch], weights[step, batch], count)`.
+    """One element per call and replica: `(features[step, share, …], labels[step, share], weights[step, share], count)`.
 
-    All elements have `steps_per_call` steps, so that one program serves all; steps from `count` on are padding.
-    `weights` is float32, 1 where there are no `class_weights` (`float32[class]`).
+    A replica's share of a batch is `batch_size / shard.total` examples. All elements have `steps_per_call` steps, so
+    that one program serves all; steps from `count` on are padding. `weights` is float32, 1 where there are no
+    `class_weights` (`float32[class]`).
     """
     all_features, all_labels = tf.constant(features), tf.constant(labels, tf.int32)
     weights_of_classes = None if class_weights is None else tf.constant(class_weights, tf.float32)
-    shape = (plan.steps_per_call, plan.batch_size)
+    share = plan.batch_size // shard.total
+    shape = (plan.steps_per_call, share)
+    in_batch = np.arange(plan.steps_per_call)[:, None] * plan.batch_size + np.arange(share)
 
-    def gather(first_step, count):
+    def gather(first_step, count, replica):
         epoch = first_step // plan.steps_per_epoch
-        start = (first_step % plan.steps_per_epoch) * plan.batch_size
-        positions = tf.minimum(start + tf.range(math.prod(shape), dtype=tf.int64), plan.num_examples - 1)
+        start = (first_step % plan.steps_per_epoch) * plan.batch_size + replica * share
+        positions = tf.minimum(start + in_batch.ravel(), plan.num_examples - 1)
         order_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
         rows = tf.random.experimental.index_shuffle(positions, order_seed, plan.num_examples - 1)
         batch_features, batch_labels = tf.gather(all_features, rows), tf.gather(all_labels, rows)
@@ -80,13 +98,41 @@ def training_calls(
         batch_features = tf.reshape(batch_features, shape + features.shape[1:])
         return batch_features, tf.reshape(batch_labels, shape), weights, count
 
-    calls = tf.data.Dataset.from_tensor_slices(plan.calls(start_step))
+    calls = tf.data.Dataset.from_tensor_slices(shard.each_replica(*plan.calls(start_step)))
     return _without_autotune(calls.map(gather, num_parallel_calls=1, deterministic=True).prefetch(2))
 
 
-def evaluation_batches(features: np.ndarray, labels: np.ndarray, batch_size: int = 1000) -> tf.data.Dataset:
-    """Every example once, in order, the last batch as small as it comes: `(features[batch, …], int32[batch])`."""
-    return _without_autotune(tf.data.Dataset.from_tensor_slices((features, labels)).batch(batch_size).prefetch(2))
+def evaluation_batches(
+    features: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int = 1000,
+    shard: Shard = Shard(),  # noqa: B008
+) -> tf.data.Dataset:
+    """Every example once, in order: `(features[share, …], int32[share], float32[share])` per batch and replica.
+
+    Shares are of equal size, which TPUs and replicas in step need; the last batch is padded with weights of 0.
+    """
+    share = _evaluation_share(len(labels), shard.total, batch_size)
+    all_features, all_labels = tf.constant(features), tf.constant(labels, tf.int32)
+
+    def gather(start, replica):
+        positions = start + replica * share + np.arange(share)
+        rows = tf.minimum(positions, len(labels) - 1)
+        weights = tf.cast(positions < len(labels), tf.float32)
+        return tf.gather(all_features, rows), tf.gather(all_labels, rows), weights
+
+    starts = np.arange(0, len(labels), share * shard.total, dtype="int64")
+    batches = tf.data.Dataset.from_tensor_slices(shard.each_replica(starts))
+    return _without_autotune(batches.map(gather, num_parallel_calls=1, deterministic=True).prefetch(2))
+
+
+def evaluation_steps(num_examples: int, replicas: int, batch_size: int = 1000) -> int:
+    """How many batches `evaluation_batches` makes for each replica."""
+    return -(-num_examples // (_evaluation_share(num_examples, replicas, batch_size) * replicas))
+
+
+def _evaluation_share(num_examples: int, replicas: int, batch_size: int) -> int:
+    return -(-min(batch_size, num_examples) // replicas)
 
 
 def _without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:

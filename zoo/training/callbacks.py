@@ -16,6 +16,7 @@ import tqdm
 from zoo.errors import Interrupted
 from zoo.runs import write_atomically
 from zoo.training import resume
+from zoo.training.strategy import is_chief, total
 
 
 class LossNotFiniteError(Exception):
@@ -25,14 +26,14 @@ class LossNotFiniteError(Exception):
 class History(keras.callbacks.Callback):
     """One row an epoch in history.csv and on the terminal, and a bar with examples/s and time left."""
 
-    def __init__(self, path: pathlib.Path, plan, show_progress: bool = True):
+    def __init__(self, path: pathlib.Path | None, plan, writes: bool = True, show_progress: bool = True):
         super().__init__()
-        self.path, self.plan, self.show_progress = path, plan, show_progress
+        self.path, self.plan, self.writes, self.show_progress = path, plan, writes, show_progress
         self.rows: list[dict] = []
         self.bar = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        done = int(self.model.optimizer.iterations) * self.plan.batch_size
+        done = self.model.step * self.plan.batch_size
         if self.bar is None and self.show_progress:
             total = self.plan.total_steps * self.plan.batch_size
             bar_format = "{percentage:3.0f}%|{bar:24}| {rate_fmt} {remaining} left {postfix}"
@@ -44,14 +45,14 @@ class History(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self.bar is not None and not self.bar.disable:
-            self.bar.update(int(self.model.optimizer.iterations) * self.plan.batch_size - self.bar.n)
+            self.bar.update(self.model.step * self.plan.batch_size - self.bar.n)
             self.bar.set_postfix_str(f"loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.4f}", refresh=False)
 
     def on_test_begin(self, logs=None):
         self.train_seconds = time.perf_counter() - self.started
 
     def on_epoch_end(self, epoch, logs=None):
-        examples = int(self.model.optimizer.iterations) * self.plan.batch_size - self.done_at_start
+        examples = self.model.step * self.plan.batch_size - self.done_at_start
         row = {
             "epoch": epoch + 1,
             "seconds": round(time.perf_counter() - self.started, 4),
@@ -64,7 +65,8 @@ class History(keras.callbacks.Callback):
         writer = csv.DictWriter(stream, self.rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        write_atomically(self.path, stream.getvalue().encode())
+        if self.writes:
+            write_atomically(self.path, stream.getvalue().encode())
         if self.show_progress:
             left = (self.plan.epochs - epoch - 1) * np.median([r["seconds"] for r in self.rows])
             tqdm.tqdm.write(
@@ -134,12 +136,18 @@ class AverageInValidation(keras.callbacks.SwapEMAWeights):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Save all state every few minutes and when a signal asks to stop; end the training when the loss is not finite."""
+    """Save all state every few minutes and when a signal asks to stop; end the training when the loss is not finite.
 
-    def __init__(self, folder: pathlib.Path, plan, history: History, selection: Selection, minutes: float):
+    Workers of a cluster agree after each call on whether one of them has been asked to stop and whether the chief
+    wants to save: reading the metrics of replicas is a common step of all workers. Only the chief writes.
+    """
+
+    def __init__(
+        self, folder: pathlib.Path | None, plan, history: History, selection: Selection, minutes: float, strategy
+    ):
         super().__init__()
         self.folder, self.plan, self.history, self.selection = folder, plan, history, selection
-        self.seconds = minutes * 60
+        self.seconds, self.strategy, self.writes = minutes * 60, strategy, is_chief(strategy)
         self.saved_at = time.monotonic()
         self.signal_number: int | None = None
         self.restored_arrays: dict[str, np.ndarray] | None = None
@@ -158,12 +166,12 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.restored_arrays is not None:  # `fit` has just reset the metrics that the checkpoint had in mid-epoch
-            if int(self.model.optimizer.iterations) % self.plan.steps_per_epoch:
+            if self.model.step % self.plan.steps_per_epoch:
                 resume.restore_trainer(self.model, self.restored_arrays)
             self.restored_arrays = None
 
     def on_train_batch_end(self, batch, logs=None):
-        step = int(self.model.optimizer.iterations)
+        step = self.model.step
         if not math.isfinite(logs["loss"]):
             epoch, step_in_epoch = divmod(step - 1, self.plan.steps_per_epoch)
             raise LossNotFiniteError(f"the loss is {logs['loss']} in epoch {epoch + 1}, step {step_in_epoch + 1}")
@@ -171,12 +179,15 @@ class Checkpoints(keras.callbacks.Callback):
             self._save_if_due(step)
 
     def on_epoch_end(self, epoch, logs=None):
-        self._save_if_due(int(self.model.optimizer.iterations))
+        self._save_if_due(self.model.step)
 
     def _save_if_due(self, step: int) -> None:
-        if self.signal_number is not None:
-            raise Interrupted(self.signal_number, state_saved=self.save(step))
-        if time.monotonic() - self.saved_at >= self.seconds:
+        due = self.writes and time.monotonic() - self.saved_at >= self.seconds
+        signals, due = total(self.strategy, [float(self.signal_number or 0), float(due)])
+        if signals:
+            state_saved = self.save(step)
+            raise Interrupted(self.signal_number or signal.SIGTERM, state_saved)
+        if due:
             self.save(step)
 
     def save(self, step: int) -> bool:
@@ -184,8 +195,11 @@ class Checkpoints(keras.callbacks.Callback):
         self.saved_at = time.monotonic()
         arrays, selection = self.selection.state()
         state = {"step": step, "selection": selection, "history": self.history.rows}
+        arrays = resume.trainer_arrays(self.model) | arrays
+        if not self.writes:
+            return True
         try:
-            resume.save_checkpoint(self.folder, step, resume.trainer_arrays(self.model) | arrays, state)
+            resume.save_checkpoint(self.folder, step, arrays, state)
         except OSError as error:
             older = "the one before it stays" if any(self.folder.glob("step-*.npz")) else "there is none yet"
             tqdm.tqdm.write(f"{self.folder}: checkpoint not written ({error.strerror}); {older}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """Dropout whose masks do not depend on how many replicas, steps a call or parts a batch is cut into."""
 
 import hashlib
+import threading
 
 import keras
 import tensorflow as tf
@@ -8,11 +9,11 @@ import tensorflow as tf
 _PHILOX = 1
 
 
-class BatchPosition:
+class BatchPosition(threading.local):
     """Where training stands while a step is traced: what the masks of all layers are drawn from.
 
     seed: of the run. step: the optimizer's `iterations`. first_example: position, in the global batch, of the first
-    example that this replica sees in this part of the step.
+    example that this replica sees in this part of the step. Replicas are traced by threads that take turns.
     """
 
     def __init__(self, seed: int):

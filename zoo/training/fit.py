@@ -1,5 +1,6 @@
 """Training from a config to a finished run: the whole story is `train`, read top to bottom."""
 
+import functools
 import os
 import sys
 import time
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import registry, runs
+from zoo import datasets, registry, runs
 from zoo.config import Config
 from zoo.datasets.preparation import summarize
 from zoo.errors import Interrupted, ZooError
@@ -23,8 +24,8 @@ def train(
     resume: runs.Run | None = None,
     dataset=None,
     show_progress: bool = True,
-) -> runs.Run:
-    """Train the config's model on its data and return the finished run.
+) -> runs.Run | None:
+    """Train the config's model on its data and return the finished run, or None on workers that are not the chief.
 
     Args:
         config: from `zoo.load_config`.
@@ -39,78 +40,79 @@ def train(
     """
     started = time.time()
     settings = config.training
-    if dataset is None:
-        from zoo import datasets  # needs no TensorFlow where the data are prepared
+    _refuse_other_kind(config, dataset.info if dataset else datasets.dataset_info(config.dataset.name))
+    import_tensorflow(start=False)
+    import keras
 
-        dataset = datasets.load_configured(config.dataset)
+    from zoo.training import callbacks as zoo_callbacks
+    from zoo.training import strategy as strategies
+
+    strategy = strategies.make_strategy(settings)  # before data, whose preparation starts TensorFlow
+    dataset = dataset or datasets.load_configured(config.dataset)
     options = model_options(config, dataset)
     _check_sizes(config, dataset)
     if resume and resume.record["data_digest"] != dataset.digest:
         raise ZooError(f"{resume.path}: the data have changed since this run began; train again without --resume")
-    if show_progress:
-        print(f"{dataset.info.name}: {summarize(dataset.report)}", file=sys.stderr)
-    import_tensorflow()
-    import keras
-
-    from zoo.training import callbacks as zoo_callbacks
-
     keras.config.set_dtype_policy(settings.precision)
     keras.utils.set_random_seed(settings.seed)
     if settings.deterministic:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-    model = registry.create_model(config.model.name, **options)
-    _adapt_normalization(model, dataset.train.features)
-    trainer, plan = _compile(model, config, dataset)
+    with strategy.scope():
+        model = registry.create_model(config.model.name, **options)
+        _adapt_normalization(model, dataset.train.features)
+        trainer, plan = _compile(model, config, dataset)
 
-    run = resume or runs.create_run(runs_dir, config.model.name)
-    record.start_record(run, config, dataset, trainer, plan)
-    history = zoo_callbacks.History(run.history_file, plan, show_progress)
+    chief = strategies.is_chief(strategy)
+    if show_progress and chief:
+        print(f"{dataset.info.name}: {summarize(dataset.report)}", file=sys.stderr)
+    run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
+    history = zoo_callbacks.History(run and run.history_file, plan, chief, show_progress and chief)
     selection = zoo_callbacks.Selection(settings.early_stopping)
-    checkpoints = zoo_callbacks.Checkpoints(run.checkpoints, plan, history, selection, settings.checkpoint_minutes)
+    checkpoints = zoo_callbacks.Checkpoints(
+        run and run.checkpoints, plan, history, selection, settings.checkpoint_minutes, strategy
+    )
     checkpoints.set_model(trainer)
     start_step = checkpoints.restore() if resume else 0
+    strategies.refuse_disagreement(strategy, start_step)
+    if chief:
+        record.start_record(run, config, dataset, trainer, plan, strategy)
     try:
         with checkpoints.watching_signals():
             average = [zoo_callbacks.AverageInValidation()] if settings.optimizer.ema_momentum else []
-            watchers = [selection, *average, history, _tensorboard(run), checkpoints]
-            _fit(trainer, plan, config, dataset, start_step, watchers)
+            watchers = [selection, *average, history, *([_tensorboard(run)] if chief else []), checkpoints]
+            _fit(trainer, plan, config, dataset, strategy, start_step, watchers)
+        trainer.set_weights(selection.best_weights if settings.selection == "best" else selection.last_weights)
+        if chief:
+            _save_model(run, model, config, dataset)
+            _evaluate(run, dataset, selection)
+            record.finish_record(run, started)
+        strategies.total(strategy, [0.0])  # a worker that left earlier would end the others
     except Interrupted as interruption:
-        run.update_record(status="interrupted", wall_seconds=record.wall_seconds(run, started))
+        if chief:
+            run.update_record(status="interrupted", wall_seconds=record.wall_seconds(run, started))
         interruption.run = run
         raise
     except zoo_callbacks.LossNotFiniteError as error:
-        trainer.set_weights(selection.best_weights or trainer.get_weights())
-        if selection.best_weights:
+        kept = "nothing to keep yet"
+        if chief and selection.best_weights:
+            trainer.set_weights(selection.best_weights)
             _save_model(run, model, config, dataset)
-        kept = f"the best weights so far are in {run.model_file}" if selection.best_weights else "nothing to keep yet"
-        run.update_record(status="failed", error=str(error), wall_seconds=record.wall_seconds(run, started))
+            kept = f"the best weights so far are in {run.model_file}"
+        if chief:
+            run.update_record(status="failed", error=str(error), wall_seconds=record.wall_seconds(run, started))
         raise ZooError(f"{error}; {kept}; lower --learning_rate or set training.optimizer.clip_norm") from None
-
-    trainer.set_weights(selection.best_weights if settings.selection == "best" else selection.last_weights)
-    _save_model(run, model, config, dataset)
-    _evaluate(run, model, dataset, selection)
-    run.update_record(
-        status="finished", wall_seconds=record.wall_seconds(run, started), peak_memory_mib=record.peak_memory_mib()
-    )
-    for checkpoint in run.checkpoints.glob("step-*.npz"):
-        checkpoint.unlink()
-    return run
+    return run if chief else None
 
 
 def model_options(config: Config, dataset) -> dict[str, Any]:
     """The builder's options: the config's own, then input shape and number of classes from the data.
 
     Raises:
-        ZooError: the model's task is of another kind of data, or an option of the config contradicts the data.
+        ZooError: an option of the config contradicts the data.
     """
     info = registry.model_info(config.model.name)
-    kind = info.task.removesuffix("_classification")
-    if kind != dataset.info.kind:
-        raise ZooError(
-            f"model {info.name!r} reads {kind}s, but dataset {dataset.info.name!r} holds {dataset.info.kind}s"
-        )
     num_classes = len(dataset.info.label_names)
     default_classes = info.options.get("num_classes")
     fitting = {
@@ -124,6 +126,12 @@ def model_options(config: Config, dataset) -> dict[str, Any]:
     return {name: value for name, value in fitting.items() if name in info.option_names} | config.model.options
 
 
+def _refuse_other_kind(config: Config, info) -> None:
+    kind = registry.model_info(config.model.name).task.removesuffix("_classification")
+    if kind != info.kind:
+        raise ZooError(f"model {config.model.name!r} reads {kind}s, but dataset {info.name!r} holds {info.kind}s")
+
+
 def _check_sizes(config: Config, dataset) -> None:
     settings = config.training
     rows = len(dataset.train.labels)
@@ -131,11 +139,6 @@ def _check_sizes(config: Config, dataset) -> None:
         raise ZooError(
             f"training.batch_size is {settings.batch_size}, but {dataset.info.name!r} has {rows} training rows; "
             f"use --batch_size={rows} or less"
-        )
-    parts = settings.optimizer.gradient_accumulation_steps
-    if settings.batch_size % parts:
-        raise ZooError(
-            f"training.batch_size {settings.batch_size} is no multiple of gradient_accumulation_steps {parts}"
         )
     if dataset.info.kind != "image" and config.dataset.augmentation != type(config.dataset.augmentation)():
         raise ZooError(f"dataset.augmentation is for images; {dataset.info.name!r} holds {dataset.info.kind}s")
@@ -151,13 +154,16 @@ def _adapt_normalization(model, features: np.ndarray) -> None:
 
 def _compile(model, config: Config, dataset):
     import keras
+    import tensorflow as tf
 
     from zoo.datasets.pipeline import BatchPlan
     from zoo.training.optimizers import build_optimizer
     from zoo.training.trainer import build_trainer
 
     settings = config.training
-    use_xla = uses_xla(model, settings.xla)
+    strategy = tf.distribute.get_strategy()
+    replicas = strategy.num_replicas_in_sync
+    use_xla = replicas == 1 and uses_xla(model, settings.xla)
     features = dataset.train.features
     plan = BatchPlan(
         num_examples=len(features),
@@ -173,10 +179,10 @@ def _compile(model, config: Config, dataset):
                 variable.regularizer = keras.regularizers.L2(settings.optimizer.l2)
     loss, metric = classification_loss(model.output_shape[-1], settings.label_smoothing)
     optimizer = build_optimizer(settings.optimizer, settings.schedule, plan.steps_per_epoch, plan.epochs)
-    trainer.compile(optimizer, loss, weighted_metrics=[], metrics=[metric], jit_compile=use_xla)
+    trainer.compile(optimizer, loss, weighted_metrics=[metric], jit_compile=use_xla)
     # `fit` ends by writing the averaged weights into the model, and a run resumed inside an epoch calls `fit` twice.
     trainer.optimizer.finalize_variable_values = lambda variables: None
-    trainer.prepare((settings.batch_size, *features.shape[1:]))
+    trainer.prepare((settings.batch_size // replicas, *features.shape[1:]))
     return trainer, plan
 
 
@@ -199,13 +205,15 @@ def steps_per_call(features: np.ndarray, batch_size: int, use_xla: bool) -> int:
     return -(-steps // -(-steps // target))
 
 
-def _fit(trainer, plan, config: Config, dataset, start_step: int, callbacks) -> None:
+def _fit(trainer, plan, config: Config, dataset, strategy, start_step: int, callbacks) -> None:
     """`model.fit`, once for the rest of an epoch that a resumed run stands in, then for all other epochs."""
     from zoo.datasets.augmentation import Augmentation
-    from zoo.datasets.pipeline import evaluation_batches, training_calls
+    from zoo.datasets.pipeline import evaluation_batches, evaluation_steps, training_calls
+    from zoo.training.strategy import distribute
 
     augmentation = Augmentation(config.dataset.augmentation) if dataset.info.kind == "image" else None
-    validation = evaluation_batches(dataset.validation.features, dataset.validation.labels)
+    held_out = dataset.validation
+    validation = distribute(strategy, lambda shard: evaluation_batches(held_out.features, held_out.labels, shard=shard))
     weights = class_weights(config.training.class_weights, dataset)
     segments = [(start_step, plan.epochs)]
     epoch, step_in_epoch = divmod(start_step, plan.steps_per_epoch)
@@ -214,20 +222,23 @@ def _fit(trainer, plan, config: Config, dataset, start_step: int, callbacks) -> 
     for first_step, last_epoch in segments:
         if first_step >= last_epoch * plan.steps_per_epoch or getattr(trainer, "stop_training", False):
             continue
+        build = functools.partial(
+            training_calls,
+            dataset.train.features,
+            dataset.train.labels,
+            plan,
+            seed=config.training.seed,
+            start_step=first_step,
+            augmentation=augmentation,
+            class_weights=weights,
+        )
         trainer.fit(
-            training_calls(
-                dataset.train.features,
-                dataset.train.labels,
-                plan,
-                seed=config.training.seed,
-                start_step=first_step,
-                augmentation=augmentation,
-                class_weights=weights,
-            ),
+            distribute(strategy, lambda shard, build=build: build(shard=shard)),
             initial_epoch=first_step // plan.steps_per_epoch,
             epochs=last_epoch,
             steps_per_epoch=plan.calls_in_epoch(first_step),
             validation_data=validation,
+            validation_steps=evaluation_steps(len(held_out), strategy.num_replicas_in_sync),
             callbacks=callbacks,
             shuffle=False,
             verbose=0,
@@ -253,17 +264,18 @@ def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
     save_model(model, run.model_file, labels)
 
 
-def _evaluate(run: runs.Run, model, dataset, selection) -> None:
-    """Validation and test figures, test predictions, pictures. Here, and only here, the test split is read."""
+def _evaluate(run: runs.Run, dataset, selection) -> None:
+    """Figures of the saved file, test predictions, pictures. Here, and only here, the test split is read."""
     from zoo.evaluation import figures
     from zoo.evaluation.metrics import classification_results
-    from zoo.loading import predict_probabilities
+    from zoo.loading import load_model
 
+    model = load_model(run)
     names = list(dataset.info.label_names)
     results: dict[str, Any] = {"best_epoch": selection.best_epoch}
     for split_name in ("validation", "test"):
         split = getattr(dataset, split_name)
-        probabilities = predict_probabilities(model, split.features)
+        probabilities = model.predict_probabilities(split.features)
         results[split_name] = classification_results(probabilities, split.labels, names)
     if dataset.bayes_accuracy is not None:
         results["bayes_accuracy"] = dataset.bayes_accuracy

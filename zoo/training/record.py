@@ -11,9 +11,10 @@ import time
 
 from zoo.config import Config
 from zoo.runs import Run
+from zoo.training.strategy import strategy_name
 
 
-def start_record(run: Run, config: Config, dataset, trainer, plan) -> None:
+def start_record(run: Run, config: Config, dataset, trainer, plan, strategy) -> None:
     """Write config.yaml and what run.json can say before the first step."""
     import keras
     import tensorflow as tf
@@ -32,7 +33,9 @@ def start_record(run: Run, config: Config, dataset, trainer, plan) -> None:
         git_revision=git_revision(),
         versions={"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
         device=", ".join(devices) or f"CPU ({os.cpu_count()} cores)",
-        strategy="default",
+        strategy=strategy_name(strategy),
+        replicas=strategy.num_replicas_in_sync,
+        process={"host": platform.node(), "id": os.getpid()},
         precision=config.training.precision,
         xla=bool(trainer.jit_compile),  # Keras may have refused it, as it does under determinism
         steps_per_call=plan.steps_per_call,
@@ -40,6 +43,13 @@ def start_record(run: Run, config: Config, dataset, trainer, plan) -> None:
         data_digest=dataset.digest,
         data_report=dataset.report,
     )
+
+
+def finish_record(run: Run, started: float) -> None:
+    """Close the record of a run that began at `started` (`time.time()`), and drop its checkpoints."""
+    run.update_record(status="finished", wall_seconds=wall_seconds(run, started), peak_memory_mib=peak_memory_mib())
+    for checkpoint in run.checkpoints.glob("step-*.npz"):
+        checkpoint.unlink()
 
 
 def git_revision() -> str | None:

@@ -56,7 +56,11 @@ def load_checkpoint(folder: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[s
 
 def trainer_arrays(trainer) -> dict[str, np.ndarray]:
     """Weights, seed generators, optimizer and running metrics of a Keras model as named arrays."""
-    return {name: np.asarray(variable) for name, variable in _named_variables(trainer).items()}
+    import keras
+
+    return {
+        name: np.asarray(keras.ops.convert_to_tensor(variable)) for name, variable in _named_variables(trainer).items()
+    }
 
 
 def restore_trainer(trainer, arrays: dict[str, np.ndarray]) -> None:

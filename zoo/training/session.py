@@ -1,11 +1,15 @@
 """What scripts/train.py does around `train`: the last lines that people read, resuming, cross-validation."""
 
+import os
+import pathlib
+import platform
 import shlex
 import sys
 
 from zoo import runs
 from zoo.config import Config, load_config
 from zoo.errors import Interrupted, ZooError
+from zoo.training.strategy import is_first_task
 
 
 def train(config: Config, runs_dir: str, resume: runs.Run | None = None) -> int:
@@ -16,9 +20,13 @@ def train(config: Config, runs_dir: str, resume: runs.Run | None = None) -> int:
         run = fit.train(config, runs_dir, resume=resume)
     except Interrupted as interruption:
         command = f"python scripts/train.py --resume={shlex.quote(str(interruption.run.path))}"
+        if interruption.run is None:
+            return 128 + interruption.signal_number
         saved = "state saved" if interruption.state_saved else "state not saved"
         print(f"interrupted, {saved}; go on with: {command}", file=sys.stderr)
         return 128 + interruption.signal_number
+    if run is None:  # a worker that is not the chief
+        return 0
     test = run.results["test"]["accuracy"]
     low, high = test["interval"]
     seconds = run.record["wall_seconds"]
@@ -31,12 +39,48 @@ def resume(path: str) -> int:
     """Finish an interrupted run with its own config.
 
     Raises:
-        ZooError: there is no such run, or it has finished.
+        ZooError: there is no such run, it has finished, or a process is training it.
     """
     run = runs.open_run(path)
     if run.record["status"] == "finished":
         raise ZooError(f"--resume={path}: this run has finished; scripts/evaluate.py --run={path} shows it")
+    if is_first_task() and _is_being_trained(run):
+        raise ZooError(f"--resume={path}: process {run.record['process']['id']} is training it; wait, or end that one")
     return train(load_config(path=run.path / "config.yaml"), str(run.path.parent.parent), resume=run)
+
+
+def resume_newest(config: Config, runs_dir: str) -> int:
+    """Finish the newest interrupted run of the same config, or train anew where there is none."""
+    for record in sorted(pathlib.Path(runs_dir, config.model.name).glob("*/run.json"), reverse=True):
+        run = runs.Run(record.parent)
+        unfinished = run.record["status"] in ("interrupted", "running")
+        # Only the chief looks whether somebody trains the run: by the time that others look, it may be the chief.
+        if unfinished and _has_config(run, config) and not (is_first_task() and _is_being_trained(run)):
+            if is_first_task():
+                print(f"resuming {run.path}", file=sys.stderr)
+            return train(config, runs_dir, resume=run)
+    return train(config, runs_dir)
+
+
+def _has_config(run: runs.Run, config: Config) -> bool:
+    try:
+        return load_config(path=run.path / "config.yaml") == config
+    except ZooError:  # of another version of the zoo, or damaged
+        return False
+
+
+def _is_being_trained(run: runs.Run) -> bool:
+    """Whether the process that began or resumed the run still lives on this machine."""
+    process = run.record.get("process", {})
+    if run.record["status"] != "running" or process.get("host") != platform.node() or process["id"] == os.getpid():
+        return False
+    try:
+        os.kill(process["id"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def refuse_overrides(names: list[str]) -> None:

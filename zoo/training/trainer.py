@@ -1,4 +1,4 @@
-"""The Keras hooks under which `model.fit` runs many steps per call of one compiled program."""
+"""The Keras hooks under which `model.fit` runs many steps per call, on one device or on many replicas."""
 
 import itertools
 
@@ -13,60 +13,88 @@ class Trainer(keras.Model):
 
     `fit` takes the elements of `zoo.datasets.pipeline.training_calls`: a block of batches and how many of them count.
     Each call is one program: compiled by XLA with `jit_compile`, else a TensorFlow loop. A loss that is not finite ends
-    the call at that step, so that `optimizer.iterations` names it. `evaluate` and `predict` take ordinary batches.
+    the call at that step, so that `optimizer.iterations` names it. `evaluate` takes those of `evaluation_batches`.
+
+    Stock Keras draws its loop through Optionals, which replicas cannot share (keras-team/keras#20585, #19246); here the
+    loop is over a block that every replica already has.
     """
 
     gradient_accumulation_steps = 1
     position = BatchPosition(0)
 
+    @property
+    def step(self) -> int:
+        """How many updates there have been."""
+        return int(tf.convert_to_tensor(self.optimizer.iterations.value))
+
     def prepare(self, batch_shape: tuple[int, ...]) -> None:
         """Create the state of metrics and optimizer for `[batch, …]` inputs without drawing a batch of data."""
         batch_size = batch_shape[0]
-        self._symbolic_build(
-            data_batch=(
-                keras.KerasTensor(batch_shape, self.input.dtype),
-                keras.KerasTensor((batch_size,), "int32"),
-                keras.KerasTensor((batch_size,), "float32"),
+        with self.distribute_strategy.scope():
+            self._symbolic_build(
+                data_batch=(
+                    keras.KerasTensor(batch_shape, self.input.dtype),
+                    keras.KerasTensor((batch_size,), "int32"),
+                    keras.KerasTensor((batch_size,), "float32"),
+                )
             )
-        )
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Keras would draw a batch here, and take a block for a batch; `prepare` has done it."""
 
     def train_step(self, data):
-        """One update from the whole batch, seen in `gradient_accumulation_steps` parts to save memory."""
-        parts = self.gradient_accumulation_steps
+        """One update from a replica's share of the batch, seen in parts to save memory.
+
+        The loss that Keras computes is divided by the number of replicas, whose gradients it adds up.
+        """
+        parts, replicas = self.gradient_accumulation_steps, self.distribute_strategy.num_replicas_in_sync
+        share = data[1].shape[0]
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         gradients = None
         self.position.step = self.optimizer.iterations.value
         for part in range(parts):
-            self.position.first_example = part * data[1].shape[0] // parts
+            self.position.first_example = replica * share + part * share // parts
             x, y, sample_weight = (tf.split(tensor, parts)[part] for tensor in data)
             with tf.GradientTape() as tape:
                 logits = self(x, training=True)
                 loss = self.compute_loss(x, y, logits, sample_weight, training=True)
                 scaled_loss = self.optimizer.scale_loss(loss / parts)
-            self._loss_tracker.update_state(loss, sample_weight=tf.shape(y)[0])
+            self._loss_tracker.update_state(loss * replicas, sample_weight=tf.shape(y)[0])
             part_gradients = tape.gradient(scaled_loss, [variable.value for variable in self.trainable_variables])
             gradients = part_gradients if part == 0 else [a + b for a, b in zip(gradients, part_gradients, strict=True)]
-            logs = self.compute_metrics(x, y, logits, sample_weight)
+            logs = self.compute_metrics(x, y, logits)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         return logs
+
+    def test_step(self, data):
+        """Metrics of a replica's share, in which padding has weight 0."""
+        x, y, weights = data
+        logits = self(x, training=False)
+        padded_count = tf.cast(tf.size(weights) * self.distribute_strategy.num_replicas_in_sync, tf.float32)
+        weighted_sum = self.compute_loss(x, y, logits, weights, training=False) * padded_count
+        count = tf.reduce_sum(weights)
+        self._loss_tracker.update_state(tf.math.divide_no_nan(weighted_sum, count), sample_weight=count)
+        return self.compute_metrics(x, y, logits, weights)
 
     def make_train_function(self, force=False):
         """Called by `fit`; the function takes the iterator over calls and returns the logs after the last step."""
         if self.train_function is not None and not force:
             return self.train_function
 
+        def step_of_block(features, labels, weights, index):
+            return self.train_step((features[index], labels[index], weights[index]))
+
         @tf.function(jit_compile=self.jit_compile, autograph=False)
         def run_steps(features, labels, weights, count):
+            count = self.distribute_strategy.experimental_local_results(count)[0]
+
             def step(index):
-                return self.train_step((features[index], labels[index], weights[index]))
+                return self._on_all_replicas(step_of_block, (features, labels, weights, index))
 
             def goes_on(index, logs):
                 return tf.logical_and(index < count, tf.math.is_finite(logs["loss"]))
 
-            first = step(tf.constant(0, tf.int64))
-            loop_state = (tf.constant(1, tf.int64), first)
+            loop_state = (tf.constant(1, tf.int64), step(tf.constant(0, tf.int64)))
             return tf.while_loop(goes_on, lambda index, _: (index + 1, step(index)), loop_state, parallel_iterations=1)[
                 1
             ]
@@ -77,6 +105,33 @@ class Trainer(keras.Model):
 
         self.train_function = run_call
         return run_call
+
+    def make_test_function(self, force=False):
+        """Called by `evaluate`; the function takes the iterator over batches."""
+        if self.test_function is not None and not force:
+            return self.test_function
+
+        @tf.function(jit_compile=self.jit_compile, autograph=False)
+        def run_batch(features, labels, weights):
+            return self._on_all_replicas(lambda *data: self.test_step(data), (features, labels, weights))
+
+        @tf.function(autograph=False)
+        def run_next_batch(iterator):
+            return run_batch(*iterator.get_next())
+
+        self.test_function = run_next_batch
+        return run_next_batch
+
+    def _on_all_replicas(self, function, arguments):
+        """Run a function of each replica's share; the mean of the replicas' logs, reduced in one exchange."""
+        strategy = self.distribute_strategy
+
+        def stacked(*arguments):
+            return tf.stack(list(function(*arguments).values()))
+
+        means = strategy.reduce("MEAN", strategy.run(stacked, args=arguments), axis=None)
+        names = ["loss", *(metric.name for metric in self._compile_metrics.metrics)]
+        return dict(zip(names, tf.unstack(means), strict=True))
 
 
 def build_trainer(model: keras.Model, seed: int = 0) -> Trainer:

@@ -1,0 +1,50 @@
+"""Train with each setting of the strategies' table, into FOLDER/outcomes.json.
+
+python tests/training/every_combination.py STRATEGY FOLDER
+"""
+
+import dataclasses
+import json
+import pathlib
+import sys
+
+import numpy as np
+
+import zoo
+from zoo import datasets
+from zoo.datasets.splits import Split
+from zoo.training.strategy import COMBINATIONS, is_first_task
+
+
+def main(strategy: str, folder: str) -> None:
+    generator = np.random.default_rng(0)
+    images, labels = generator.integers(0, 256, (100, 8, 8, 1), "uint8"), np.arange(100, dtype="int32") % 3
+    info = dataclasses.replace(datasets.dataset_info("image_folder"), label_names=("a", "b", "c"))
+    parts = [Split(images[a:b], labels[a:b], np.arange(a, b)) for a, b in ((0, 64), (64, 81), (81, 100))]
+    report = {"origin": "random", "counts": {}}
+    dataset = datasets.Dataset(info, *parts, digest="sha256:test", report=report)
+    basics = [
+        "dataset={name: image_folder, augmentation: {shift_pixels: 1}}", "training.optimizer={}",
+        "training.schedule={}", "training.epochs=2", "training.batch_size=16", f"training.strategy={strategy}",
+        "model.options={dropout: 0.2, batch_normalization: true}",
+    ]  # fmt: skip
+    if strategy == "mirrored":
+        basics.append("training.virtual_devices=2")
+    outcomes = {}
+    # Determinism cannot be switched off again in a process: it comes last.
+    for combination in sorted(COMBINATIONS, key=lambda c: "deterministic" in c.setting):
+        config = zoo.load_config("mnist_mlp", assignments=[*basics, combination.setting])
+        assert combination.is_set(config.training)
+        try:
+            run = zoo.train(config, pathlib.Path(folder) / "runs", dataset=dataset, show_progress=False)
+            assert run is None or run.record["status"] == "finished"
+            outcomes[combination.setting] = "runs"
+        except zoo.ZooError as error:
+            assert combination.setting.split("=")[0] in str(error), error
+            outcomes[combination.setting] = "refused"
+    if is_first_task():
+        (pathlib.Path(folder) / "outcomes.json").write_text(json.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

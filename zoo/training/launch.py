@@ -1,0 +1,126 @@
+"""Several workers on one machine, of which none outlives the others."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from zoo.errors import ZooError
+
+_GRACE_SECONDS = 10
+
+
+def launch(command: list[str], workers: int, max_restarts: int, threads: int | None, logs_dir: str) -> int:
+    """Run `command` as `workers` processes of one cluster and return the exit status: 0 if all succeeded.
+
+    A signal to stop (Ctrl-C, SIGTERM) goes on to all, which save their state; whoever is still there after
+    10 seconds is killed, since a TensorFlow worker that waits for its peers hears no other signal.
+
+    Raises:
+        ZooError: there is no command, or the logs cannot be written.
+    """
+    if not command:
+        raise ZooError("launch what? python scripts/launch.py --workers=2 -- python scripts/train.py --model=NAME")
+    if shutil.which(command[0]) is None:
+        raise ZooError(f"{command[0]}: no such program")
+    logs = pathlib.Path(logs_dir)
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ZooError(f"--logs_dir={logs_dir}: cannot be written ({error.strerror})") from None
+    stop = threading.Event()
+    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for attempt in range(max_restarts + 1):
+            resumed = [*command, "--resume=auto"] if attempt else command
+            status = _run_once(resumed, workers, threads, logs, stop)
+            # 2 is a mistake of the user, which a restart would repeat.
+            if status in (0, 2) or stop.is_set() or attempt == max_restarts:
+                return status
+            print(
+                f"launch: a worker ended with status {status}; restart {attempt + 1} of {max_restarts}", file=sys.stderr
+            )
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    return status
+
+
+def _run_once(command: list[str], workers: int, threads: int | None, logs: pathlib.Path, stop: threading.Event) -> int:
+    addresses = _free_addresses(workers)
+    processes, printers = [], []
+    try:
+        for index in range(workers):
+            process = subprocess.Popen(
+                command,
+                env=os.environ | _environment(addresses, index, threads),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C of the terminal reaches the workers through us alone
+            )
+            processes.append(process)
+            printer = threading.Thread(target=_print_lines, args=(process, index, logs / f"worker-{index}.log"))
+            printer.start()
+            printers.append(printer)
+        while not stop.is_set() and not _one_failed(processes) and any(p.poll() is None for p in processes):
+            time.sleep(0.05)
+        if stop.is_set():
+            _signal_all(processes, signal.SIGTERM)
+            _wait(processes, _GRACE_SECONDS)
+        elif _one_failed(processes):
+            _wait(processes, 2)  # the others may say something of use
+    finally:
+        failed_first = [p.returncode for p in processes if p.poll() not in (None, 0)]
+        _signal_all(processes, signal.SIGKILL)
+        for process in processes:
+            process.wait()
+        for printer in printers:
+            printer.join()
+    status = failed_first[0] if failed_first else max(p.returncode for p in processes)
+    return 128 - status if status < 0 else status
+
+
+def _one_failed(processes) -> bool:
+    return any(process.poll() not in (None, 0) for process in processes)
+
+
+def _wait(processes, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and any(process.poll() is None for process in processes):
+        time.sleep(0.05)
+
+
+def _signal_all(processes, number: int) -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)  # with the processes that a worker may have started
+
+
+def _environment(addresses: list[str], index: int, threads: int | None) -> dict[str, str]:
+    config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+    limits = {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)} if threads else {}
+    return {"TF_CONFIG": json.dumps(config), "GRPC_VERBOSITY": "ERROR", "PYTHONUNBUFFERED": "1"} | limits
+
+
+def _free_addresses(count: int) -> list[str]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+
+
+def _print_lines(process, index: int, log: pathlib.Path) -> None:
+    prefix = "" if index == 0 else f"[worker {index}] "
+    with log.open("ab") as file:
+        for line in process.stdout:
+            file.write(line)
+            file.flush()
+            print(prefix + line.decode(errors="replace"), end="", flush=True)

@@ -1,0 +1,311 @@
+"""Which devices train together: `--strategy` as a `tf.distribute` strategy, and what does not go with which."""
+
+import dataclasses
+import functools
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+from zoo.config import TrainingSection
+from zoo.errors import ZooError
+from zoo.quiet import import_tensorflow
+
+STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
+_PEERS_SECONDS = 300
+
+
+@dataclasses.dataclass(frozen=True)
+class Combination:
+    """A setting of a training, and the strategies that are known not to work with it, each with the reason."""
+
+    setting: str
+    is_set: Callable[[TrainingSection], bool]
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+_XLA = "XLA compiles a step of one replica; with several it is ignored or fails (keras-team/keras#19246)"
+_LOSS_SCALE = (
+    "Keras scales the loss inside a branch, where replicas cannot meet (merge_call in cond, keras-team/keras#20585); "
+    "use mixed_bfloat16"
+)
+
+COMBINATIONS = (
+    Combination("training.precision=float32", lambda s: s.precision == "float32"),
+    Combination("training.precision=mixed_bfloat16", lambda s: s.precision == "mixed_bfloat16"),
+    Combination(
+        "training.precision=mixed_float16",
+        lambda s: s.precision == "mixed_float16",
+        {"mirrored": _LOSS_SCALE, "multi_worker": _LOSS_SCALE, "tpu": "TPUs compute in bfloat16; use mixed_bfloat16"},
+    ),
+    Combination("training.xla=on", lambda s: s.xla == "on", {"mirrored": _XLA, "multi_worker": _XLA}),
+    Combination(
+        "training.deterministic=true",
+        lambda s: s.deterministic,
+        {"tpu": "TensorFlow has no deterministic mode on TPUs"},
+    ),
+    Combination(
+        "training.optimizer.gradient_accumulation_steps=2",
+        lambda s: s.optimizer.gradient_accumulation_steps > 1,
+    ),
+    Combination("training.optimizer.ema_momentum=0.9", lambda s: s.optimizer.ema_momentum is not None),
+    Combination("training.optimizer.clip_norm=1.0", lambda s: s.optimizer.clip_norm is not None),
+    Combination("training.early_stopping={patience: 1}", lambda s: s.early_stopping is not None),
+    Combination("training.steps_per_call=8", lambda s: (s.steps_per_call or 1) > 1),
+)
+
+
+def check_combinations(strategy_name: str, settings: TrainingSection) -> None:
+    """Raises: ZooError: the strategy is known not to work with one of the settings; the text says why."""
+    for combination in COMBINATIONS:
+        reason = combination.refused.get(strategy_name)
+        if reason and combination.is_set(settings):
+            raise ZooError(f"{combination.setting.split('=')[0]} does not go with strategy {strategy_name}: {reason}")
+
+
+def combinations_table() -> str:
+    """The table of the README, in Markdown."""
+    lines = ["| setting | " + " | ".join(STRATEGIES) + " |", "|---" * (len(STRATEGIES) + 1) + "|"]
+    for combination in COMBINATIONS:
+        cells = [
+            "refused" if name in combination.refused else "not tested" if name == "tpu" else "runs"
+            for name in STRATEGIES
+        ]
+        lines.append(f"| `{combination.setting}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def make_strategy(settings: TrainingSection):
+    """The `tf.distribute.Strategy` that the settings and the environment ask for. Call it before any other TensorFlow.
+
+    `auto` takes multi_worker where the environment describes a cluster (TF_CONFIG, or a Slurm step of several tasks),
+    tpu where TPU_NAME is set, mirrored where there are several GPUs or virtual devices, else default.
+
+    Raises:
+        ZooError: devices or cluster are not there, or a setting does not go with the strategy.
+    """
+    import tensorflow as tf
+
+    name = settings.strategy if settings.strategy != "auto" else _automatic(settings)
+    check_combinations(name, settings)
+    _configure_devices(settings)
+    if name == "default" and (settings.devices or 1) > 1:
+        raise ZooError(f"--devices={settings.devices} needs --strategy=mirrored; default is one device")
+    if name == "multi_worker":  # it must come before TensorFlow starts
+        strategy = _multi_worker()
+    else:
+        import_tensorflow()
+        strategy = {
+            "default": tf.distribute.get_strategy,
+            "mirrored": lambda: _mirrored(tuple(_devices(settings.devices))),
+            "tpu": _tpu,
+        }[name]()
+    _check_batch_size(settings, strategy.num_replicas_in_sync)
+    return strategy
+
+
+def strategy_name(strategy) -> str:
+    """One of `STRATEGIES`."""
+    import tensorflow as tf
+
+    kinds = {
+        tf.distribute.MultiWorkerMirroredStrategy: "multi_worker",
+        tf.distribute.MirroredStrategy: "mirrored",
+        tf.distribute.TPUStrategy: "tpu",
+    }
+    return next((name for kind, name in kinds.items() if isinstance(strategy, kind)), "default")
+
+
+def is_chief(strategy) -> bool:
+    """Whether this process is the one that writes: the only one, or the first worker of a cluster."""
+    if strategy_name(strategy) != "multi_worker":
+        return True
+    resolver = strategy.cluster_resolver
+    return resolver.task_type == "chief" or (
+        "chief" not in resolver.cluster_spec().jobs and (resolver.task_type, resolver.task_id) == ("worker", 0)
+    )
+
+
+def total(strategy, values):
+    """`float32[…]` of this worker, summed over all workers, which must all call this."""
+    import tensorflow as tf
+
+    if strategy_name(strategy) != "multi_worker":
+        return values
+
+    sums = _sum_over_workers_of(strategy)(tf.constant(values, tf.float32))
+    return strategy.experimental_local_results(sums)[0].numpy()
+
+
+@functools.cache
+def _sum_over_workers_of(strategy):
+    import tensorflow as tf
+
+    def on_replica(values):
+        context = tf.distribute.get_replica_context()
+        first_of_worker = context.replica_id_in_sync_group % len(strategy.extended.worker_devices) == 0
+        return context.all_reduce("SUM", tf.where(first_of_worker, values, tf.zeros_like(values)))
+
+    return tf.function(lambda values: strategy.run(on_replica, args=(values,)), autograph=False)
+
+
+def refuse_disagreement(strategy, start_step: int) -> None:
+    """Raises: ZooError: the workers would start at different steps; all of them must call this."""
+    steps = total(strategy, [float(start_step), 1.0])
+    if steps[0] != start_step * steps[1]:
+        raise ZooError(
+            f"the workers do not see the same checkpoints (this one is at step {start_step}); --runs_dir must be a "
+            "folder that all of them share"
+        )
+
+
+def distribute(strategy, build: Callable):
+    """The dataset of `build(shard)`, with a pipeline a worker; a `zoo.datasets.pipeline.Shard` says for which replicas.
+
+    `build` must give one element a replica in turn: the shares of one global batch follow each other.
+    """
+    from zoo.datasets.pipeline import Shard
+
+    if strategy_name(strategy) == "default":
+        return build(Shard())
+
+    def for_worker(context):
+        count = context.num_replicas_in_sync // context.num_input_pipelines
+        return build(Shard(context.input_pipeline_id * count, count, context.num_replicas_in_sync))
+
+    return strategy.distribute_datasets_from_function(for_worker)
+
+
+def _automatic(settings: TrainingSection) -> str:
+    import tensorflow as tf
+
+    if len(_cluster().get("worker", ())) + len(_cluster().get("chief", ())) > 1 or _slurm_tasks() > 1:
+        return "multi_worker"
+    if os.environ.get("TPU_NAME"):
+        return "tpu"
+    count = settings.devices or settings.virtual_devices or len(tf.config.list_physical_devices("GPU"))
+    return "mirrored" if count > 1 else "default"
+
+
+def is_first_task() -> bool:
+    """Whether the environment makes this process the chief, before there is a strategy to ask."""
+    task = _tf_config().get("task", {})
+    return (task.get("index") or int(os.environ.get("SLURM_PROCID") or 0)) == 0
+
+
+def _cluster() -> dict:
+    return _tf_config().get("cluster", {})
+
+
+def _tf_config() -> dict:
+    text = os.environ.get("TF_CONFIG") or "{}"
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError):
+        raise ZooError(f"TF_CONFIG is not a JSON object: {text[:60]!r}; scripts/launch.py sets a right one") from None
+
+
+def _slurm_tasks() -> int:
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS") or 1)
+
+
+def _configure_devices(settings: TrainingSection) -> None:
+    import tensorflow as tf
+
+    try:
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+        if settings.virtual_devices:
+            cpu = tf.config.list_physical_devices("CPU")[0]
+            parts = [tf.config.LogicalDeviceConfiguration()] * settings.virtual_devices
+            tf.config.set_logical_device_configuration(cpu, parts)
+    except (RuntimeError, ValueError):  # TensorFlow runs already, with devices of an earlier training
+        available = len(tf.config.list_logical_devices("CPU"))
+        if settings.virtual_devices and available != settings.virtual_devices:
+            raise ZooError(
+                f"training.virtual_devices={settings.virtual_devices}: TensorFlow runs in this process with "
+                f"{available} already; start a new one"
+            ) from None
+
+
+def _devices(count: int | None) -> list[str]:
+    import tensorflow as tf
+
+    names = [device.name for device in tf.config.list_logical_devices("GPU")]
+    names = names or [device.name for device in tf.config.list_logical_devices("CPU")]
+    if count and count > len(names):
+        raise ZooError(
+            f"--devices={count}: there are {len(names)} ({', '.join(names[:4])}); for trials on a CPU, "
+            f"--virtual_devices={count}"
+        )
+    return names[:count]
+
+
+# A second strategy in one process would count its exchanges from the start again, and TensorFlow takes those for the
+# first one's: "Shape mismatch in the collective instance".
+@functools.cache
+def _mirrored(devices: tuple[str, ...]):
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(devices)
+
+
+@functools.cache
+def _multi_worker():
+    import tensorflow as tf
+
+    cluster = _cluster()
+    if not cluster and _slurm_tasks() <= 1:
+        raise ZooError(
+            "--strategy=multi_worker: no cluster is described; set TF_CONFIG, start under Slurm's srun, or try it "
+            "here with python scripts/launch.py --workers=2 -- python scripts/train.py …"
+        )
+    resolver = (
+        tf.distribute.cluster_resolver.TFConfigClusterResolver()
+        if cluster
+        else tf.distribute.cluster_resolver.SlurmClusterResolver()
+    )
+    # TensorFlow waits for its peers for ever, deaf to SIGTERM.
+    watchdog = threading.Timer(_PEERS_SECONDS, _give_up)
+    watchdog.daemon = True
+    watchdog.start()
+    strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    watchdog.cancel()
+    return strategy
+
+
+def _give_up() -> None:
+    print(
+        f"error: not all workers of the cluster came within {_PEERS_SECONDS} s; start all of them, and check the "
+        "addresses in TF_CONFIG and the firewall",
+        file=sys.stderr,
+        flush=True,
+    )
+    os._exit(2)
+
+
+def _tpu():
+    import tensorflow as tf
+
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(os.environ.get("TPU_NAME", "local"))
+    except (ValueError, tf.errors.OpError) as error:
+        raise ZooError(f"--strategy=tpu: no TPU answers ({str(error).splitlines()[0]}); set TPU_NAME") from None
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def _check_batch_size(settings: TrainingSection, replicas: int) -> None:
+    parts = settings.optimizer.gradient_accumulation_steps
+    unit = replicas * parts
+    if settings.batch_size % unit:
+        nearest = max(1, round(settings.batch_size / unit)) * unit
+        what = " times ".join(
+            f"{count} {name}"
+            for count, name in ((replicas, "replicas"), (parts, "gradient_accumulation_steps"))
+            if count > 1
+        )
+        raise ZooError(
+            f"training.batch_size {settings.batch_size} is the global one and no multiple of {what}; "
+            f"the nearest that is: --batch_size={nearest}"
+        )

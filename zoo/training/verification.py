@@ -1,0 +1,119 @@
+"""Does the number of replicas change what is learned? The same short training under each set-up, compared."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.text_table import align_columns
+
+SETUPS = {
+    "1 device": ["--strategy=default"],
+    "2 virtual devices": ["--virtual_devices=2"],
+    "4 virtual devices": ["--virtual_devices=4"],
+    "2 processes": ["--workers=2"],
+    "4 processes": ["--workers=4"],
+}
+OPTIMIZERS = {"sgd": "{name: sgd, learning_rate: 0.01, momentum: 0.9}", "adam": "{name: adam, learning_rate: 0.001}"}
+LIMITS = {"weights": 1e-5, "evaluation": 1e-6, "predictions": 1e-5}
+
+
+def verify(models: list[str], setups: list[str] | None = None) -> list[dict]:
+    """Train each model with each optimizer under each set-up and compare with one device.
+
+    Two epochs of 1,024 MNIST digits in batches of 64, in float32 without XLA, with dropout, augmentation and
+    synchronized batch normalization as the config has them; 1,003 digits for validation and 1,007 for test, which no
+    batch divides.
+
+    Returns:
+        One row a comparison: model, optimizer, setup, then the largest absolute difference of weights, evaluation
+        (validation loss and accuracy of each epoch) and predictions (probabilities of the test rows in order), and
+        passed.
+
+    Raises:
+        ZooError: a training failed; the text holds the end of its output.
+    """
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for model in models:
+            for optimizer in OPTIMIZERS:
+                reference = _outcome(model, optimizer, "1 device", pathlib.Path(folder))
+                for setup in setups or list(SETUPS)[1:]:
+                    outcome = _outcome(model, optimizer, setup, pathlib.Path(folder))
+                    row = {"model": model, "optimizer": optimizer, "setup": setup}
+                    for kind in LIMITS:
+                        row[kind] = float(np.abs(outcome[kind] - reference[kind]).max())
+                    rows.append(row | {"passed": all(row[kind] <= limit for kind, limit in LIMITS.items())})
+                    print(".", end="", flush=True, file=sys.stderr)
+    print(file=sys.stderr)
+    return rows
+
+
+def format_table(rows: list[dict]) -> str:
+    """Aligned columns: the largest differences from one device, and whether each is within its limit."""
+    kinds = list(LIMITS)
+    cells = [("model", "optimizer", "set-up", *(f"{kind} (≤ {LIMITS[kind]:g})" for kind in kinds), "")]
+    for row in rows:
+        differences = (f"{row[kind]:.1e}" for kind in kinds)
+        cells.append((row["model"], row["optimizer"], row["setup"], *differences, "ok" if row["passed"] else "FAILED"))
+    return align_columns(cells)
+
+
+def _outcome(model: str, optimizer: str, setup: str, folder: pathlib.Path) -> dict[str, np.ndarray]:
+    output = folder / f"{model}-{optimizer}-{setup.replace(' ', '-')}"
+    scripts = pathlib.Path(__file__).parents[2] / "scripts"
+    flags = SETUPS[setup]
+    command = [sys.executable, "-m", "zoo.training.verification", model, optimizer, str(output)]
+    if flags[0].startswith("--workers"):
+        logs = f"--logs_dir={folder / 'logs'}"
+        command = [sys.executable, str(scripts / "launch.py"), flags[0], logs, "--", *command]
+    else:
+        command += flags
+    path = os.pathsep.join([str(scripts.parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
+    if done.returncode:
+        lines = (done.stderr + done.stdout).strip().splitlines()
+        raise ZooError(f"{model} with {optimizer} on {setup} ended with status {done.returncode}: {lines[-1:]}")
+    with np.load(f"{output}.npz") as archive:
+        return dict(archive)
+
+
+def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
+    """The training of one set-up, in a process of its own."""
+    import zoo
+    from zoo import datasets
+    from zoo.datasets.splits import Split
+
+    assignments = [
+        "training.epochs=2", "training.batch_size=64", "training.precision=float32", "training.xla=off",
+        "training.selection=last", "training.steps_per_call=5", "training.schedule={}",
+        f"training.optimizer={OPTIMIZERS[optimizer]}",
+    ]  # fmt: skip
+    for flag in flags:
+        name, value = flag.removeprefix("--").split("=")
+        assignments.append(f"training.{name}={value}")
+    whole = datasets.load("mnist")
+    parts = {"train": whole.train.take(range(1024)), "validation": whole.validation.take(range(1003))}
+    test: Split = whole.test.take(range(1007))
+    dataset = dataclasses.replace(whole, **parts, test=test)
+    with tempfile.TemporaryDirectory() as folder:
+        run = zoo.train(zoo.load_config(model, assignments=assignments), folder, dataset=dataset, show_progress=False)
+        if run is None:
+            return
+        weights = np.concatenate([w.ravel() for w in zoo.load_model(run).model.get_weights()])
+        history = [line.split(",") for line in run.history_file.read_text().splitlines()]
+        columns = [history[0].index(name) for name in ("validation_loss", "validation_accuracy")]
+        evaluation = np.array([[float(row[column]) for column in columns] for row in history[1:]])
+        with np.load(run.path / "predictions.npz") as archive:
+            assert json.dumps(archive["ids"].tolist()) == json.dumps(test.ids.tolist())
+            np.savez(f"{output}.npz", weights=weights, evaluation=evaluation, predictions=archive["probabilities"])
+
+
+if __name__ == "__main__":
+    _train(*sys.argv[1:4], sys.argv[4:])
