@@ -19,7 +19,7 @@ def main() -> int:
 
     rows = verify(FLAGS.models)
     print(json.dumps(rows, indent=2) if FLAGS.json else format_table(rows))
-    return 0 if all(row["passed"] for row in rows) else 1
+    return 0 if all(row["verdict"] != "FAILED" for row in rows) else 1
 
 
 if __name__ == "__main__":

@@ -26,18 +26,13 @@ class Combination:
 
 
 _XLA = "XLA compiles a step of one replica; with several it is ignored or fails (keras-team/keras#19246)"
-_LOSS_SCALE = (
-    "Keras scales the loss inside a branch, where replicas cannot meet (merge_call in cond, keras-team/keras#20585); "
-    "use mixed_bfloat16"
-)
-
 COMBINATIONS = (
     Combination("training.precision=float32", lambda s: s.precision == "float32"),
     Combination("training.precision=mixed_bfloat16", lambda s: s.precision == "mixed_bfloat16"),
     Combination(
         "training.precision=mixed_float16",
         lambda s: s.precision == "mixed_float16",
-        {"mirrored": _LOSS_SCALE, "multi_worker": _LOSS_SCALE, "tpu": "TPUs compute in bfloat16; use mixed_bfloat16"},
+        {"tpu": "TPUs compute in bfloat16; use mixed_bfloat16"},
     ),
     Combination("training.xla=on", lambda s: s.xla == "on", {"mirrored": _XLA, "multi_worker": _XLA}),
     Combination(

@@ -15,26 +15,36 @@ from zoo.text_table import align_columns
 
 SETUPS = {
     "1 device": ["--strategy=default"],
+    "1 device, nudged": ["--strategy=default", "--nudged=true"],
     "2 virtual devices": ["--virtual_devices=2"],
     "4 virtual devices": ["--virtual_devices=4"],
     "2 processes": ["--workers=2"],
     "4 processes": ["--workers=4"],
 }
-OPTIMIZERS = {"sgd": "{name: sgd, learning_rate: 0.01, momentum: 0.9}", "adam": "{name: adam, learning_rate: 0.001}"}
+OPTIMIZERS = {
+    "sgd": "{name: sgd, learning_rate: LEARNING_RATE, momentum: 0.9}",
+    "adam": "{name: adam, learning_rate: LEARNING_RATE}",
+}
+LEARNING_RATES = {"sgd": 0.01, "adam": 0.001}
+# A perceptron may train for long. In a convolutional net a maximum soon moves from one pixel to another.
+STEPS_PER_EPOCH = {"mnist_mlp": 16}
+SHORT_STEPS_PER_EPOCH = 3
 LIMITS = {"weights": 1e-5, "evaluation": 1e-6, "predictions": 1e-5}
 
 
 def verify(models: list[str], setups: list[str] | None = None) -> list[dict]:
     """Train each model with each optimizer under each set-up and compare with one device.
 
-    Two epochs of 1,024 MNIST digits in batches of 64, in float32 without XLA, with dropout, augmentation and
-    synchronized batch normalization as the config has them; 1,003 digits for validation and 1,007 for test, which no
-    batch divides.
+    Two epochs of a few batches of 64 MNIST digits, in float32 without XLA, with dropout, augmentation and synchronized
+    batch normalization as the config has them; 1,003 digits for validation and 1,007 for test, which no batch divides.
+
+    Replicas add up in another order, and training may amplify the rounding. How much, "1 device, nudged" measures: one
+    device, with a learning rate that is larger by a millionth.
 
     Returns:
         One row a comparison: model, optimizer, setup, then the largest absolute difference of weights, evaluation
         (validation loss and accuracy of each epoch) and predictions (probabilities of the test rows in order), and
-        passed.
+        verdict: ok within `LIMITS`, rounding where it is at most ten times what the nudge does, else FAILED.
 
     Raises:
         ZooError: a training failed; the text holds the end of its output.
@@ -44,12 +54,13 @@ def verify(models: list[str], setups: list[str] | None = None) -> list[dict]:
         for model in models:
             for optimizer in OPTIMIZERS:
                 reference = _outcome(model, optimizer, "1 device", pathlib.Path(folder))
-                for setup in setups or list(SETUPS)[1:]:
+                nudged = {}
+                for setup in ["1 device, nudged", *(setups or list(SETUPS)[2:])]:
                     outcome = _outcome(model, optimizer, setup, pathlib.Path(folder))
-                    row = {"model": model, "optimizer": optimizer, "setup": setup}
-                    for kind in LIMITS:
-                        row[kind] = float(np.abs(outcome[kind] - reference[kind]).max())
-                    rows.append(row | {"passed": all(row[kind] <= limit for kind, limit in LIMITS.items())})
+                    differences = {kind: float(np.abs(outcome[kind] - reference[kind]).max()) for kind in LIMITS}
+                    nudged = nudged or differences
+                    row = {"model": model, "optimizer": optimizer, "setup": setup} | differences
+                    rows.append(row | {"verdict": _verdict(differences, nudged)})
                     print(".", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
     return rows
@@ -61,8 +72,15 @@ def format_table(rows: list[dict]) -> str:
     cells = [("model", "optimizer", "set-up", *(f"{kind} (≤ {LIMITS[kind]:g})" for kind in kinds), "")]
     for row in rows:
         differences = (f"{row[kind]:.1e}" for kind in kinds)
-        cells.append((row["model"], row["optimizer"], row["setup"], *differences, "ok" if row["passed"] else "FAILED"))
+        cells.append((row["model"], row["optimizer"], row["setup"], *differences, row["verdict"]))
     return align_columns(cells)
+
+
+def _verdict(differences: dict[str, float], nudged: dict[str, float]) -> str:
+    if all(differences[kind] <= limit for kind, limit in LIMITS.items()):
+        return "ok"
+    small = all(differences[kind] <= max(limit, 10 * nudged[kind]) for kind, limit in LIMITS.items())
+    return "rounding" if small else "FAILED"
 
 
 def _outcome(model: str, optimizer: str, setup: str, folder: pathlib.Path) -> dict[str, np.ndarray]:
@@ -93,13 +111,18 @@ def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
     assignments = [
         "training.epochs=2", "training.batch_size=64", "training.precision=float32", "training.xla=off",
         "training.selection=last", "training.steps_per_call=5", "training.schedule={}",
-        f"training.optimizer={OPTIMIZERS[optimizer]}",
     ]  # fmt: skip
+    learning_rate = LEARNING_RATES[optimizer]
     for flag in flags:
         name, value = flag.removeprefix("--").split("=")
-        assignments.append(f"training.{name}={value}")
+        if name == "nudged":
+            learning_rate *= 1 + 1e-6
+        else:
+            assignments.append(f"training.{name}={value}")
+    assignments.append(f"training.optimizer={OPTIMIZERS[optimizer].replace('LEARNING_RATE', f'{learning_rate:.10f}')}")
+    examples = 64 * STEPS_PER_EPOCH.get(model, SHORT_STEPS_PER_EPOCH)
     whole = datasets.load("mnist")
-    parts = {"train": whole.train.take(range(1024)), "validation": whole.validation.take(range(1003))}
+    parts = {"train": whole.train.take(range(examples)), "validation": whole.validation.take(range(1003))}
     test: Split = whole.test.take(range(1007))
     dataset = dataclasses.replace(whole, **parts, test=test)
     with tempfile.TemporaryDirectory() as folder:
