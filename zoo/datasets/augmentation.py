@@ -40,8 +40,10 @@ class Augmentation:
         scale = 1 + symmetric(_ZOOM) * settings.zoom
         mirror = tf.where(uniform(rows, seed, _FLIP) < 0.5, -1.0, 1.0) if settings.horizontal_flip else 1.0
         # Output pixel (x, y) reads input (a x + b y + c, d x + e y + f), turned about the centre.
-        a, b = scale * tf.cos(angle) * mirror, -scale * tf.sin(angle)
-        d, e = scale * tf.sin(angle) * mirror, scale * tf.cos(angle)
+        # In float32 the last bit depends on an example's place in the batch, and a pixel may round to another value.
+        cosine, sine = (tf.cast(function(tf.cast(angle, tf.float64)), tf.float32) for function in (tf.cos, tf.sin))
+        a, b = scale * cosine * mirror, -scale * sine
+        d, e = scale * sine * mirror, scale * cosine
         center_x, center_y = (width - 1) / 2, (height - 1) / 2
         c = center_x - a * center_x - b * center_y + symmetric(_SHIFT_X) * settings.shift_pixels
         f = center_y - d * center_x - e * center_y + symmetric(_SHIFT_Y) * settings.shift_pixels

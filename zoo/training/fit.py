@@ -42,8 +42,6 @@ def train(
     settings = config.training
     _refuse_other_kind(config, dataset.info if dataset else datasets.dataset_info(config.dataset.name))
     import_tensorflow(start=False)
-    import keras
-
     from zoo.training import callbacks as zoo_callbacks
     from zoo.training import strategy as strategies
 
@@ -53,12 +51,7 @@ def train(
     _check_sizes(config, dataset)
     if resume and resume.record["data_digest"] != dataset.digest:
         raise ZooError(f"{resume.path}: the data have changed since this run began; train again without --resume")
-    keras.config.set_dtype_policy(settings.precision)
-    keras.utils.set_random_seed(settings.seed)
-    if settings.deterministic:
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
+    _set_up_keras(settings)
     with strategy.scope():
         model = registry.create_model(config.model.name, **options)
         _adapt_normalization(model, dataset.train.features)
@@ -96,14 +89,24 @@ def train(
         raise
     except zoo_callbacks.LossNotFiniteError as error:
         kept = "nothing to keep yet"
-        if chief and selection.best_weights:
-            trainer.set_weights(selection.best_weights)
-            _save_model(run, model, config, dataset)
-            kept = f"the best weights so far are in {run.model_file}"
         if chief:
+            if selection.best_weights:
+                trainer.set_weights(selection.best_weights)
+                _save_model(run, model, config, dataset)
+                kept = f"the best weights so far are in {run.model_file}"
             run.update_record(status="failed", error=str(error), wall_seconds=record.wall_seconds(run, started))
         raise ZooError(f"{error}; {kept}; lower --learning_rate or set training.optimizer.clip_norm") from None
     return run if chief else None
+
+
+def _set_up_keras(settings) -> None:
+    import keras
+    import tensorflow as tf
+
+    keras.config.set_dtype_policy(settings.precision)
+    keras.utils.set_random_seed(settings.seed)
+    if settings.deterministic:
+        tf.config.experimental.enable_op_determinism()
 
 
 def model_options(config: Config, dataset) -> dict[str, Any]:
