@@ -58,9 +58,9 @@ def train(
         trainer, plan = _compile(model, config, dataset)
 
     chief = strategies.is_chief(strategy)
+    run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
     if show_progress and chief:
         print(f"{dataset.info.name}: {summarize(dataset.report)}", file=sys.stderr)
-    run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
     history = zoo_callbacks.History(run and run.history_file, plan, chief, show_progress and chief)
     selection = zoo_callbacks.Selection(settings.early_stopping)
     checkpoints = zoo_callbacks.Checkpoints(
