@@ -114,6 +114,22 @@ def test_a_killed_worker_changes_nothing(folder):
     assert subprocess.run(["pgrep", "-f", "two_killed"], capture_output=True).returncode == 1
 
 
+@pytest.mark.slow
+def test_a_signal_to_the_launcher_lets_all_workers_end_in_order(folder):
+    process = start(
+        folder, "stopped", launch=[sys.executable, str(REPOSITORY / "scripts/launch.py"), "--workers=2", "--"]
+    )
+    while not list(folder.glob("stopped/mnist_mlp/*/checkpoints/step-*.npz")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    log = (folder / "stopped.log").read_text()
+    assert log.count("interrupted, state saved; go on with:") == 1 and "Traceback" not in log
+    (record,) = folder.glob("stopped/mnist_mlp/*/run.json")
+    assert json.loads(record.read_text())["status"] == "interrupted"
+
+
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, capsys):
     for step in (3, 7, 9):
         save_checkpoint(tmp_path, step, {"weights": np.full(3, step)}, {"step": step})

@@ -26,9 +26,10 @@ class LossNotFiniteError(Exception):
 class History(keras.callbacks.Callback):
     """One row an epoch in history.csv and on the terminal, and a bar with examples/s and time left."""
 
-    def __init__(self, path: pathlib.Path | None, plan, writes: bool = True, show_progress: bool = True):
+    def __init__(self, path: pathlib.Path | None, plan, show_progress: bool = True):
+        """`path` is None on workers that do not write."""
         super().__init__()
-        self.path, self.plan, self.writes, self.show_progress = path, plan, writes, show_progress
+        self.path, self.plan, self.show_progress = path, plan, show_progress
         self.rows: list[dict] = []
         self.bar = None
 
@@ -65,7 +66,7 @@ class History(keras.callbacks.Callback):
         writer = csv.DictWriter(stream, self.rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        if self.writes:
+        if self.path:
             write_atomically(self.path, stream.getvalue().encode())
         if self.show_progress:
             left = (self.plan.epochs - epoch - 1) * np.median([r["seconds"] for r in self.rows])

@@ -1,6 +1,7 @@
 """Dropout whose masks do not depend on how many replicas, steps a call or parts a batch is cut into."""
 
 import hashlib
+import math
 import threading
 
 import keras
@@ -38,9 +39,7 @@ class PositionedDropout(keras.layers.Layer):
     def call(self, inputs, training=False, mask=None):
         if not training or self.position.step is None:
             return inputs
-        units = 1
-        for size in inputs.shape[1:]:
-            units *= size
+        units = math.prod(inputs.shape[1:])
         counters_per_example = -(-units // 4)  # one counter gives four numbers
         first_counter = tf.cast(self.position.first_example, tf.uint64) * counters_per_example
         bits = tf.raw_ops.StatelessRandomUniformFullIntV2(

@@ -61,7 +61,7 @@ def train(
     run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
     if show_progress and chief:
         print(f"{dataset.info.name}: {summarize(dataset.report)}", file=sys.stderr)
-    history = zoo_callbacks.History(run and run.history_file, plan, chief, show_progress and chief)
+    history = zoo_callbacks.History(run.history_file if chief else None, plan, show_progress and chief)
     selection = zoo_callbacks.Selection(settings.early_stopping)
     checkpoints = zoo_callbacks.Checkpoints(
         run and run.checkpoints, plan, history, selection, settings.checkpoint_minutes, strategy
@@ -85,7 +85,7 @@ def train(
     except Interrupted as interruption:
         if chief:
             run.update_record(status="interrupted", wall_seconds=record.wall_seconds(run, started))
-        interruption.run = run
+            interruption.run = run
         raise
     except zoo_callbacks.LossNotFiniteError as error:
         kept = "nothing to keep yet"
@@ -164,8 +164,7 @@ def _compile(model, config: Config, dataset):
     from zoo.training.trainer import build_trainer
 
     settings = config.training
-    strategy = tf.distribute.get_strategy()
-    replicas = strategy.num_replicas_in_sync
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
     use_xla = replicas == 1 and uses_xla(model, settings.xla)
     features = dataset.train.features
     plan = BatchPlan(

@@ -1,6 +1,7 @@
 """Several workers on one machine, of which none outlives the others."""
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -38,7 +39,7 @@ def launch(command: list[str], workers: int, max_restarts: int, threads: int | N
     stop = threading.Event()
     previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        for attempt in range(max_restarts + 1):
+        for attempt in itertools.count():
             resumed = [*command, "--resume=auto"] if attempt else command
             status = _run_once(resumed, workers, threads, logs, stop)
             # 2 is a mistake of the user, which a restart would repeat.
@@ -50,7 +51,6 @@ def launch(command: list[str], workers: int, max_restarts: int, threads: int | N
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-    return status
 
 
 def _run_once(command: list[str], workers: int, threads: int | None, logs: pathlib.Path, stop: threading.Event) -> int:

@@ -19,11 +19,10 @@ def train(config: Config, runs_dir: str, resume: runs.Run | None = None) -> int:
     try:
         run = fit.train(config, runs_dir, resume=resume)
     except Interrupted as interruption:
-        command = f"python scripts/train.py --resume={shlex.quote(str(interruption.run.path))}"
-        if interruption.run is None:
-            return 128 + interruption.signal_number
-        saved = "state saved" if interruption.state_saved else "state not saved"
-        print(f"interrupted, {saved}; go on with: {command}", file=sys.stderr)
+        if interruption.run is not None:  # only the chief has one
+            command = f"python scripts/train.py --resume={shlex.quote(str(interruption.run.path))}"
+            saved = "state saved" if interruption.state_saved else "state not saved"
+            print(f"interrupted, {saved}; go on with: {command}", file=sys.stderr)
         return 128 + interruption.signal_number
     if run is None:  # a worker that is not the chief
         return 0
@@ -108,9 +107,11 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
         except Interrupted as interruption:
             print(f"interrupted in fold {number} of {num_folds}", file=sys.stderr)
             return 128 + interruption.signal_number
+        if run is None:  # a worker that is not the chief
+            continue
         accuracies.append(run.results["test"]["accuracy"]["value"])
         print(f"fold {number}/{num_folds}: accuracy {accuracies[-1]:.4f}, run {run.path}", flush=True)
-    print(
-        f"{num_folds} folds: accuracy {np.mean(accuracies):.4f} ± {np.std(accuracies, ddof=1):.4f} (standard deviation)"
-    )
+    if accuracies:
+        mean, deviation = np.mean(accuracies), np.std(accuracies, ddof=1)
+        print(f"{num_folds} folds: accuracy {mean:.4f} ± {deviation:.4f} (standard deviation)")
     return 0

@@ -26,6 +26,7 @@ class Combination:
 
 
 _XLA = "XLA compiles a step of one replica; with several it is ignored or fails (keras-team/keras#19246)"
+
 COMBINATIONS = (
     Combination("training.precision=float32", lambda s: s.precision == "float32"),
     Combination("training.precision=mixed_bfloat16", lambda s: s.precision == "mixed_bfloat16"),
@@ -113,13 +114,8 @@ def strategy_name(strategy) -> str:
 
 
 def is_chief(strategy) -> bool:
-    """Whether this process is the one that writes: the only one, or the first worker of a cluster."""
-    if strategy_name(strategy) != "multi_worker":
-        return True
-    resolver = strategy.cluster_resolver
-    return resolver.task_type == "chief" or (
-        "chief" not in resolver.cluster_spec().jobs and (resolver.task_type, resolver.task_id) == ("worker", 0)
-    )
+    """Whether this process is the one that writes: the only one, or the first of a cluster."""
+    return strategy_name(strategy) != "multi_worker" or is_first_task()
 
 
 def total(strategy, values):
@@ -128,7 +124,6 @@ def total(strategy, values):
 
     if strategy_name(strategy) != "multi_worker":
         return values
-
     sums = _sum_over_workers_of(strategy)(tf.constant(values, tf.float32))
     return strategy.experimental_local_results(sums)[0].numpy()
 
@@ -184,8 +179,10 @@ def _automatic(settings: TrainingSection) -> str:
 
 
 def is_first_task() -> bool:
-    """Whether the environment makes this process the chief, before there is a strategy to ask."""
+    """Whether the environment makes this process the first of its cluster: its job chief, else worker 0."""
     task = _tf_config().get("task", {})
+    if "chief" in _cluster():
+        return task.get("type") == "chief"
     return (task.get("index") or int(os.environ.get("SLURM_PROCID") or 0)) == 0
 
 

@@ -1,7 +1,6 @@
 """Does the number of replicas change what is learned? The same short training under each set-up, compared."""
 
 import dataclasses
-import json
 import os
 import pathlib
 import subprocess
@@ -13,9 +12,8 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.text_table import align_columns
 
+REFERENCE, OTHER_ROUNDING = "1 device", "1 device, other rounding"
 SETUPS = {
-    "1 device": ["--strategy=default"],
-    "1 device, other rounding": ["--strategy=default"],
     "2 virtual devices": ["--virtual_devices=2"],
     "4 virtual devices": ["--virtual_devices=4"],
     "2 processes": ["--workers=2"],
@@ -54,9 +52,9 @@ def verify(models: list[str], setups: list[str] | None = None) -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         for model in models:
             for optimizer in OPTIMIZERS:
-                reference = _outcome(model, optimizer, "1 device", pathlib.Path(folder))
+                reference = _outcome(model, optimizer, REFERENCE, pathlib.Path(folder))
                 rounding = {}
-                for setup in ["1 device, other rounding", *(setups or list(SETUPS)[2:])]:
+                for setup in [OTHER_ROUNDING, *(setups or SETUPS)]:
                     outcome = _outcome(model, optimizer, setup, pathlib.Path(folder))
                     differences = {kind: float(np.abs(outcome[kind] - reference[kind]).max()) for kind in LIMITS}
                     rounding = rounding or differences
@@ -87,7 +85,7 @@ def _verdict(differences: dict[str, float], rounding: dict[str, float]) -> str:
 def _outcome(model: str, optimizer: str, setup: str, folder: pathlib.Path) -> dict[str, np.ndarray]:
     output = folder / f"{model}-{optimizer}-{setup.replace(' ', '-')}"
     scripts = pathlib.Path(__file__).parents[2] / "scripts"
-    flags = SETUPS[setup]
+    flags = SETUPS.get(setup, ["--strategy=default"])
     command = [sys.executable, "-m", "zoo.training.verification", model, optimizer, str(output)]
     if flags[0].startswith("--workers"):
         logs = f"--logs_dir={folder / 'logs'}"
@@ -95,7 +93,7 @@ def _outcome(model: str, optimizer: str, setup: str, folder: pathlib.Path) -> di
     else:
         command += flags
     path = os.pathsep.join([str(scripts.parent), os.environ.get("PYTHONPATH", "")])
-    environment = {"PYTHONPATH": path} | ({"TF_ENABLE_ONEDNN_OPTS": "0"} if "rounding" in setup else {})
+    environment = {"PYTHONPATH": path} | ({"TF_ENABLE_ONEDNN_OPTS": "0"} if setup == OTHER_ROUNDING else {})
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
     if done.returncode:
         lines = (done.stderr + done.stdout).strip().splitlines()
@@ -108,7 +106,6 @@ def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
     """The training of one set-up, in a process of its own."""
     import zoo
     from zoo import datasets
-    from zoo.datasets.splits import Split
 
     assignments = [
         "training.epochs=2", "training.batch_size=64", "training.precision=float32", "training.xla=off",
@@ -120,19 +117,17 @@ def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
         assignments.append(f"training.{name}={value}")
     examples = 64 * STEPS_PER_EPOCH[model]
     whole = datasets.load("mnist")
-    parts = {"train": whole.train.take(range(examples)), "validation": whole.validation.take(range(1003))}
-    test: Split = whole.test.take(range(1007))
-    dataset = dataclasses.replace(whole, **parts, test=test)
+    sizes = {"train": examples, "validation": 1003, "test": 1007}
+    dataset = dataclasses.replace(whole, **{part: getattr(whole, part).take(range(n)) for part, n in sizes.items()})
     with tempfile.TemporaryDirectory() as folder:
         run = zoo.train(zoo.load_config(model, assignments=assignments), folder, dataset=dataset, show_progress=False)
         if run is None:
             return
         weights = np.concatenate([w.ravel() for w in zoo.load_model(run).model.get_weights()])
-        history = [line.split(",") for line in run.history_file.read_text().splitlines()]
-        columns = [history[0].index(name) for name in ("validation_loss", "validation_accuracy")]
-        evaluation = np.array([[float(row[column]) for column in columns] for row in history[1:]])
+        history = np.genfromtxt(run.history_file, delimiter=",", names=True)
+        evaluation = np.stack([history["validation_loss"], history["validation_accuracy"]])
         with np.load(run.path / "predictions.npz") as archive:
-            assert json.dumps(archive["ids"].tolist()) == json.dumps(test.ids.tolist())
+            assert np.array_equal(archive["ids"], dataset.test.ids)
             np.savez(f"{output}.npz", weights=weights, evaluation=evaluation, predictions=archive["probabilities"])
 
 
