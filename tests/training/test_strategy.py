@@ -39,10 +39,21 @@ def test_what_does_not_work_is_refused_in_one_line(run_script, settings, words):
     assert words in done.stderr
 
 
-def test_a_damaged_cluster_description_is_one_line(run_script):
-    done = run_script("train", "--model=xor_mlp", TF_CONFIG="{cluster: none")
+@pytest.mark.parametrize(
+    ("description", "words"),
+    [
+        ("{cluster: none", "TF_CONFIG is not a JSON object"),
+        ("[1, 2]", "TF_CONFIG is not a JSON object"),
+        ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": 5}', "TF_CONFIG: write"),
+        ('{"cluster": ["a:1", "b:1"]}', "TF_CONFIG: write"),
+        ('{"cluster": {"worker": ["a:1", "b:1"]}}', "the cluster has no task {}"),
+        ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 2}}', "its jobs: worker"),
+    ],
+)
+def test_a_damaged_cluster_description_is_one_line(run_script, description, words):
+    done = run_script("train", "--model=xor_mlp", TF_CONFIG=description)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert "TF_CONFIG is not a JSON object" in done.stderr
+    assert words in done.stderr
 
 
 @pytest.mark.slow
@@ -73,8 +84,12 @@ def test_auto_takes_the_cluster_the_devices_or_none(monkeypatch):
     settings = zoo.load_config("xor_mlp").training
     assert strategies._automatic(settings) == "default"
     assert strategies._automatic(settings.model_copy(update={"virtual_devices": 2})) == "mirrored"
-    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:1"]}, "task": {"index": 1}}))
+    monkeypatch.setenv(
+        "TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}})
+    )
     assert strategies._automatic(settings) == "multi_worker" and not strategies.is_first_task()
-    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1"]}}))
+    monkeypatch.setenv(
+        "TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}})
+    )
     monkeypatch.setenv("TPU_NAME", "local")
     assert strategies._automatic(settings) == "tpu" and strategies.is_first_task()

@@ -193,9 +193,23 @@ def _cluster() -> dict:
 def _tf_config() -> dict:
     text = os.environ.get("TF_CONFIG") or "{}"
     try:
-        return dict(json.loads(text))
+        config = dict(json.loads(text))
     except (ValueError, TypeError):
         raise ZooError(f"TF_CONFIG is not a JSON object: {text[:60]!r}; scripts/launch.py sets a right one") from None
+    cluster, task = config.get("cluster", {}), config.get("task", {})
+    described = isinstance(cluster, dict) and all(isinstance(addresses, list) for addresses in cluster.values())
+    if not described or not isinstance(task, dict):
+        raise ZooError(
+            'TF_CONFIG: write {"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}, with '
+            f"the index of each worker; given: {text[:60]!r}"
+        )
+    if cluster and not 0 <= _index(task) < len(cluster.get(task.get("type"), ())):
+        raise ZooError(f"TF_CONFIG: the cluster has no task {task}; its jobs: {', '.join(sorted(cluster))}")
+    return config
+
+
+def _index(task: dict) -> int:
+    return task["index"] if isinstance(task.get("index"), int) else -1
 
 
 def _slurm_tasks() -> int:
