@@ -44,7 +44,7 @@ def save_training_curves(history_csv: str | Path, path: str | Path) -> None:
                         epochs[best], value, "*", color=ORANGE, markersize=13, markeredgecolor="white", label=label
                     )
             if axes.lines:
-                axes.legend(frameon=False)
+                axes.legend(framealpha=1, edgecolor="white")  # the line of the best epoch may run behind it
             _style_epochs(axes, epochs)
         axes = figure.add_subplot(grid[1, :], ylabel="learning rate", xlabel="epoch")
         if "learning_rate" in history:
