@@ -71,6 +71,7 @@ def test_own_model_on_own_table(run_script, tmp_path):
     assert json.loads((run / "results.json").read_text())["test"]["accuracy"]["value"] > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_the_printed_command_resumes(run_script, tmp_path, signal_number):
     command = [sys.executable, str(REPOSITORY / "scripts/train.py"), "--model=xor_mlp", "--epochs=100000"]
