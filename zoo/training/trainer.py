@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from zoo.training.dropout import BatchPosition, PositionedDropout
+from zoo.training.replicas import normalize_in_one_exchange, sum_over_replicas
 
 
 class Trainer(keras.Model):
@@ -30,6 +31,9 @@ class Trainer(keras.Model):
     def prepare(self, batch_shape: tuple[int, ...]) -> None:
         """Create the state of metrics and optimizer for `[batch, …]` inputs without drawing a batch of data."""
         batch_size = batch_shape[0]
+        # Keras sums after clipping, each replica having clipped its own share; `train_step` sums before.
+        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
         with self.distribute_strategy.scope():
             self._symbolic_build(
                 data_batch=(
@@ -63,8 +67,9 @@ class Trainer(keras.Model):
             part_gradients = tape.gradient(scaled_loss, [variable.value for variable in self.trainable_variables])
             gradients = part_gradients if part == 0 else [a + b for a, b in zip(gradients, part_gradients, strict=True)]
             logs = self.compute_metrics(x, y, logits)
+        *gradients, sums = sum_over_replicas([*gradients, tf.stack(list(logs.values()))])
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
-        return logs
+        return dict(zip(logs, tf.unstack(sums / replicas), strict=True))
 
     def test_step(self, data):
         """Metrics of a replica's share, in which padding has weight 0."""
@@ -89,7 +94,8 @@ class Trainer(keras.Model):
             count = self.distribute_strategy.experimental_local_results(count)[0]
 
             def step(index):
-                return self._on_all_replicas(step_of_block, (features, labels, weights, index))
+                logs = self.distribute_strategy.run(step_of_block, args=(features, labels, weights, index))
+                return {name: self.distribute_strategy.experimental_local_results(logs[name])[0] for name in logs}
 
             def goes_on(index, logs):
                 return tf.logical_and(index < count, tf.math.is_finite(logs["loss"]))
@@ -144,6 +150,8 @@ def build_trainer(model: keras.Model, seed: int = 0) -> Trainer:
         ValueError: the model has no such layer.
     """
     position = BatchPosition(seed)
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        normalize_in_one_exchange(model)
     numbers = itertools.count()
 
     def for_training(layer):

@@ -21,6 +21,7 @@ SETUPS = {
 }
 OPTIMIZERS = {
     "sgd": "{name: sgd, learning_rate: 0.01, momentum: 0.9}",
+    "clipped sgd": "{name: sgd, learning_rate: 0.01, clip_norm: 0.3}",
     "adam": "{name: adam, learning_rate: 0.001}",
 }
 # In a convolutional net rounding soon moves a maximum from one pixel to another, and the runs part, on one device too.
@@ -83,7 +84,7 @@ def _verdict(differences: dict[str, float], rounding: dict[str, float]) -> str:
 
 
 def _outcome(model: str, optimizer: str, setup: str, folder: pathlib.Path) -> dict[str, np.ndarray]:
-    output = folder / f"{model}-{optimizer}-{setup.replace(' ', '-')}"
+    output = folder / f"{model}-{optimizer}-{setup}".replace(" ", "-")
     scripts = pathlib.Path(__file__).parents[2] / "scripts"
     flags = SETUPS.get(setup, ["--strategy=default"])
     command = [sys.executable, "-m", "zoo.training.verification", model, optimizer, str(output)]
