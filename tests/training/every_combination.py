@@ -26,7 +26,7 @@ def main(strategy: str, folder: str) -> None:
     basics = [
         "dataset={name: image_folder, augmentation: {shift_pixels: 1}}", "training.optimizer={}",
         "training.schedule={}", "training.epochs=2", "training.batch_size=16", f"training.strategy={strategy}",
-        "model.options={dropout: 0.2, batch_normalization: true}",
+        "model.options={hidden_units: [8], dropout: 0.2, batch_normalization: true}",
     ]  # fmt: skip
     if strategy == "mirrored":
         basics.append("training.virtual_devices=2")
