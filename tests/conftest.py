@@ -11,6 +11,11 @@ from fork_server import ForkServer
 REPOSITORY = pathlib.Path(__file__).parents[1]
 
 
+def pytest_collection_modifyitems(items):
+    """The longest first, so that no worker of pytest-xdist ends long after the others."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def fork_server():
     server = ForkServer(os.environ | {"PYTHONPATH": str(REPOSITORY)})

@@ -102,8 +102,8 @@ def test_twenty_kills_change_nothing(fork_server, folder, uninterrupted):
 @pytest.mark.slow
 def test_a_killed_worker_changes_nothing(folder):
     launch = [sys.executable, str(REPOSITORY / "scripts/launch.py"), "--workers=2", "--max_restarts=1", "--"]
-    assert start(folder, "two", "--epochs=60", launch=launch).wait(timeout=300) == 0
-    process = start(folder, "two_killed", "--epochs=60", launch=launch)
+    assert start(folder, "two", "--epochs=15", launch=launch).wait(timeout=300) == 0
+    process = start(folder, "two_killed", "--epochs=15", launch=launch)
     while not list(folder.glob("two_killed/mnist_mlp/*/checkpoints/step-*.npz")):
         assert process.poll() is None
         time.sleep(0.05)
