@@ -1,5 +1,7 @@
 """Augmentation of an example follows from (seed, epoch, row), wherever the example stands in whatever batch."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,8 +15,14 @@ EVERYTHING = {
 
 
 def augmented(images, rows, settings, seed=(0, 3)):
-    augmentation = Augmentation(AugmentationSection(**settings))
+    """As the pipeline does it, in a graph, which is made once for each shape."""
+    augmentation = in_graph(tuple(settings.items()))
     return augmentation(tf.constant(images), tf.constant(rows, tf.int64), tf.constant(seed, tf.int64)).numpy()
+
+
+@functools.cache
+def in_graph(settings):
+    return tf.function(Augmentation(AugmentationSection(**dict(settings))))
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,4 @@
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +14,6 @@ from zoo.evaluation.metrics import classification_results
 from zoo.loading import LoadedModel, load_model, save_model
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def run_script(*arguments):
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def bright_and_dark(examples, seed):
@@ -160,17 +153,18 @@ def test_help_needs_no_tensorflow(script):
         "heavy = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'numpy', 'pydantic'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    finished = run_script("-c", code)
+    command = [sys.executable, "-c", code]
+    finished = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
     assert finished.returncode == 0, finished.stderr
     assert "--model_file" in finished.stdout
 
 
-def test_predict_script_prints_pure_json_and_writes_a_csv(model_file, tmp_path):
+def test_predict_script_prints_pure_json_and_writes_a_csv(run_script, model_file, tmp_path):
     Image.new("L", (6, 6), 250).save(tmp_path / "light, grey.png")
     Image.new("RGB", (12, 12), (5, 5, 5)).save(tmp_path / "night.png")
     np.save(tmp_path / "two.npy", np.zeros((2, 6, 6), np.uint8))
     finished = run_script(
-        "scripts/predict.py",
+        "predict",
         f"--model_file={model_file}",
         f"--input={tmp_path}/light, grey.png",
         f"--input={tmp_path}/two.npy,{tmp_path}/night.png",
@@ -188,19 +182,19 @@ def test_predict_script_prints_pure_json_and_writes_a_csv(model_file, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("script", "arguments", "message"),
     [
-        (["scripts/predict.py", "docs/training.png"], "error: neither of --run and --model_file given"),
-        (["scripts/evaluate.py", "--run=a", "--model_file=b"], "error: both of --run and --model_file given"),
-        (["scripts/evaluate.py", "--model_file=missing.keras"], "error: missing.keras: no such model file"),
-        (["scripts/evaluate.py", "--run=missing"], "error: missing: no such run directory"),
-        (["scripts/evaluate.py", "--split=tset"], "error: flag --split=tset"),
-        (["scripts/predict.py", "--model_file=m.keras", "x.png"], "error: x.png: no such file or folder"),
-        (["scripts/predict.py", "--top=0"], "error: flag --top=0"),
+        ("predict", [str(REPOSITORY / "docs/training.png")], "error: neither of --run and --model_file given"),
+        ("evaluate", ["--run=a", "--model_file=b"], "error: both of --run and --model_file given"),
+        ("evaluate", ["--model_file=missing.keras"], "error: missing.keras: no such model file"),
+        ("evaluate", ["--run=missing"], "error: missing: no such run directory"),
+        ("evaluate", ["--split=tset"], "error: flag --split=tset"),
+        ("predict", ["--model_file=m.keras", "x.png"], "error: x.png: no such file or folder"),
+        ("predict", ["--top=0"], "error: flag --top=0"),
     ],
 )
-def test_scripts_end_mistakes_with_one_line_and_status_2(arguments, message):
-    finished = run_script(*arguments)
+def test_scripts_end_mistakes_with_one_line_and_status_2(run_script, script, arguments, message):
+    finished = run_script(script, *arguments)
     assert finished.returncode == 2
     assert finished.stdout == ""
     assert finished.stderr.startswith(message)

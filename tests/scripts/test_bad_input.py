@@ -101,13 +101,14 @@ def test_a_weight_for_a_label_that_is_no_class(run_script):
 
 
 def test_data_with_other_labels_than_the_model(run_script, pictures, digits_file):
-    done = run_script("evaluate", f"--model_file={digits_file}", "--dataset=image_folder", f"--data_dir={pictures}")
+    flags = [f"--model_file={digits_file}", "--dataset=image_folder", f"--data_dir={pictures}"]
+    done = run_script("evaluate", *flags, fresh=True)
     assert_refused(done, "dark")
 
 
 def test_a_picture_of_another_shape_is_resized_with_a_notice(run_script, tmp_path, digits_file):
     Image.new("RGB", (64, 48), (200, 10, 10)).save(tmp_path / "photo.png")
-    done = run_script("predict", f"--model_file={digits_file}", "photo.png", "--json")
+    done = run_script("predict", f"--model_file={digits_file}", "photo.png", "--json", fresh=True)
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)[0]["probabilities"]) == 10
     assert "notice: resized to 28x28" in done.stderr and "notice: colour turned into grey" in done.stderr

@@ -1,5 +1,6 @@
 """scripts/launch.py as a user runs it: none of the workers outlives the others."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -11,20 +12,25 @@ import pytest
 PRINT_TASK = "import json, os; print('task', json.loads(os.environ['TF_CONFIG'])['task']['index'])"
 
 
+@pytest.fixture
+def launch(run_script):
+    return functools.partial(run_script, "launch", fresh=True)
+
+
 def processes_with(mark):
     """Ids of the processes whose command line holds the mark, but not of this test."""
     done = subprocess.run(["pgrep", "-f", mark], capture_output=True, text=True)
     return [int(line) for line in done.stdout.split() if int(line) != os.getpid()]
 
 
-def test_every_worker_has_its_task_and_its_log(run_script, tmp_path):
-    done = run_script("launch", "--workers=3", "--", sys.executable, "-c", PRINT_TASK)
+def test_every_worker_has_its_task_and_its_log(launch, tmp_path):
+    done = launch("--workers=3", "--", sys.executable, "-c", PRINT_TASK)
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.splitlines()) == ["[worker 1] task 1", "[worker 2] task 2", "task 0"]
     assert [(tmp_path / "logs" / f"worker-{i}.log").read_text() for i in range(3)] == [f"task {i}\n" for i in range(3)]
 
 
-def test_one_that_dies_ends_all_and_gives_the_status(run_script, tmp_path):
+def test_one_that_dies_ends_all_and_gives_the_status(launch, tmp_path):
     mark = f"mark-{tmp_path.name}-{os.getpid()}"
     program = (
         "import json, os, signal, subprocess, sys, time\n"
@@ -33,23 +39,21 @@ def test_one_that_dies_ends_all_and_gives_the_status(run_script, tmp_path):
         "if json.loads(os.environ['TF_CONFIG'])['task']['index'] == 1: sys.exit(3)\n"
         f"time.sleep(600) # {mark}\n"
     )
-    done = run_script("launch", "--workers=3", "--", sys.executable, "-c", program, timeout=60)
+    done = launch("--workers=3", "--", sys.executable, "-c", program, timeout=60)
     assert done.returncode == 3
     assert processes_with(mark) == []
 
 
-def test_restarts_are_counted_and_resume(run_script, tmp_path):
+def test_restarts_are_counted_and_resume(launch, tmp_path):
     program = "import sys; print(sys.argv[1:]); sys.exit(1)"
-    done = run_script("launch", "--workers=1", "--max_restarts=2", "--", sys.executable, "-c", program)
+    done = launch("--workers=1", "--max_restarts=2", "--", sys.executable, "-c", program)
     assert done.returncode == 1
     assert done.stdout.splitlines() == ["[]", "['--resume=auto']", "['--resume=auto']"]
     assert "restart 2 of 2" in done.stderr
 
 
-def test_a_mistake_of_the_user_is_not_repeated(run_script):
-    done = run_script(
-        "launch", "--workers=1", "--max_restarts=5", "--", sys.executable, "-c", "import sys; sys.exit(2)"
-    )
+def test_a_mistake_of_the_user_is_not_repeated(launch):
+    done = launch("--workers=1", "--max_restarts=5", "--", sys.executable, "-c", "import sys; sys.exit(2)")
     assert (done.returncode, done.stderr) == (2, "")
 
 
@@ -62,8 +66,8 @@ def test_a_mistake_of_the_user_is_not_repeated(run_script):
         (["--workers=0", "--", "true"], "--workers=0"),
     ],
 )
-def test_mistakes_are_one_line(run_script, arguments, words):
-    done = run_script("launch", *arguments)
+def test_mistakes_are_one_line(launch, arguments, words):
+    done = launch(*arguments)
     assert done.returncode == 2
     assert words in done.stderr and done.stderr.count("\n") == 1
 

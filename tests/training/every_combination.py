@@ -18,15 +18,15 @@ from zoo.training.strategy import COMBINATIONS, is_first_task
 
 def main(strategy: str, folder: str) -> None:
     generator = np.random.default_rng(0)
-    images, labels = generator.integers(0, 256, (100, 8, 8, 1), "uint8"), np.arange(100, dtype="int32") % 3
+    images, labels = generator.integers(0, 256, (84, 8, 8, 1), "uint8"), np.arange(84, dtype="int32") % 3
     info = dataclasses.replace(datasets.dataset_info("image_folder"), label_names=("a", "b", "c"))
-    parts = [Split(images[a:b], labels[a:b], np.arange(a, b)) for a, b in ((0, 64), (64, 81), (81, 100))]
+    parts = [Split(images[a:b], labels[a:b], np.arange(a, b)) for a, b in ((0, 64), (64, 81), (81, 84))]
     report = {"origin": "random", "counts": {}}
     dataset = datasets.Dataset(info, *parts, digest="sha256:test", report=report)
     basics = [
         "dataset={name: image_folder, augmentation: {shift_pixels: 1}}", "training.optimizer={}",
         "training.schedule={}", "training.epochs=2", "training.batch_size=16", f"training.strategy={strategy}",
-        "model.options={dropout: 0.2, batch_normalization: true}",
+        "model.options={hidden_units: [8], dropout: 0.2, batch_normalization: true}",
     ]  # fmt: skip
     if strategy == "mirrored":
         basics.append("training.virtual_devices=2")

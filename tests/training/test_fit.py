@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from tensorflow.python.framework.config import disable_op_determinism
 
 import zoo
 from zoo import datasets
@@ -31,7 +32,10 @@ def train(dataset, runs_dir, *assignments, resume=None):
         "mnist_mlp",
         assignments=["dataset.augmentation={}", "training.optimizer={}", "training.schedule={}", *basics, *assignments],
     )
-    return zoo.train(plain, runs_dir, dataset=dataset, resume=resume, show_progress=False)
+    try:
+        return zoo.train(plain, runs_dir, dataset=dataset, resume=resume, show_progress=False)
+    finally:
+        disable_op_determinism()  # it would turn XLA off for the trainings that follow in this process
 
 
 def weights(run):

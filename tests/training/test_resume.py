@@ -45,12 +45,16 @@ def folder(tmp_path_factory):
     return folder
 
 
-def start(folder, runs_dir, *flags, launch=()):
+def start(folder, runs_dir, *flags, launch=(), server=None):
+    """A process that trains; as a fork where there is a server."""
     command = [sys.executable, str(REPOSITORY / "scripts/train.py"), *SETTINGS, "--data_dir=pictures"]
     command += [f"--runs_dir={runs_dir}", *flags]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    log = (folder / f"{runs_dir}.log").open("ab")
-    return subprocess.Popen([*launch, *command], cwd=folder, env=environment, stdout=log, stderr=log)
+    log = folder / f"{runs_dir}.log"
+    if server is not None:
+        return server.start(command, cwd=folder, env=environment, stdout=log, stderr=log)
+    with log.open("ab") as output:
+        return subprocess.Popen([*launch, *command], cwd=folder, env=environment, stdout=output, stderr=output)
 
 
 def outcome(folder, runs_dir):
@@ -70,11 +74,11 @@ def uninterrupted(folder):
 
 
 @pytest.mark.slow
-def test_twenty_kills_change_nothing(folder, uninterrupted):
+def test_twenty_kills_change_nothing(fork_server, folder, uninterrupted):
     chance = random.Random(0)
     kills = 0
     while kills < 20:
-        process = start(folder, "killed", "--resume=auto")
+        process = start(folder, "killed", "--resume=auto", server=fork_server)
         records = []
         while not (records and json.loads(records[0].read_text())["process"]["id"] == process.pid):
             assert process.poll() is None, (folder / "killed.log").read_text()[-3000:]
@@ -98,8 +102,8 @@ def test_twenty_kills_change_nothing(folder, uninterrupted):
 @pytest.mark.slow
 def test_a_killed_worker_changes_nothing(folder):
     launch = [sys.executable, str(REPOSITORY / "scripts/launch.py"), "--workers=2", "--max_restarts=1", "--"]
-    assert start(folder, "two", "--epochs=60", launch=launch).wait(timeout=300) == 0
-    process = start(folder, "two_killed", "--epochs=60", launch=launch)
+    assert start(folder, "two", "--epochs=15", launch=launch).wait(timeout=300) == 0
+    process = start(folder, "two_killed", "--epochs=15", launch=launch)
     while not list(folder.glob("two_killed/mnist_mlp/*/checkpoints/step-*.npz")):
         assert process.poll() is None
         time.sleep(0.05)
@@ -146,9 +150,9 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, capsys):
         load_checkpoint(tmp_path)
 
 
-def test_a_disk_that_refuses_checkpoints_is_told_of_and_ends_nothing(folder):
+def test_a_disk_that_refuses_checkpoints_is_told_of_and_ends_nothing(fork_server, folder):
     """A file in the place of the folder: as root, as which tests may run, permissions refuse nothing."""
-    process = start(folder, "refused", "--epochs=60")
+    process = start(folder, "refused", "--epochs=60", server=fork_server)
     while not (checkpoints := list(folder.glob("refused/mnist_mlp/*/checkpoints"))):
         assert process.poll() is None
         time.sleep(0.02)
@@ -164,8 +168,8 @@ def test_a_disk_that_refuses_checkpoints_is_told_of_and_ends_nothing(folder):
     assert "checkpoint not written" in log and "Traceback" not in log
 
 
-def test_a_run_that_is_being_trained_is_not_resumed(folder):
-    process = start(folder, "busy")
+def test_a_run_that_is_being_trained_is_not_resumed(fork_server, folder):
+    process = start(folder, "busy", server=fork_server)
     try:
         while not (records := list(folder.glob("busy/mnist_mlp/*/run.json"))):
             assert process.poll() is None

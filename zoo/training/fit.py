@@ -14,6 +14,7 @@ from zoo.datasets.preparation import summarize
 from zoo.errors import Interrupted, ZooError
 from zoo.quiet import import_tensorflow
 from zoo.training import record
+from zoo.training import strategy as strategies
 from zoo.training.losses import class_weights, classification_loss
 
 
@@ -41,9 +42,9 @@ def train(
     started = time.time()
     settings = config.training
     _refuse_other_kind(config, dataset.info if dataset else datasets.dataset_info(config.dataset.name))
+    strategies.refuse_early(settings)
     import_tensorflow(start=False)
     from zoo.training import callbacks as zoo_callbacks
-    from zoo.training import strategy as strategies
 
     strategy = strategies.make_strategy(settings)  # before data, whose preparation starts TensorFlow
     dataset = dataset or datasets.load_configured(config.dataset)
@@ -211,11 +212,12 @@ def _fit(trainer, plan, config: Config, dataset, strategy, start_step: int, call
     """`model.fit`, once for the rest of an epoch that a resumed run stands in, then for all other epochs."""
     from zoo.datasets.augmentation import Augmentation
     from zoo.datasets.pipeline import evaluation_batches, evaluation_steps, training_calls
-    from zoo.training.strategy import distribute
 
     augmentation = Augmentation(config.dataset.augmentation) if dataset.info.kind == "image" else None
     held_out = dataset.validation
-    validation = distribute(strategy, lambda shard: evaluation_batches(held_out.features, held_out.labels, shard=shard))
+    validation = strategies.distribute(
+        strategy, lambda shard: evaluation_batches(held_out.features, held_out.labels, shard=shard)
+    )
     weights = class_weights(config.training.class_weights, dataset)
     segments = [(start_step, plan.epochs)]
     epoch, step_in_epoch = divmod(start_step, plan.steps_per_epoch)
@@ -235,7 +237,7 @@ def _fit(trainer, plan, config: Config, dataset, strategy, start_step: int, call
             class_weights=weights,
         )
         trainer.fit(
-            distribute(strategy, lambda shard, build=build: build(shard=shard)),
+            strategies.distribute(strategy, lambda shard, build=build: build(shard=shard)),
             initial_epoch=first_step // plan.steps_per_epoch,
             epochs=last_epoch,
             steps_per_epoch=plan.calls_in_epoch(first_step),

@@ -52,7 +52,22 @@ COMBINATIONS = (
 )
 
 
-def check_combinations(strategy_name: str, settings: TrainingSection) -> None:
+def refuse_early(settings: TrainingSection) -> None:
+    """Check what needs no TensorFlow, whose import takes seconds.
+
+    Raises:
+        ZooError: the description of the cluster is missing or damaged, or a setting does not go with the strategy.
+    """
+    name = _described() if settings.strategy == "auto" else settings.strategy
+    check_combinations(name, settings)
+    if name == "multi_worker" and not _cluster() and _slurm_tasks() <= 1:
+        raise ZooError(
+            "--strategy=multi_worker: no cluster is described; set TF_CONFIG, start under Slurm's srun, or try it "
+            "here with python scripts/launch.py --workers=2 -- python scripts/train.py …"
+        )
+
+
+def check_combinations(strategy_name: str | None, settings: TrainingSection) -> None:
     """Raises: ZooError: the strategy is known not to work with one of the settings; the text says why."""
     for combination in COMBINATIONS:
         reason = combination.refused.get(strategy_name)
@@ -83,6 +98,7 @@ def make_strategy(settings: TrainingSection):
     """
     import tensorflow as tf
 
+    refuse_early(settings)
     name = settings.strategy if settings.strategy != "auto" else _automatic(settings)
     check_combinations(name, settings)
     _configure_devices(settings)
@@ -170,12 +186,15 @@ def distribute(strategy, build: Callable):
 def _automatic(settings: TrainingSection) -> str:
     import tensorflow as tf
 
+    count = settings.devices or settings.virtual_devices or len(tf.config.list_physical_devices("GPU"))
+    return _described() or ("mirrored" if count > 1 else "default")
+
+
+def _described() -> str | None:
+    """The strategy that the environment asks for."""
     if len(_cluster().get("worker", ())) + len(_cluster().get("chief", ())) > 1 or _slurm_tasks() > 1:
         return "multi_worker"
-    if os.environ.get("TPU_NAME"):
-        return "tpu"
-    count = settings.devices or settings.virtual_devices or len(tf.config.list_physical_devices("GPU"))
-    return "mirrored" if count > 1 else "default"
+    return "tpu" if os.environ.get("TPU_NAME") else None
 
 
 def is_first_task() -> bool:
@@ -261,15 +280,9 @@ def _mirrored(devices: tuple[str, ...]):
 def _multi_worker():
     import tensorflow as tf
 
-    cluster = _cluster()
-    if not cluster and _slurm_tasks() <= 1:
-        raise ZooError(
-            "--strategy=multi_worker: no cluster is described; set TF_CONFIG, start under Slurm's srun, or try it "
-            "here with python scripts/launch.py --workers=2 -- python scripts/train.py …"
-        )
     resolver = (
         tf.distribute.cluster_resolver.TFConfigClusterResolver()
-        if cluster
+        if _cluster()
         else tf.distribute.cluster_resolver.SlurmClusterResolver()
     )
     # TensorFlow waits for its peers for ever, deaf to SIGTERM.

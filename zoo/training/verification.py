@@ -52,16 +52,17 @@ def verify(models: list[str], setups: list[str] | None = None) -> list[dict]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for model in models:
+            compared = [OTHER_ROUNDING, *(setups or SETUPS)]
+            outcomes = {setup: _outcomes(model, setup, pathlib.Path(folder)) for setup in [REFERENCE, *compared]}
             for optimizer in OPTIMIZERS:
-                reference = _outcome(model, optimizer, REFERENCE, pathlib.Path(folder))
+                reference = outcomes[REFERENCE][optimizer]
                 rounding = {}
-                for setup in [OTHER_ROUNDING, *(setups or SETUPS)]:
-                    outcome = _outcome(model, optimizer, setup, pathlib.Path(folder))
+                for setup in compared:
+                    outcome = outcomes[setup][optimizer]
                     differences = {kind: float(np.abs(outcome[kind] - reference[kind]).max()) for kind in LIMITS}
                     rounding = rounding or differences
                     row = {"model": model, "optimizer": optimizer, "setup": setup} | differences
                     rows.append(row | {"verdict": _verdict(differences, rounding)})
-                    print(".", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
     return rows
 
@@ -83,11 +84,12 @@ def _verdict(differences: dict[str, float], rounding: dict[str, float]) -> str:
     return "rounding" if small else "FAILED"
 
 
-def _outcome(model: str, optimizer: str, setup: str, folder: pathlib.Path) -> dict[str, np.ndarray]:
-    output = folder / f"{model}-{optimizer}-{setup}".replace(" ", "-")
+def _outcomes(model: str, setup: str, folder: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:
+    """What each optimizer came to, all in one process, or one set of workers, which starts TensorFlow once."""
+    output = folder / f"{model}-{setup.replace(' ', '-')}"
     scripts = pathlib.Path(__file__).parents[2] / "scripts"
     flags = SETUPS.get(setup, ["--strategy=default"])
-    command = [sys.executable, "-m", "zoo.training.verification", model, optimizer, str(output)]
+    command = [sys.executable, "-m", "zoo.training.verification", model, str(output)]
     if flags[0].startswith("--workers"):
         logs = f"--logs_dir={folder / 'logs'}"
         command = [sys.executable, str(scripts / "launch.py"), flags[0], logs, "--", *command]
@@ -98,13 +100,13 @@ def _outcome(model: str, optimizer: str, setup: str, folder: pathlib.Path) -> di
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
     if done.returncode:
         lines = (done.stderr + done.stdout).strip().splitlines()
-        raise ZooError(f"{model} with {optimizer} on {setup} ended with status {done.returncode}: {lines[-1:]}")
-    with np.load(f"{output}.npz") as archive:
-        return dict(archive)
+        raise ZooError(f"{model} on {setup} ended with status {done.returncode}: {lines[-1:]}")
+    print(".", end="", flush=True, file=sys.stderr)
+    return {optimizer: dict(np.load(f"{output}-{optimizer}.npz")) for optimizer in OPTIMIZERS}
 
 
 def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
-    """The training of one set-up, in a process of its own."""
+    """The training of one set-up with one optimizer."""
     import zoo
     from zoo import datasets
 
@@ -129,8 +131,10 @@ def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
         evaluation = np.stack([history["validation_loss"], history["validation_accuracy"]])
         with np.load(run.path / "predictions.npz") as archive:
             assert np.array_equal(archive["ids"], dataset.test.ids)
-            np.savez(f"{output}.npz", weights=weights, evaluation=evaluation, predictions=archive["probabilities"])
+            outcome = {"weights": weights, "evaluation": evaluation, "predictions": archive["probabilities"]}
+        np.savez(f"{output}-{optimizer}.npz", **outcome)
 
 
 if __name__ == "__main__":
-    _train(*sys.argv[1:4], sys.argv[4:])
+    for each in OPTIMIZERS:
+        _train(sys.argv[1], each, sys.argv[2], sys.argv[3:])
