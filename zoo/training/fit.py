@@ -43,10 +43,12 @@ def train(
     _refuse_other_kind(config, dataset.info if dataset else datasets.dataset_info(config.dataset.name))
     import_tensorflow(start=False)
     from zoo.training import callbacks as zoo_callbacks
+    from zoo.training import preprocessing
     from zoo.training import strategy as strategies
 
     strategy = strategies.make_strategy(settings)  # before data, whose preparation starts TensorFlow
     dataset = dataset or datasets.load_configured(config.dataset)
+    _refuse_other_kind(config, dataset.info)  # a table of the user's may turn out to hold texts
     options = model_options(config, dataset)
     _check_sizes(config, dataset)
     if resume and resume.record["data_digest"] != dataset.digest:
@@ -54,8 +56,9 @@ def train(
     _set_up_keras(settings)
     with strategy.scope():
         model = registry.create_model(config.model.name, **options)
-        _adapt_normalization(model, dataset.train.features)
-        trainer, plan = _compile(model, config, dataset)
+        preprocessing.adapt(model, dataset.train.features)
+        arrays = preprocessing.encoded(model, dataset)
+        trainer, plan = _compile(model, config, arrays)
 
     chief = strategies.is_chief(strategy)
     run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
@@ -75,7 +78,7 @@ def train(
         with checkpoints.watching_signals():
             average = [zoo_callbacks.AverageInValidation()] if settings.optimizer.ema_momentum else []
             watchers = [selection, *average, history, *([_tensorboard(run)] if chief else []), checkpoints]
-            _fit(trainer, plan, config, dataset, strategy, start_step, watchers)
+            _fit(trainer, plan, config, arrays, strategy, start_step, watchers)
         trainer.set_weights(selection.best_weights if settings.selection == "best" else selection.last_weights)
         if chief:
             _save_model(run, model, config, dataset)
@@ -131,8 +134,9 @@ def model_options(config: Config, dataset) -> dict[str, Any]:
 
 def _refuse_other_kind(config: Config, info) -> None:
     kind = registry.model_info(config.model.name).task.removesuffix("_classification")
-    if kind != info.kind:
-        raise ZooError(f"model {config.model.name!r} reads {kind}s, but dataset {info.name!r} holds {info.kind}s")
+    if kind != (info.kind or kind):
+        hint = " (a text table has the columns text and label)" if info.name == "csv" else ""
+        raise ZooError(f"model {config.model.name!r} reads {kind}s, but dataset {info.name!r} holds {info.kind}s{hint}")
 
 
 def _check_sizes(config: Config, dataset) -> None:
@@ -145,14 +149,6 @@ def _check_sizes(config: Config, dataset) -> None:
         )
     if dataset.info.kind != "image" and config.dataset.augmentation != type(config.dataset.augmentation)():
         raise ZooError(f"dataset.augmentation is for images; {dataset.info.name!r} holds {dataset.info.kind}s")
-
-
-def _adapt_normalization(model, features: np.ndarray) -> None:
-    import keras
-
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            layer.adapt(features)
 
 
 def _compile(model, config: Config, dataset):
@@ -189,14 +185,14 @@ def _compile(model, config: Config, dataset):
 
 
 def uses_xla(model, choice: str) -> bool:
-    """XLA, unless told otherwise, for models without convolutions: on CPUs it makes those many times slower."""
+    """XLA, unless told otherwise, for models without convolutions or texts: on CPUs those become many times slower."""
     import keras
     import tensorflow as tf
 
     if choice != "auto":
         return choice == "on"
     convolutional = any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv1D) for layer in model.layers)
-    return bool(tf.config.list_physical_devices("GPU")) or not convolutional
+    return bool(tf.config.list_physical_devices("GPU")) or not (convolutional or model.inputs[0].dtype == "string")
 
 
 def steps_per_call(features: np.ndarray, batch_size: int, use_xla: bool) -> int:

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from zoo.training.dropout import BatchPosition, PositionedDropout
+from zoo.training.preprocessing import text_layer
 
 
 class Trainer(keras.Model):
@@ -135,7 +136,9 @@ class Trainer(keras.Model):
 
 
 def build_trainer(model: keras.Model, seed: int = 0) -> Trainer:
-    """The trainer of a classifier: from its input to its layer `logits`, with the model's own weights.
+    """The trainer of a classifier: from its input, or what follows its strings, to its layer `logits`.
+
+    It has the model's own weights.
 
     Args:
         seed: decides the masks of the dropout layers.
@@ -150,7 +153,8 @@ def build_trainer(model: keras.Model, seed: int = 0) -> Trainer:
         plain_dropout = type(layer) is keras.layers.Dropout and layer.noise_shape is None
         return PositionedDropout(layer, position, next(numbers)) if plain_dropout else layer
 
-    to_logits = keras.Model(model.inputs, model.get_layer("logits").output)
+    front = text_layer(model)
+    to_logits = keras.Model(front.output if front else model.inputs, model.get_layer("logits").output)
     twin = keras.models.clone_model(to_logits, clone_function=for_training)
     trainer = Trainer(twin.inputs[0], twin.outputs[0], name="trainer")
     trainer.position = position
