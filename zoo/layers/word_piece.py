@@ -4,7 +4,6 @@ import pathlib
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 
 from zoo.errors import ZooError
 
@@ -57,16 +56,14 @@ class WordPieceTokenizer(keras.layers.Layer):
         missing = [token for token in _NEEDED if token not in vocabulary]
         if missing:
             raise ZooError(f"{where}: lacks {', '.join(missing)}; a BERT vocabulary has a line for each")
+        if vocabulary[0] != "[PAD]":
+            raise ZooError(f"{where}: begins with {vocabulary[0]!r}; the padding mask needs [PAD] as the first line")
         if len(set(vocabulary)) != len(vocabulary):
             raise ZooError(f"{where}: a line is there twice; every piece has one id")
         if len(vocabulary) > self.vocabulary_size:
             raise ZooError(f"{where}: {len(vocabulary)} pieces, but the model has {self.vocabulary_size} embeddings")
         self.vocabulary = self._filled(list(vocabulary))
         self._tokenizer = None
-
-    @property
-    def padding_id(self) -> int:
-        return self.vocabulary.index("[PAD]")
 
     def call(self, texts):
         import tensorflow as tf
@@ -119,8 +116,3 @@ def _import(name: str):
         raise ZooError(
             f"this model needs the package {package}: pip install 'keras-model-zoo[text]' (or pip install {package})"
         ) from None
-
-
-def piece_strings(vocabulary: Sequence[str], ids: np.ndarray) -> list[str]:
-    """The pieces of ids `int[length]`."""
-    return [vocabulary[i] for i in ids]

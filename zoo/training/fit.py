@@ -43,7 +43,7 @@ def train(
     _refuse_other_kind(config, dataset.info if dataset else datasets.dataset_info(config.dataset.name))
     import_tensorflow(start=False)
     from zoo.training import callbacks as zoo_callbacks
-    from zoo.training import preprocessing
+    from zoo.training import layerwise, preprocessing, pretrained
     from zoo.training import strategy as strategies
 
     strategy = strategies.make_strategy(settings)  # before data, whose preparation starts TensorFlow
@@ -56,7 +56,12 @@ def train(
     _set_up_keras(settings)
     with strategy.scope():
         model = registry.create_model(config.model.name, **options)
-        preprocessing.adapt(model, dataset.train.features)
+        if config.model.init_from:
+            taken = pretrained.initialize(model, config.model.init_from)
+        else:
+            taken = None
+            preprocessing.adapt(model, dataset.train.features)
+        layerwise.freeze(model, settings.frozen_layers)
         arrays = preprocessing.encoded(model, dataset)
         trainer, plan = _compile(model, config, arrays)
 
@@ -64,6 +69,8 @@ def train(
     run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
     if show_progress and chief:
         print(f"{dataset.info.name}: {summarize(dataset.report)}", file=sys.stderr)
+        if taken:
+            print(taken, file=sys.stderr)
     history = zoo_callbacks.History(run.history_file if chief else None, plan, show_progress and chief)
     selection = zoo_callbacks.Selection(settings.early_stopping)
     checkpoints = zoo_callbacks.Checkpoints(
@@ -156,6 +163,7 @@ def _compile(model, config: Config, dataset):
     import tensorflow as tf
 
     from zoo.datasets.pipeline import BatchPlan
+    from zoo.training.layerwise import decay_learning_rates
     from zoo.training.optimizers import build_optimizer
     from zoo.training.trainer import build_trainer
 
@@ -177,6 +185,8 @@ def _compile(model, config: Config, dataset):
                 variable.regularizer = keras.regularizers.L2(settings.optimizer.l2)
     loss, metric = classification_loss(model.output_shape[-1], settings.label_smoothing)
     optimizer = build_optimizer(settings.optimizer, settings.schedule, plan.steps_per_epoch, plan.epochs)
+    if settings.optimizer.layer_decay:
+        decay_learning_rates(optimizer, trainer, settings.optimizer.layer_decay)
     trainer.compile(optimizer, loss, weighted_metrics=[metric], jit_compile=use_xla)
     # `fit` ends by writing the averaged weights into the model, and a run resumed inside an epoch calls `fit` twice.
     trainer.optimizer.finalize_variable_values = lambda variables: None
