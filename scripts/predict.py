@@ -2,9 +2,11 @@
 
     python scripts/predict.py --run=runs/mnist_mlp/20250101-120000-abc123 digit.png more_digits/
     python scripts/predict.py --model_file=model.keras --input=flowers.csv --json
+    python scripts/predict.py --run=runs/bbc_news_minilm/20250101-120000-abc123 --text="Stocks fell sharply." --explain
 
 Image models read PNG, JPEG and npy files, and folders of them; sizes and colours are converted with a notice, nothing
-is inverted (MNIST's digits are white on black). Table models read CSV files with a header.
+is inverted (MNIST's digits are white on black). Table models read CSV files with a header. Text models read --text,
+.txt files and the column text of CSV files.
 """
 
 import json
@@ -13,10 +15,13 @@ import os
 from absl import flags
 
 from zoo import command_line
+from zoo.errors import ZooError
 
 RUN = flags.DEFINE_string("run", None, "Folder of a run.")
 MODEL_FILE = flags.DEFINE_string("model_file", None, "A .keras file, in place of --run.")
 INPUT = flags.DEFINE_multi_string("input", [], "File or folder; may be repeated, or hold several with commas.")
+TEXT = flags.DEFINE_multi_string("text", [], "A text to predict; may be repeated.")
+TEXT_FILE = flags.DEFINE_multi_string("text_file", [], "A .txt or .csv file of texts; may be repeated.")
 JSON = flags.DEFINE_bool("json", False, "Print JSON in place of the table.")
 OUTPUT = flags.DEFINE_string("output", None, "CSV file for the predictions.")
 TOP = flags.DEFINE_integer("top", 3, "How many labels to show for each example.", lower_bound=1)
@@ -27,13 +32,18 @@ def main(arguments: list[str]) -> None:
     command_line.import_modules(IMPORT.value)
     from zoo.evaluation import predict
 
-    paths = list(arguments)
+    paths = list(arguments) + TEXT_FILE.value
     for value in INPUT.value:
         # A name that holds a comma is still a name.
         paths += [value] if os.path.exists(value) else filter(None, value.split(","))
     predict.refuse_missing(paths)
     loaded_model = predict.open_model(RUN.value, MODEL_FILE.value)
-    predictions = predict.predict(loaded_model, *predict.read_inputs(paths, loaded_model))
+    if TEXT.value and paths:
+        raise ZooError("--text does not go with files; predict them one after the other")
+    names, features = (
+        predict.take_texts(TEXT.value, loaded_model) if TEXT.value else predict.read_inputs(paths, loaded_model)
+    )
+    predictions = predict.predict(loaded_model, names, features)
     if OUTPUT.value:
         predict.write_predictions(predictions, OUTPUT.value)
     if JSON.value:
