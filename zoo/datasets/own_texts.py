@@ -16,9 +16,9 @@ _LARGEST_CELL = 2**30  # the csv module's own limit, 128 KiB, is less than a boo
 def is_text_table(file: pathlib.Path) -> bool:
     """Whether a table's header names a column text; what cannot be read is left to the reader to complain of."""
     try:
-        with open(file, encoding="utf-8-sig", newline="") as stream:
+        with open(file, encoding="utf-8-sig", errors="replace", newline="") as stream:
             return "text" in [name.strip() for name in next(csv.reader(stream), [])]
-    except (OSError, UnicodeDecodeError, csv.Error):
+    except (OSError, csv.Error):
         return False
 
 

@@ -1,5 +1,6 @@
 """WordPiece inside the model: raw strings in, ids out."""
 
+import collections
 import pathlib
 from collections.abc import Sequence
 
@@ -40,12 +41,39 @@ class WordPieceTokenizer(keras.layers.Layer):
         reference = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))
         reference.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=self.lower_case)
         reference.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+        characters, continuations = self._alphabet(reference, texts)
+        # The package numbers characters, and so settles ties, in an order that changes from run to run, except those
+        # that are said to be special: workers, and a resumed run, must learn the same vocabulary.
         trainer = tokenizers.trainers.WordPieceTrainer(
-            vocab_size=self.vocabulary_size, special_tokens=list(SPECIAL_TOKENS), min_frequency=2, show_progress=False
+            vocab_size=self.vocabulary_size,
+            special_tokens=[*SPECIAL_TOKENS, *characters, *continuations],
+            initial_alphabet=characters,
+            limit_alphabet=len(characters),
+            min_frequency=2,
+            show_progress=False,
         )
         reference.train_from_iterator(texts, trainer)
         ids = reference.get_vocab()
         self.set_vocabulary(sorted(ids, key=ids.get), "the vocabulary learned")
+
+    def _alphabet(self, reference, texts: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Characters, and those seen inside words as `##c`: the most frequent that fit, each sorted."""
+        words = collections.Counter()
+        for text in texts:
+            pieces = reference.pre_tokenizer.pre_tokenize_str(reference.normalizer.normalize_str(text))
+            words.update(word for word, _ in pieces)
+        counts, inside = collections.Counter(), collections.Counter()
+        for word, count in words.items():
+            for position, character in enumerate(word):
+                counts[character] += count
+                if position:
+                    inside[f"##{character}"] += count
+        room = self.vocabulary_size - len(SPECIAL_TOKENS)
+        ranked = sorted(counts, key=lambda character: (-counts[character], character))
+        characters = sorted(ranked[: max(room - len(inside), room // 2)])
+        kept = set(characters)
+        known = sorted((piece for piece in inside if piece[2:] in kept), key=lambda piece: (-inside[piece], piece))
+        return characters, sorted(known[: room - len(characters)])
 
     def set_vocabulary(self, vocabulary: Sequence[str], where: str) -> None:
         """Take a vocabulary; the position of a piece is its id.
