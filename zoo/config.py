@@ -84,6 +84,13 @@ class EarlyStoppingSection(_Section):
     minimum_improvement: NonNegativeFloat = 0.0
 
 
+class MaskingSection(_Section):
+    """What pre-training hides from a masked language model: a fraction of the pieces, or of whole words."""
+
+    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    whole_words: bool = False
+
+
 class TrainingSection(_Section):
     """How the model is trained. `batch_size` is the global one, whatever the number of devices."""
 
@@ -102,6 +109,7 @@ class TrainingSection(_Section):
     selection: Literal["best", "last"] = "best"
     frozen_layers: list[str] = []
     checkpoint_minutes: NonNegativeFloat = 1.0
+    masking: MaskingSection = MaskingSection()
     optimizer: OptimizerSection = OptimizerSection()
     schedule: ScheduleSection = ScheduleSection()
     early_stopping: EarlyStoppingSection | None = None

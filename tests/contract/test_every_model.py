@@ -11,7 +11,7 @@ from zoo.datasets.texts import as_array
 from zoo.loading import predict_probabilities, save_model
 from zoo.training import preprocessing
 
-MODELS = zoo.list_models()
+MODELS = [name for name in zoo.list_models() if zoo.model_info(name).task.endswith("_classification")]
 
 
 def example_batch(model, size):

@@ -1,6 +1,7 @@
 """BERT: a bidirectional Transformer encoder over word pieces, as a flat graph of core layers."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 
 from zoo.models.head import classification_head
 from zoo.registry import register_model
@@ -75,11 +76,51 @@ def bert_classifier(
     ids, mask = tokenize(inputs, vocabulary_size, length, lower_case)
     given = {"num_layers": num_layers, "hidden_size": hidden_size, "num_heads": num_heads,
              "feed_forward_size": feed_forward_size}  # fmt: skip
-    x = encoder(ids, mask, vocabulary_size, size, dropout, norm_first, given)
+    embedding = functools.partial(keras.layers.Embedding, embeddings_initializer=_initializer())
+    x, _ = _encoder(ids, mask, embedding, vocabulary_size, size, dropout, norm_first, given)
     x = mean_over_text(x, mask) if pooling == "mean" else x[:, 0]
     if dropout:
         x = keras.layers.Dropout(dropout, name="pooled_dropout")(x)
     return keras.Model(inputs, classification_head(x, num_classes), name="bert_classifier")
+
+
+@register_model(
+    "bert_mlm",
+    task="masked_language_model",
+    description="a BERT that says which pieces of a text were hidden; pre-training for the classifiers",
+    reference=_BERT,
+    length=256,
+)
+def bert_masked_language_model(
+    size: str = "tiny",
+    vocabulary_size: int = 8_000,
+    length: int = 128,
+    lower_case: bool = True,
+    dropout: float = 0.1,
+    norm_first: bool = False,
+    num_layers: int | None = None,
+    hidden_size: int | None = None,
+    num_heads: int | None = None,
+    feed_forward_size: int | None = None,
+):
+    """`string[batch]` → `float32[batch, length, vocabulary_size]` probabilities of the piece at each position.
+
+    The output layer is the embedding, read backwards (Press & Wolf, 2017). The options are those of `bert_classifier`.
+    """
+    import keras
+
+    from zoo.layers.activations import exact_gelu
+
+    inputs = keras.Input((), dtype="string", name="texts")
+    ids, mask = tokenize(inputs, vocabulary_size, length, lower_case)
+    given = {"num_layers": num_layers, "hidden_size": hidden_size, "num_heads": num_heads,
+             "feed_forward_size": feed_forward_size}  # fmt: skip
+    embedding = functools.partial(keras.layers.ReversibleEmbedding, embeddings_initializer=_initializer())
+    x, words = _encoder(ids, mask, embedding, vocabulary_size, size, dropout, norm_first, given)
+    x = _normalization("masked_norm")(_dense(x.shape[-1], "masked_transform", activation=exact_gelu)(x))
+    logits = keras.layers.Activation("linear", dtype="float32", name="logits")(words(x, reverse=True))
+    outputs = keras.layers.Activation("softmax", dtype="float32", name="probabilities")(logits)
+    return keras.Model(inputs, outputs, name="bert_masked_language_model")
 
 
 def tokenize(inputs, vocabulary_size: int, length: int, lower_case: bool):
@@ -90,13 +131,21 @@ def tokenize(inputs, vocabulary_size: int, length: int, lower_case: bool):
     return ids, ids != 0
 
 
-def encoder(ids, mask, vocabulary_size: int, size: str, dropout: float, norm_first: bool, given: Mapping[str, int]):
-    """`int32[batch, length]` → `float[batch, length, hidden_size]`.
+def _encoder(
+    ids,
+    mask,
+    embedding: Callable,
+    vocabulary_size: int,
+    size: str,
+    dropout: float,
+    norm_first: bool,
+    given: Mapping[str, int | None],
+):
+    """`int32[batch, length]` → `float[batch, length, hidden_size]`, and the layer that embeds the pieces.
 
     All texts are of one segment, whose embedding is part of the positions'. There is no dropout on the attention
     probabilities, so that a fused kernel may keep them to itself.
     """
-    import keras
     from keras import ops
 
     from zoo.layers.positions import PositionEmbedding
@@ -107,8 +156,8 @@ def encoder(ids, mask, vocabulary_size: int, size: str, dropout: float, norm_fir
     hidden_size, num_heads = sizes["hidden_size"], sizes["num_heads"]
     if hidden_size % num_heads:
         raise ValueError(f"{num_heads} heads do not divide the hidden size {hidden_size}")
-    x = keras.layers.Embedding(vocabulary_size, hidden_size, _initializer(), name="embeddings_words")(ids)
-    x = PositionEmbedding(name="embeddings_positions")(x)
+    words = embedding(vocabulary_size, hidden_size, name="embeddings_words")
+    x = PositionEmbedding(name="embeddings_positions")(words(ids))
     x = _normalization("embeddings_normalization")(x)
     x = _dropped(x, dropout, "embeddings_dropout")
     visible = ops.reshape(mask, (-1, 1, 1, ids.shape[1]))
@@ -121,7 +170,7 @@ def encoder(ids, mask, vocabulary_size: int, size: str, dropout: float, norm_fir
         y = _feed_forward(output_norm(x) if norm_first else x, sizes["feed_forward_size"], name)
         x = x + _dropped(y, dropout, f"{name}_output_dropout")
         x = x if norm_first else output_norm(x)
-    return _normalization("final_norm")(x) if norm_first else x
+    return (_normalization("final_norm")(x) if norm_first else x), words
 
 
 def mean_over_text(x, mask):

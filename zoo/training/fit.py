@@ -14,7 +14,8 @@ from zoo.datasets.preparation import summarize
 from zoo.errors import Interrupted, ZooError
 from zoo.quiet import import_tensorflow
 from zoo.training import record
-from zoo.training.losses import class_weights, classification_loss
+from zoo.training.losses import class_weights
+from zoo.training.objectives import objective_of
 
 
 def train(
@@ -62,8 +63,9 @@ def train(
             taken = None
             preprocessing.adapt(model, dataset.train.features)
         layerwise.freeze(model, settings.frozen_layers)
-        arrays = preprocessing.encoded(model, dataset)
-        trainer, plan = _compile(model, config, arrays)
+        objective = objective_of(config, model)
+        arrays = objective.arrays(dataset)
+        trainer, plan = _compile(objective, config, arrays)
 
     chief = strategies.is_chief(strategy)
     run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
@@ -85,11 +87,12 @@ def train(
         with checkpoints.watching_signals():
             average = [zoo_callbacks.AverageInValidation()] if settings.optimizer.ema_momentum else []
             watchers = [selection, *average, history, *([_tensorboard(run)] if chief else []), checkpoints]
-            _fit(trainer, plan, config, arrays, strategy, start_step, watchers)
+            augmentation = objective.augmentation(dataset)
+            _fit(trainer, plan, config, arrays, augmentation, strategy, start_step, watchers)
         trainer.set_weights(selection.best_weights if settings.selection == "best" else selection.last_weights)
         if chief:
             _save_model(run, model, config, dataset)
-            _evaluate(run, dataset, selection)
+            objective.evaluate(run, dataset, selection)
             record.finish_record(run, started)
         strategies.total(strategy, [0.0])  # a worker that left earlier would end the others
     except Interrupted as interruption:
@@ -140,7 +143,7 @@ def model_options(config: Config, dataset) -> dict[str, Any]:
 
 
 def _refuse_other_kind(config: Config, info) -> None:
-    kind = registry.model_info(config.model.name).task.removesuffix("_classification")
+    kind = registry.model_info(config.model.name).kind
     if kind != (info.kind or kind):
         hint = " (a text table has the columns text and label)" if info.name == "csv" else ""
         raise ZooError(f"model {config.model.name!r} reads {kind}s, but dataset {info.name!r} holds {info.kind}s{hint}")
@@ -158,18 +161,17 @@ def _check_sizes(config: Config, dataset) -> None:
         raise ZooError(f"dataset.augmentation is for images; {dataset.info.name!r} holds {dataset.info.kind}s")
 
 
-def _compile(model, config: Config, dataset):
+def _compile(objective, config: Config, dataset):
     import keras
     import tensorflow as tf
 
     from zoo.datasets.pipeline import BatchPlan
     from zoo.training.layerwise import decay_learning_rates
     from zoo.training.optimizers import build_optimizer
-    from zoo.training.trainer import build_trainer
 
     settings = config.training
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    use_xla = replicas == 1 and uses_xla(model, settings.xla)
+    use_xla = replicas == 1 and uses_xla(objective.model, settings.xla)
     features = dataset.train.features
     plan = BatchPlan(
         num_examples=len(features),
@@ -177,20 +179,20 @@ def _compile(model, config: Config, dataset):
         steps_per_call=settings.steps_per_call or steps_per_call(features, settings.batch_size, use_xla),
         epochs=settings.epochs,
     )
-    trainer = build_trainer(model, settings.seed)
+    trainer = objective.trainer()
     trainer.gradient_accumulation_steps = settings.optimizer.gradient_accumulation_steps
     if settings.optimizer.l2:
         for variable in trainer.trainable_variables:
             if variable.name == "kernel":
                 variable.regularizer = keras.regularizers.L2(settings.optimizer.l2)
-    loss, metric = classification_loss(model.output_shape[-1], settings.label_smoothing)
+    loss, metric = objective.loss()
     optimizer = build_optimizer(settings.optimizer, settings.schedule, plan.steps_per_epoch, plan.epochs)
     if settings.optimizer.layer_decay:
         decay_learning_rates(optimizer, trainer, settings.optimizer.layer_decay)
     trainer.compile(optimizer, loss, weighted_metrics=[metric], jit_compile=use_xla)
     # `fit` ends by writing the averaged weights into the model, and a run resumed inside an epoch calls `fit` twice.
     trainer.optimizer.finalize_variable_values = lambda variables: None
-    trainer.prepare((settings.batch_size // replicas, *features.shape[1:]))
+    trainer.prepare((settings.batch_size // replicas, *trainer.input_shape[1:]))
     return trainer, plan
 
 
@@ -213,13 +215,11 @@ def steps_per_call(features: np.ndarray, batch_size: int, use_xla: bool) -> int:
     return -(-steps // -(-steps // target))
 
 
-def _fit(trainer, plan, config: Config, dataset, strategy, start_step: int, callbacks) -> None:
+def _fit(trainer, plan, config: Config, dataset, augmentation, strategy, start_step: int, callbacks) -> None:
     """`model.fit`, once for the rest of an epoch that a resumed run stands in, then for all other epochs."""
-    from zoo.datasets.augmentation import Augmentation
     from zoo.datasets.pipeline import evaluation_batches, evaluation_steps, training_calls
     from zoo.training.strategy import distribute
 
-    augmentation = Augmentation(config.dataset.augmentation) if dataset.info.kind == "image" else None
     held_out = dataset.validation
     validation = distribute(strategy, lambda shard: evaluation_batches(held_out.features, held_out.labels, shard=shard))
     weights = class_weights(config.training.class_weights, dataset)
@@ -262,39 +262,12 @@ def _tensorboard(run: runs.Run):
 def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
     from zoo.loading import save_model
 
+    task = registry.model_info(config.model.name).task
     labels = {
-        "label_names": list(dataset.info.label_names),
-        "task": registry.model_info(config.model.name).task,
+        "label_names": [] if task == "masked_language_model" else list(dataset.info.label_names),
+        "task": task,
         "dataset": dataset.info.name,
         "feature_names": list(dataset.feature_names) if dataset.feature_names else None,
     }
     run.write_json("labels.json", labels)
     save_model(model, run.model_file, labels)
-
-
-def _evaluate(run: runs.Run, dataset, selection) -> None:
-    """Figures of the saved file, test predictions, pictures. Here, and only here, the test split is read."""
-    from zoo.evaluation import figures
-    from zoo.evaluation.metrics import classification_results
-    from zoo.loading import load_model
-
-    model = load_model(run)
-    names = list(dataset.info.label_names)
-    results: dict[str, Any] = {"best_epoch": selection.best_epoch}
-    for split_name in ("validation", "test"):
-        split = getattr(dataset, split_name)
-        probabilities = model.predict_probabilities(split.features)
-        results[split_name] = classification_results(probabilities, split.labels, names)
-    if dataset.bayes_accuracy is not None:
-        results["bayes_accuracy"] = dataset.bayes_accuracy
-    run.write_json("results.json", results)
-    np.savez_compressed(
-        run.path / "predictions.npz", ids=dataset.test.ids, labels=dataset.test.labels, probabilities=probabilities
-    )
-    figures.save_training_curves(run.history_file, run.path / "training.png")
-    if dataset.info.kind == "image":
-        figures.save_confusion_matrix(results["test"], names, run.path / "confusion_matrix.png")
-        test = dataset.test
-        figures.save_worst_mistakes(
-            test.features, test.labels, probabilities, test.ids, names, run.path / "mistakes.png"
-        )

@@ -146,6 +146,14 @@ def build_trainer(model: keras.Model, seed: int = 0) -> Trainer:
     Raises:
         ValueError: the model has no such layer.
     """
+    twin, position = twin_for_training(model, model.get_layer("logits").output, seed)
+    trainer = Trainer(twin.inputs[0], twin.outputs[0], name="trainer")
+    trainer.position = position
+    return trainer
+
+
+def twin_for_training(model: keras.Model, output, seed: int) -> tuple[keras.Model, BatchPosition]:
+    """The part of a model from its input, or what follows its strings, to `output`, with dropout for training."""
     position = BatchPosition(seed)
     numbers = itertools.count()
 
@@ -154,8 +162,5 @@ def build_trainer(model: keras.Model, seed: int = 0) -> Trainer:
         return PositionedDropout(layer, position, next(numbers)) if plain_dropout else layer
 
     front = text_layer(model)
-    to_logits = keras.Model(front.output if front else model.inputs, model.get_layer("logits").output)
-    twin = keras.models.clone_model(to_logits, clone_function=for_training)
-    trainer = Trainer(twin.inputs[0], twin.outputs[0], name="trainer")
-    trainer.position = position
-    return trainer
+    part = keras.Model(front.output if front else model.inputs, output)
+    return keras.models.clone_model(part, clone_function=for_training), position
