@@ -22,6 +22,8 @@ MODEL_FILE = flags.DEFINE_string("model_file", None, "A .keras file, in place of
 INPUT = flags.DEFINE_multi_string("input", [], "File or folder; may be repeated, or hold several with commas.")
 TEXT = flags.DEFINE_multi_string("text", [], "A text to predict; may be repeated.")
 TEXT_FILE = flags.DEFINE_multi_string("text_file", [], "A .txt or .csv file of texts; may be repeated.")
+EXPLAIN = flags.DEFINE_bool("explain", False, "Show which words of a text mattered, in colour.")
+EXPLAIN_HTML = flags.DEFINE_string("explain_html", None, "HTML file for the words that mattered.")
 JSON = flags.DEFINE_bool("json", False, "Print JSON in place of the table.")
 OUTPUT = flags.DEFINE_string("output", None, "CSV file for the predictions.")
 TOP = flags.DEFINE_integer("top", 3, "How many labels to show for each example.", lower_bound=1)
@@ -30,7 +32,7 @@ IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the mod
 
 def main(arguments: list[str]) -> None:
     command_line.import_modules(IMPORT.value)
-    from zoo.evaluation import predict
+    from zoo.evaluation import explain, predict
 
     paths = list(arguments) + TEXT_FILE.value
     for value in INPUT.value:
@@ -46,10 +48,18 @@ def main(arguments: list[str]) -> None:
     predictions = predict.predict(loaded_model, names, features)
     if OUTPUT.value:
         predict.write_predictions(predictions, OUTPUT.value)
+    if EXPLAIN.value or EXPLAIN_HTML.value:
+        explanations = explain.explain(loaded_model, features)
+        for prediction, scores in zip(predictions, explanations, strict=True):
+            prediction["words"] = [{"word": word, "score": score} for word, score in scores]
+        if EXPLAIN_HTML.value:
+            explain.write_html(names, predictions, explanations, EXPLAIN_HTML.value)
     if JSON.value:
         print(json.dumps(predictions, indent=2, ensure_ascii=False))
     else:
         print(predict.predictions_table(predictions, TOP.value))
+        if EXPLAIN.value:
+            print("\n".join(f"{name}: {explain.colored(e)}" for name, e in zip(names, explanations, strict=True)))
 
 
 if __name__ == "__main__":

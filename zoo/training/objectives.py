@@ -67,9 +67,10 @@ class MaskedLanguage(Classification):
     """Say which pieces were hidden; those of validation and test are hidden once, the same for every seed."""
 
     def _masking(self):
+        from zoo.layers.front import text_layer
         from zoo.training.masked_language import Masking
 
-        return Masking(self.config.training.masking, preprocessing.text_layer(self.model).vocabulary)
+        return Masking(self.config.training.masking, text_layer(self.model).vocabulary)
 
     def _masked(self, features: np.ndarray) -> np.ndarray:
         return np.asarray(self._masking()(features, np.arange(len(features)), np.zeros(2, "int64")))

@@ -8,10 +8,7 @@ import dataclasses
 
 import numpy as np
 
-
-def text_layer(model):
-    """The layer that reads the strings of a text model; None for a model of anything else."""
-    return model.layers[1] if model.inputs[0].dtype == "string" else None
+from zoo.layers.front import text_layer
 
 
 def adapt(model, features: np.ndarray) -> None:

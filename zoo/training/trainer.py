@@ -5,8 +5,8 @@ import itertools
 import keras
 import tensorflow as tf
 
+from zoo.layers.front import text_layer
 from zoo.training.dropout import BatchPosition, PositionedDropout
-from zoo.training.preprocessing import text_layer
 
 
 class Trainer(keras.Model):
