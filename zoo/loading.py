@@ -116,4 +116,9 @@ def _why_refused(error: Exception) -> str:
         return "refused: it holds a Lambda layer, which would run code from the file; rebuild it from registered layers"
     if "Could not locate" in text or "Unknown" in text:
         return f"refused: {text.splitlines()[0][:200]}; --import the module that registers it"
+    separator = "\n\n"
+    if (
+        "objects could not be loaded" in text and separator in text
+    ):  # Keras quotes the first error in its second paragraph
+        return f"cannot be loaded: {text.split(separator)[1].splitlines()[0][:200]}"
     return f"cannot be loaded by Keras ({text.splitlines()[0][:200] if text else type(error).__name__})"

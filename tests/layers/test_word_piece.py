@@ -1,5 +1,7 @@
 """The tokenizer inside the model is BERT's: the package `tokenizers` gives the same ids."""
 
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,6 +9,7 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import zoo
 from zoo import datasets
 from zoo.datasets.texts import clean
 from zoo.errors import ZooError
@@ -81,6 +84,22 @@ def test_learning_is_the_same_twice(articles):
 def test_bad_vocabularies(vocabulary, words):
     with pytest.raises(ZooError, match=words):
         WordPieceTokenizer(20, 8).set_vocabulary(vocabulary, "vocab.txt")
+
+
+@pytest.mark.parametrize(("module", "package"), [("tensorflow_text", "tensorflow-text"), ("tokenizers", "tokenizers")])
+def test_a_missing_package_is_named_with_the_command(monkeypatch, module, package):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ZooError, match=rf"needs the package {package}: pip install 'keras-model-zoo\[text\]'"):
+        WordPieceTokenizer(200, 8).adapt(["some text"] * 3)
+
+
+def test_a_saved_model_without_the_package_is_one_line(monkeypatch, tmp_path):
+    model = zoo.create_model("bbc_news_bert", vocabulary_size=200, length=8, num_layers=1)
+    model.save(tmp_path / "model.keras")
+    monkeypatch.setitem(sys.modules, "tensorflow_text", None)
+    with pytest.raises(ZooError, match="needs the package tensorflow-text") as refusal:
+        zoo.load_model(tmp_path / "model.keras")
+    assert "\n" not in str(refusal.value)
 
 
 def test_a_vocabulary_of_a_file_keeps_odd_lines(tmp_path):

