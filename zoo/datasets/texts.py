@@ -1,10 +1,13 @@
 """Texts as data: made clean, compared by what they say, kept in files that need no pickle."""
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
+
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def clean(text: str) -> str:
@@ -13,7 +16,7 @@ def clean(text: str) -> str:
     Prediction and training share it, so that a NUL in a file means the same to both. Line breaks and tabs stay.
     """
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return "".join(c if c in "\n\r\t" or unicodedata.category(c) != "Cc" else " " for c in text).strip()
+    return _CONTROL_CHARACTERS.sub(" ", text).strip()
 
 
 def as_array(texts: Iterable[str]) -> np.ndarray:
