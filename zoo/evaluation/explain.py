@@ -36,8 +36,8 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
     import keras
     import tensorflow as tf
 
-    from zoo.layers.front import text_layer
     from zoo.layers.tf_idf import TfIdf
+    from zoo.models.front import text_layer
 
     front = text_layer(loaded_model.model)
     if front is None:

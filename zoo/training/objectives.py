@@ -67,7 +67,7 @@ class MaskedLanguage(Classification):
     """Say which pieces were hidden; those of validation and test are hidden once, the same for every seed."""
 
     def _masking(self):
-        from zoo.layers.front import text_layer
+        from zoo.models.front import text_layer
         from zoo.training.masked_language import Masking
 
         return Masking(self.config.training.masking, text_layer(self.model).vocabulary)

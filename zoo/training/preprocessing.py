@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from zoo.layers.front import text_layer
+from zoo.models.front import text_layer
 
 
 def adapt(model, features: np.ndarray) -> None:

@@ -5,7 +5,7 @@ import itertools
 import keras
 import tensorflow as tf
 
-from zoo.layers.front import text_layer
+from zoo.models.front import text_layer
 from zoo.training.dropout import BatchPosition, PositionedDropout
 
 
