@@ -8,7 +8,7 @@ from zoo import command_line
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("pattern", "*", "shell pattern of names")
-flags.DEFINE_string("task", None, "image_classification, table_classification or text_classification")
+flags.DEFINE_string("task", None, "image_, table_ or text_classification, or masked_language_model")
 flags.DEFINE_multi_string("import", [], "module of yours to import first, so that it registers its models")
 flags.DEFINE_bool("json", False, "print JSON")
 

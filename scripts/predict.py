@@ -2,9 +2,11 @@
 
     python scripts/predict.py --run=runs/mnist_mlp/20250101-120000-abc123 digit.png more_digits/
     python scripts/predict.py --model_file=model.keras --input=flowers.csv --json
+    python scripts/predict.py --run=runs/bbc_news_minilm/20250101-120000-abc123 --text="Stocks fell sharply." --explain
 
 Image models read PNG, JPEG and npy files, and folders of them; sizes and colours are converted with a notice, nothing
-is inverted (MNIST's digits are white on black). Table models read CSV files with a header.
+is inverted (MNIST's digits are white on black). Table models read CSV files with a header. Text models read --text,
+.txt files and the column text of CSV files.
 """
 
 import json
@@ -13,10 +15,15 @@ import os
 from absl import flags
 
 from zoo import command_line
+from zoo.errors import ZooError
 
 RUN = flags.DEFINE_string("run", None, "Folder of a run.")
 MODEL_FILE = flags.DEFINE_string("model_file", None, "A .keras file, in place of --run.")
 INPUT = flags.DEFINE_multi_string("input", [], "File or folder; may be repeated, or hold several with commas.")
+TEXT = flags.DEFINE_multi_string("text", [], "A text to predict; may be repeated.")
+TEXT_FILE = flags.DEFINE_multi_string("text_file", [], "A .txt or .csv file of texts; may be repeated.")
+EXPLAIN = flags.DEFINE_bool("explain", False, "Show which words of a text mattered, in colour.")
+EXPLAIN_HTML = flags.DEFINE_string("explain_html", None, "HTML file for the words that mattered.")
 JSON = flags.DEFINE_bool("json", False, "Print JSON in place of the table.")
 OUTPUT = flags.DEFINE_string("output", None, "CSV file for the predictions.")
 TOP = flags.DEFINE_integer("top", 3, "How many labels to show for each example.", lower_bound=1)
@@ -25,21 +32,34 @@ IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the mod
 
 def main(arguments: list[str]) -> None:
     command_line.import_modules(IMPORT.value)
-    from zoo.evaluation import predict
+    from zoo.evaluation import explain, predict
 
-    paths = list(arguments)
+    paths = list(arguments) + TEXT_FILE.value
     for value in INPUT.value:
         # A name that holds a comma is still a name.
         paths += [value] if os.path.exists(value) else filter(None, value.split(","))
     predict.refuse_missing(paths)
     loaded_model = predict.open_model(RUN.value, MODEL_FILE.value)
-    predictions = predict.predict(loaded_model, *predict.read_inputs(paths, loaded_model))
+    if TEXT.value and paths:
+        raise ZooError("--text does not go with files; predict them one after the other")
+    names, features = (
+        predict.take_texts(TEXT.value, loaded_model) if TEXT.value else predict.read_inputs(paths, loaded_model)
+    )
+    predictions = predict.predict(loaded_model, names, features)
     if OUTPUT.value:
         predict.write_predictions(predictions, OUTPUT.value)
+    if EXPLAIN.value or EXPLAIN_HTML.value:
+        explanations = explain.explain(loaded_model, features)
+        for prediction, scores in zip(predictions, explanations, strict=True):
+            prediction["words"] = [{"word": word, "score": score} for word, score in scores]
+        if EXPLAIN_HTML.value:
+            explain.write_html(names, predictions, explanations, EXPLAIN_HTML.value)
     if JSON.value:
         print(json.dumps(predictions, indent=2, ensure_ascii=False))
     else:
         print(predict.predictions_table(predictions, TOP.value))
+        if EXPLAIN.value:
+            print("\n".join(f"{name}: {explain.colored(e)}" for name, e in zip(names, explanations, strict=True)))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ flags.DEFINE_float("learning_rate", None, "peak learning rate")
 flags.DEFINE_integer("seed", None, "decides initial weights, order, dropout and augmentation")
 flags.DEFINE_string("dataset", None, "name of the dataset; scripts/prepare_data.py shows all")
 flags.DEFINE_string("data_dir", None, "where prepared data live, or the user's own file or folder")
+flags.DEFINE_string("init_from", None, "whose encoder a BERT starts from: minilm, a checkpoint's folder, or a run")
 flags.DEFINE_string("runs_dir", "runs", "where run directories are made")
 flags.DEFINE_string("precision", None, "float32, mixed_bfloat16 or mixed_float16")
 flags.DEFINE_string("strategy", None, "auto, default, mirrored, multi_worker or tpu")
@@ -33,6 +34,7 @@ KEYS = {
     "seed": "training.seed",
     "dataset": "dataset.name",
     "data_dir": "dataset.data_dir",
+    "init_from": "model.init_from",
     "precision": "training.precision",
     "strategy": "training.strategy",
     "devices": "training.devices",

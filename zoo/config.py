@@ -22,10 +22,11 @@ class _Section(pydantic.BaseModel):
 
 
 class ModelSection(_Section):
-    """Which registered model, and the options that differ from its own."""
+    """Which registered model, the options that differ from its own, and whose encoder it starts from."""
 
     name: str
     options: dict[str, Any] = {}
+    init_from: str | None = None
 
 
 class AugmentationSection(_Section):
@@ -57,6 +58,7 @@ class OptimizerSection(_Section):
     weight_decay: NonNegativeFloat = 0.0
     l2: NonNegativeFloat = 0.0
     clip_norm: PositiveFloat | None = None
+    layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
     ema_momentum: Annotated[float, Field(gt=0, lt=1)] | None = None
     gradient_accumulation_steps: PositiveInt = 1
 
@@ -82,6 +84,13 @@ class EarlyStoppingSection(_Section):
     minimum_improvement: NonNegativeFloat = 0.0
 
 
+class MaskingSection(_Section):
+    """What pre-training hides from a masked language model: a fraction of the pieces, or of whole words."""
+
+    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    whole_words: bool = False
+
+
 class TrainingSection(_Section):
     """How the model is trained. `batch_size` is the global one, whatever the number of devices."""
 
@@ -98,7 +107,9 @@ class TrainingSection(_Section):
     label_smoothing: Fraction = 0.0
     class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = None
     selection: Literal["best", "last"] = "best"
+    frozen_layers: list[str] = []
     checkpoint_minutes: NonNegativeFloat = 1.0
+    masking: MaskingSection = MaskingSection()
     optimizer: OptimizerSection = OptimizerSection()
     schedule: ScheduleSection = ScheduleSection()
     early_stopping: EarlyStoppingSection | None = None

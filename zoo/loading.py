@@ -36,6 +36,8 @@ class LoadedModel:
 
 def predict_probabilities(model, features: np.ndarray, batch_size: int = 1000) -> np.ndarray:
     """Raw input `[examples, …]` → `float32[examples, num_classes]`; one sigmoid unit becomes two columns."""
+    if features.dtype == object:  # texts cost more memory each than pictures, in what the model makes of them
+        batch_size = min(batch_size, 64)
     probabilities = np.asarray(model.predict(features, batch_size=batch_size, verbose=0), "float32")
     if probabilities.shape[1] == 1:
         probabilities = np.concatenate([1 - probabilities, probabilities], axis=1)
@@ -72,8 +74,12 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
     import_tensorflow()
     import keras
 
+    import zoo.layers  # noqa: F401, registers the classes that a file of ours may name
+
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except ZooError:
+        raise
     except Exception as error:  # the file is the user's: whatever Keras makes of it is one line
         reason = _why_refused(error)
         raise ZooError(f"{path}: {reason}") from error
@@ -81,11 +87,16 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
     return LoadedModel(
         model=model,
         label_names=labels.get("label_names") or [str(number) for number in range(num_classes)],
-        task=labels.get("task") or ("image_classification" if len(model.input_shape) == 4 else "table_classification"),
+        task=labels.get("task") or _task_of(model),
         path=path,
         dataset=labels.get("dataset"),
         feature_names=labels.get("feature_names"),
     )
+
+
+def _task_of(model) -> str:
+    kind = {1: "text", 2: "table"}.get(len(model.input_shape), "image")
+    return f"{kind}_classification"
 
 
 def _read_labels(path: pathlib.Path) -> dict[str, Any]:
@@ -105,4 +116,9 @@ def _why_refused(error: Exception) -> str:
         return "refused: it holds a Lambda layer, which would run code from the file; rebuild it from registered layers"
     if "Could not locate" in text or "Unknown" in text:
         return f"refused: {text.splitlines()[0][:200]}; --import the module that registers it"
+    separator = "\n\n"
+    if (
+        "objects could not be loaded" in text and separator in text
+    ):  # Keras quotes the first error in its second paragraph
+        return f"cannot be loaded: {text.split(separator)[1].splitlines()[0][:200]}"
     return f"cannot be loaded by Keras ({text.splitlines()[0][:200] if text else type(error).__name__})"

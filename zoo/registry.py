@@ -9,7 +9,7 @@ from typing import Any
 
 from zoo.errors import ZooError, nearest
 
-TASKS = ("image_classification", "table_classification", "text_classification")
+TASKS = ("image_classification", "table_classification", "text_classification", "masked_language_model")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +26,11 @@ class ModelInfo:
     reference: str
     builder: Callable[..., Any]
     default_options: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """What the model reads: image, table or text."""
+        return "text" if self.task == "masked_language_model" else self.task.removesuffix("_classification")
 
     @property
     def options(self) -> dict[str, Any]:

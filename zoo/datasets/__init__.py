@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets import own_data, prepared, splits, synthetic
+from zoo.datasets import own_data, own_texts, prepared, splits, synthetic, texts
 from zoo.datasets.catalog import DatasetInfo, dataset_info, list_datasets
 from zoo.datasets.splits import Split
 from zoo.errors import ZooError
@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _VALIDATION_ROWS = 5_000
+_CORPUS_TEST_FRACTION = 0.2  # of corpora without an official test split
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +79,11 @@ def load(
         return _load_own(info, path, validation_fraction or 0.1, image_shape)
     train, test, origin = prepared.load_arrays(name, path)
     train, removed = splits.without_duplicates(train, drop_conflicts=True)
+    if test is None:
+        fraction = _checked_fraction(validation_fraction or 0.1, _CORPUS_TEST_FRACTION)
+        parts = [_CORPUS_TEST_FRACTION, fraction, 1 - _CORPUS_TEST_FRACTION - fraction]
+        test, validation, train = splits.split_by_content(train, parts)
+        return _dataset(info, train, validation, test, {"origin": origin} | removed)
     fraction = validation_fraction or _VALIDATION_ROWS / len(train)
     validation, train = splits.split_by_content(train, [fraction, 1 - fraction])
     return _dataset(info, train, validation, test, {"origin": origin} | removed)
@@ -117,23 +123,33 @@ def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset
 
 
 def _load_own(info: DatasetInfo, path: pathlib.Path, fraction: float, image_shape) -> Dataset:
-    if fraction >= 0.9:
-        raise ZooError(f"validation_fraction is {fraction}; less than 0.9 is needed, since a tenth is the test split")
-    schema = {}
-    if info.kind == "image":
+    _checked_fraction(fraction, 0.1)
+    schema, feature_names = {}, None
+    kind = info.kind or ("text" if own_texts.is_text_table(path) else "table")
+    if kind == "image":
         examples, label_names = own_data.read_image_folder(path, image_shape)
-        feature_names = None
+    elif kind == "text":
+        read = own_texts.read_text_folder if info.name == "text_folder" else own_texts.read_text_csv
+        examples, label_names = read(path)
     else:
         examples, label_names, feature_names = own_data.read_csv(path)
         schema = {"schema": dict.fromkeys(feature_names, "float32")}
-    # Equal number rows with unequal labels are noise that a table may have; equal pictures are a mistake.
-    examples, removed = splits.without_duplicates(examples, drop_conflicts=info.kind == "image")
+    # Equal number rows with unequal labels are noise that a table may have; equal pictures or texts are a mistake.
+    examples, removed = splits.without_duplicates(examples, drop_conflicts=kind != "table")
     # Test is cut first, so that it stays the same whatever the fraction of validation.
     test, validation, train = splits.split_by_content(examples, [0.1, fraction, 0.9 - fraction])
-    info = dataclasses.replace(info, label_names=label_names, feature_shape=train.features.shape[1:])
+    info = dataclasses.replace(info, kind=kind, label_names=label_names, feature_shape=train.features.shape[1:])
     return _dataset(
         info, train, validation, test, {"origin": str(path)} | schema | removed, feature_names=feature_names
     )
+
+
+def _checked_fraction(fraction: float, of_test: float) -> float:
+    if fraction >= 1 - of_test:
+        raise ZooError(
+            f"validation_fraction is {fraction}; less than {1 - of_test:g} is needed: {of_test:g} is the test split"
+        )
+    return fraction
 
 
 def _dataset(
@@ -142,11 +158,14 @@ def _dataset(
     parts = {"train": train, "validation": validation, "test": test}
     digest = hashlib.sha256()
     for part in parts.values():
-        digest.update(np.ascontiguousarray(part.features))
+        for array in texts.pack(part.features) if info.kind == "text" else (part.features,):
+            digest.update(np.ascontiguousarray(array))
         digest.update(np.ascontiguousarray(part.labels))
     counts = {}
     for name, part in parts.items():
         of_classes = np.bincount(part.labels, minlength=len(info.label_names)).tolist()
         counts[name] = {"rows": len(part)} | dict(zip(info.label_names, of_classes, strict=True))
     report = report | {"counts": counts, "test_rows_also_in_train": splits.overlap(train, test)}
+    if info.kind == "text":
+        report["characters"] = texts.lengths(train.features)
     return Dataset(info, train, validation, test, f"sha256:{digest.hexdigest()}", report, **more)

@@ -1,15 +1,32 @@
 """TFDS's stock builders on official files that we already hold: the same data as `tfds.load` would prepare."""
 
 import contextlib
+import functools
 import io
+import logging
 import pathlib
 import shutil
 
 import numpy as np
 
+from zoo.datasets import corpora, texts
+from zoo.datasets.catalog import dataset_info
 from zoo.errors import ZooError
 
-VERSIONS = {"mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2"}
+VERSIONS = {
+    "mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2", "bbc_news": "1.0.0", "chinese_reviews": "0.12.3",
+    "imdb_reviews": "1.0.0", "ag_news_subset": "1.0.0", "glue/sst2": "2.0.0",
+}  # fmt: skip
+# Where TFDS's name for it goes on with a configuration's.
+FULL_NAMES = {"imdb_reviews": "imdb_reviews/plain_text"}
+# What holds the text, and which split is the labelled test split, if any.
+_TEXTS = {
+    "bbc_news": (("text",), None),
+    "chinese_reviews": (("text",), None),
+    "imdb_reviews": (("text",), "test"),
+    "ag_news_subset": (("title", "description"), "test"),
+    "glue/sst2": (("sentence",), "validation"),
+}
 
 
 def prepare(name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
@@ -19,17 +36,26 @@ def prepare(name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
     second builder class of the same name.
     """
     tfds = _quiet_tfds()
-    builder = tfds.builder(f"{name}:{VERSIONS[name]}", data_dir=data_dir)
-    split_generators = _cifar_splits if name == "cifar10" else _idx_splits
-    builder._split_generators = lambda download_manager: split_generators(tfds, builder, files)
-    with contextlib.redirect_stdout(io.StringIO()):  # its two lines would stand in the midst of a script's JSON
+    # TFDS prints two lines, which would stand in the midst of a script's JSON.
+    with contextlib.redirect_stdout(io.StringIO()):
+        if name in corpora.READERS:
+            _store_corpus(tfds, name, data_dir, files)
+            return
+        builder = tfds.builder(f"{FULL_NAMES.get(name, name)}:{VERSIONS[name]}", data_dir=data_dir)
+        if name in _TEXTS:
+            split_generators = functools.partial(builder._split_generators, _LocalFiles(tfds, files))
+        else:
+            ours = _cifar_splits if name == "cifar10" else _idx_splits
+            split_generators = functools.partial(ours, tfds, builder, files)
+        builder._split_generators = lambda download_manager: split_generators()
         builder.download_and_prepare()
 
 
 def read(name: str, data_dir: pathlib.Path) -> dict[str, np.ndarray]:
     """Arrays `train_features`, `train_labels`, `test_features`, `test_labels` of prepared data, in TFDS's order.
 
-    Features are `uint8[examples, height, width, channel]`, labels `int32[examples]`.
+    Features are `uint8[examples, height, width, channel]` or `object[examples]` texts, labels `int32[examples]`. A
+    corpus without an official test split has no test arrays.
 
     Raises:
         ZooError: the prepared data are damaged.
@@ -38,11 +64,13 @@ def read(name: str, data_dir: pathlib.Path) -> dict[str, np.ndarray]:
     import tensorflow as tf
 
     arrays = {}
+    fields, test_split = _TEXTS.get(name, (None, "test"))
+    splits = {"train": "train"} | ({"test": test_split} if test_split else {})
     try:
-        for part in ("train", "test"):
+        for part, split in splits.items():
             where = {"data_dir": data_dir, "batch_size": -1, "download": False}
-            examples = tfds.as_numpy(tfds.load(f"{name}:{VERSIONS[name]}", split=part, **where))
-            arrays[f"{part}_features"] = examples["image"]
+            examples = tfds.as_numpy(tfds.load(f"{FULL_NAMES.get(name, name)}:{VERSIONS[name]}", split=split, **where))
+            arrays[f"{part}_features"] = _joined(examples, fields) if fields else examples["image"]
             arrays[f"{part}_labels"] = examples["label"].astype("int32")
     except (tf.errors.OpError, ValueError, OSError, KeyError, AssertionError) as error:
         folder = data_dir / name / VERSIONS[name]
@@ -76,6 +104,42 @@ def _cifar_splits(tfds, builder, files: pathlib.Path) -> dict:
     }
 
 
+def _joined(examples: dict[str, np.ndarray], fields: tuple[str, ...]) -> np.ndarray:
+    columns = zip(*(examples[field] for field in fields), strict=True)
+    return texts.as_array(texts.clean(b"\n".join(cells).decode("utf-8", "replace")) for cells in columns)
+
+
+def _store_corpus(tfds, name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
+    """One split, train, in TFDS's layout: `tfds.load(name)` reads it though TFDS has no builder for it."""
+    info = dataset_info(name)
+    rows = [(key, {"text": text, "label": label}) for key, (text, label) in enumerate(corpora.READERS[name](files))]
+    label = tfds.features.ClassLabel(names=info.label_names)
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name=name, version=VERSIONS[name], features=tfds.features.FeaturesDict({"text": tfds.features.Text(),
+        "label": label}), split_datasets={"train": rows}, data_dir=data_dir, description=info.description,
+        homepage=info.source, citation=info.citation, disable_shuffling=True,
+    )  # fmt: skip
+
+
+class _LocalFiles:
+    """Stands in for TFDS's download manager: answers with files that are already here and checked."""
+
+    def __init__(self, tfds, folder: pathlib.Path):
+        self.tfds, self.folder = tfds, folder
+
+    def download(self, url: str) -> pathlib.Path:
+        return next(path for path in self.folder.iterdir() if path.is_file())
+
+    def download_and_extract(self, urls):
+        path = self.download("")
+        shutil.unpack_archive(path, self.folder / "extracted", **({"filter": "data"} if ".tar" in path.name else {}))
+        return dict.fromkeys(urls, self.folder / "extracted") if isinstance(urls, dict) else self.folder / "extracted"
+
+    def iter_archive(self, path: pathlib.Path):
+        method = self.tfds.download.ExtractMethod.TAR_GZ_STREAM
+        return self.tfds.core.download.extractor.iter_archive(path, method)
+
+
 def _quiet_tfds():
     from zoo.quiet import import_tensorflow
 
@@ -83,4 +147,5 @@ def _quiet_tfds():
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
+    logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of the folder that it is about to fill
     return tfds

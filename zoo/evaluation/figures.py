@@ -2,6 +2,8 @@
 
 import contextlib
 import csv
+import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 MISTAKES = 25
 MAXIMUM_CLASSES_WITH_NUMBERS = 25
+_FONTS_OF_OTHER_SCRIPTS = ("Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Zen Hei", "PingFang SC", "Microsoft YaHei")
 
 
 def save_training_curves(history_csv: str | Path, path: str | Path) -> None:
@@ -180,12 +183,22 @@ def _picture(path: str | Path, figsize: tuple[float, float]) -> Iterator["Figure
     """Gives a figure and saves it as PNG; a Figure of its own keeps pyplot's global state, and windows, out of it."""
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.font_manager import fontManager
 
-    # A label such as "$5-$10" is a label, not mathematics.
-    with matplotlib.rc_context({"text.parse_math": False, "axes.spines.top": False, "axes.spines.right": False}):
+    installed = {font.name for font in fontManager.ttflist}
+    settings = {
+        "text.parse_math": False,  # a label such as "$5-$10" is a label, not mathematics
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "font.family": ["DejaVu Sans", *(name for name in _FONTS_OF_OTHER_SCRIPTS if name in installed)],
+    }
+    with matplotlib.rc_context(settings), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         figure = Figure(figsize=figsize, layout="constrained")
         yield figure
         figure.savefig(path, format="png", dpi=130)
+    if any("missing from font" in str(warning.message) for warning in caught):
+        print(f"notice: {path}: no font here has all its characters; one that does: fonts-noto-cjk", file=sys.stderr)
 
 
 def _read_history(history_csv: Path) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.evaluation import read_images, read_tables
+from zoo.evaluation import read_images, read_tables, read_texts
 from zoo.text_table import align_columns
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Reader(NamedTuple):
 READERS = {
     "image_classification": Reader((".png", ".jpg", ".jpeg", ".npy"), read_images.read),
     "table_classification": Reader((".csv",), read_tables.read),
+    "text_classification": Reader((".txt", ".csv"), read_texts.read),
 }
 
 
@@ -57,7 +58,8 @@ def read_inputs(paths: Sequence[str | os.PathLike], loaded_model: "LoadedModel")
     Notices about values that had to be converted go to stderr, one line a kind.
 
     Returns:
-      A name for each example, and uint8[examples, height, width, channel] or float32[examples, feature].
+      A name for each example, and uint8[examples, height, width, channel], float32[examples, feature] or texts,
+      object[examples].
 
     Raises:
       ZooError: a path or its content cannot be read, the text says where and what to do.
@@ -74,12 +76,24 @@ def read_inputs(paths: Sequence[str | os.PathLike], loaded_model: "LoadedModel")
     return reader.read(files, loaded_model)
 
 
+def take_texts(texts: Sequence[str], loaded_model: "LoadedModel") -> tuple[list[str], np.ndarray]:
+    """Texts given on the command line, as `read_inputs` gives those of files.
+
+    Raises:
+      ZooError: the model does not read texts.
+    """
+    if loaded_model.task != "text_classification":
+        raise ZooError(f"--text: {loaded_model.path} is a model of {loaded_model.task}; give it files")
+    names = [f"text {number}" for number in range(1, len(texts) + 1)]
+    return names, read_texts.cleaned(names, list(texts))
+
+
 def predict(loaded_model: "LoadedModel", names: Sequence[str], features: np.ndarray) -> list[dict]:
     """Predicts each example.
 
     Args:
       names: what each example is called.
-      features: uint8[examples, height, width, channel] or float32[examples, feature].
+      features: as `read_inputs` gives them.
 
     Returns:
       One dict an example: name, label (the most probable), probability (its), probabilities {label: probability},

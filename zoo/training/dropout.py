@@ -32,7 +32,7 @@ class PositionedDropout(keras.layers.Layer):
     def __init__(self, layer: keras.layers.Dropout, position: BatchPosition, number: int):
         """`number` tells the model's dropout layers apart; their names count on through all models of a process."""
         super().__init__(name=f"positioned_{layer.name}", dtype=layer.dtype_policy)
-        self.rate, self.position = layer.rate, position
+        self.rate, self.position, self.supports_masking = layer.rate, position, True
         digest = hashlib.sha256(f"{position.seed}:{number}".encode()).digest()
         self.key = int.from_bytes(digest[:8], "little")
 

@@ -15,7 +15,8 @@ from zoo.errors import Interrupted, ZooError
 from zoo.quiet import import_tensorflow
 from zoo.training import record
 from zoo.training import strategy as strategies
-from zoo.training.losses import class_weights, classification_loss
+from zoo.training.losses import class_weights
+from zoo.training.objectives import objective_of
 
 
 def train(
@@ -45,9 +46,11 @@ def train(
     strategies.refuse_early(settings)
     import_tensorflow(start=False)
     from zoo.training import callbacks as zoo_callbacks
+    from zoo.training import layerwise, preprocessing, pretrained
 
     strategy = strategies.make_strategy(settings)  # before data, whose preparation starts TensorFlow
     dataset = dataset or datasets.load_configured(config.dataset)
+    _refuse_other_kind(config, dataset.info)  # a table of the user's may turn out to hold texts
     options = model_options(config, dataset)
     _check_sizes(config, dataset)
     if resume and resume.record["data_digest"] != dataset.digest:
@@ -55,13 +58,22 @@ def train(
     _set_up_keras(settings)
     with strategy.scope():
         model = registry.create_model(config.model.name, **options)
-        _adapt_normalization(model, dataset.train.features)
-        trainer, plan = _compile(model, config, dataset)
+        if config.model.init_from:
+            taken = pretrained.initialize(model, config.model.init_from)
+        else:
+            taken = None
+            preprocessing.adapt(model, dataset.train.features)
+        layerwise.freeze(model, settings.frozen_layers)
+        objective = objective_of(config, model)
+        arrays = objective.arrays(dataset)
+        trainer, plan = _compile(objective, config, arrays)
 
     chief = strategies.is_chief(strategy)
     run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
     if show_progress and chief:
         print(f"{dataset.info.name}: {summarize(dataset.report)}", file=sys.stderr)
+        if taken:
+            print(taken, file=sys.stderr)
     history = zoo_callbacks.History(run.history_file if chief else None, plan, show_progress and chief)
     selection = zoo_callbacks.Selection(settings.early_stopping)
     checkpoints = zoo_callbacks.Checkpoints(
@@ -76,11 +88,12 @@ def train(
         with checkpoints.watching_signals():
             average = [zoo_callbacks.AverageInValidation()] if settings.optimizer.ema_momentum else []
             watchers = [selection, *average, history, *([_tensorboard(run)] if chief else []), checkpoints]
-            _fit(trainer, plan, config, dataset, strategy, start_step, watchers)
+            augmentation = objective.augmentation(dataset)
+            _fit(trainer, plan, config, arrays, augmentation, strategy, start_step, watchers)
         trainer.set_weights(selection.best_weights if settings.selection == "best" else selection.last_weights)
         if chief:
             _save_model(run, model, config, dataset)
-            _evaluate(run, dataset, selection)
+            objective.evaluate(run, dataset, selection)
             record.finish_record(run, started)
         strategies.total(strategy, [0.0])  # a worker that left earlier would end the others
     except Interrupted as interruption:
@@ -131,9 +144,10 @@ def model_options(config: Config, dataset) -> dict[str, Any]:
 
 
 def _refuse_other_kind(config: Config, info) -> None:
-    kind = registry.model_info(config.model.name).task.removesuffix("_classification")
-    if kind != info.kind:
-        raise ZooError(f"model {config.model.name!r} reads {kind}s, but dataset {info.name!r} holds {info.kind}s")
+    kind = registry.model_info(config.model.name).kind
+    if kind != (info.kind or kind):
+        hint = " (a text table has the columns text and label)" if info.name == "csv" else ""
+        raise ZooError(f"model {config.model.name!r} reads {kind}s, but dataset {info.name!r} holds {info.kind}s{hint}")
 
 
 def _check_sizes(config: Config, dataset) -> None:
@@ -148,25 +162,17 @@ def _check_sizes(config: Config, dataset) -> None:
         raise ZooError(f"dataset.augmentation is for images; {dataset.info.name!r} holds {dataset.info.kind}s")
 
 
-def _adapt_normalization(model, features: np.ndarray) -> None:
-    import keras
-
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            layer.adapt(features)
-
-
-def _compile(model, config: Config, dataset):
+def _compile(objective, config: Config, dataset):
     import keras
     import tensorflow as tf
 
     from zoo.datasets.pipeline import BatchPlan
+    from zoo.training.layerwise import decay_learning_rates
     from zoo.training.optimizers import build_optimizer
-    from zoo.training.trainer import build_trainer
 
     settings = config.training
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    use_xla = replicas == 1 and uses_xla(model, settings.xla)
+    use_xla = replicas == 1 and uses_xla(objective.model, settings.xla)
     features = dataset.train.features
     plan = BatchPlan(
         num_examples=len(features),
@@ -174,30 +180,32 @@ def _compile(model, config: Config, dataset):
         steps_per_call=settings.steps_per_call or steps_per_call(features, settings.batch_size, use_xla),
         epochs=settings.epochs,
     )
-    trainer = build_trainer(model, settings.seed)
+    trainer = objective.trainer()
     trainer.gradient_accumulation_steps = settings.optimizer.gradient_accumulation_steps
     if settings.optimizer.l2:
         for variable in trainer.trainable_variables:
             if variable.name == "kernel":
                 variable.regularizer = keras.regularizers.L2(settings.optimizer.l2)
-    loss, metric = classification_loss(model.output_shape[-1], settings.label_smoothing)
+    loss, metric = objective.loss()
     optimizer = build_optimizer(settings.optimizer, settings.schedule, plan.steps_per_epoch, plan.epochs)
+    if settings.optimizer.layer_decay:
+        decay_learning_rates(optimizer, trainer, settings.optimizer.layer_decay)
     trainer.compile(optimizer, loss, weighted_metrics=[metric], jit_compile=use_xla)
     # `fit` ends by writing the averaged weights into the model, and a run resumed inside an epoch calls `fit` twice.
     trainer.optimizer.finalize_variable_values = lambda variables: None
-    trainer.prepare((settings.batch_size // replicas, *features.shape[1:]))
+    trainer.prepare((settings.batch_size // replicas, *trainer.input_shape[1:]))
     return trainer, plan
 
 
 def uses_xla(model, choice: str) -> bool:
-    """XLA, unless told otherwise, for models without convolutions: on CPUs it makes those many times slower."""
+    """XLA, unless told otherwise, for models without convolutions or texts: on CPUs those become many times slower."""
     import keras
     import tensorflow as tf
 
     if choice != "auto":
         return choice == "on"
     convolutional = any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv1D) for layer in model.layers)
-    return bool(tf.config.list_physical_devices("GPU")) or not convolutional
+    return bool(tf.config.list_physical_devices("GPU")) or not (convolutional or model.inputs[0].dtype == "string")
 
 
 def steps_per_call(features: np.ndarray, batch_size: int, use_xla: bool) -> int:
@@ -208,12 +216,10 @@ def steps_per_call(features: np.ndarray, batch_size: int, use_xla: bool) -> int:
     return -(-steps // -(-steps // target))
 
 
-def _fit(trainer, plan, config: Config, dataset, strategy, start_step: int, callbacks) -> None:
+def _fit(trainer, plan, config: Config, dataset, augmentation, strategy, start_step: int, callbacks) -> None:
     """`model.fit`, once for the rest of an epoch that a resumed run stands in, then for all other epochs."""
-    from zoo.datasets.augmentation import Augmentation
     from zoo.datasets.pipeline import evaluation_batches, evaluation_steps, training_calls
 
-    augmentation = Augmentation(config.dataset.augmentation) if dataset.info.kind == "image" else None
     held_out = dataset.validation
     validation = strategies.distribute(
         strategy, lambda shard: evaluation_batches(held_out.features, held_out.labels, shard=shard)
@@ -258,39 +264,12 @@ def _tensorboard(run: runs.Run):
 def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
     from zoo.loading import save_model
 
+    task = registry.model_info(config.model.name).task
     labels = {
-        "label_names": list(dataset.info.label_names),
-        "task": registry.model_info(config.model.name).task,
+        "label_names": [] if task == "masked_language_model" else list(dataset.info.label_names),
+        "task": task,
         "dataset": dataset.info.name,
         "feature_names": list(dataset.feature_names) if dataset.feature_names else None,
     }
     run.write_json("labels.json", labels)
     save_model(model, run.model_file, labels)
-
-
-def _evaluate(run: runs.Run, dataset, selection) -> None:
-    """Figures of the saved file, test predictions, pictures. Here, and only here, the test split is read."""
-    from zoo.evaluation import figures
-    from zoo.evaluation.metrics import classification_results
-    from zoo.loading import load_model
-
-    model = load_model(run)
-    names = list(dataset.info.label_names)
-    results: dict[str, Any] = {"best_epoch": selection.best_epoch}
-    for split_name in ("validation", "test"):
-        split = getattr(dataset, split_name)
-        probabilities = model.predict_probabilities(split.features)
-        results[split_name] = classification_results(probabilities, split.labels, names)
-    if dataset.bayes_accuracy is not None:
-        results["bayes_accuracy"] = dataset.bayes_accuracy
-    run.write_json("results.json", results)
-    np.savez_compressed(
-        run.path / "predictions.npz", ids=dataset.test.ids, labels=dataset.test.labels, probabilities=probabilities
-    )
-    figures.save_training_curves(run.history_file, run.path / "training.png")
-    if dataset.info.kind == "image":
-        figures.save_confusion_matrix(results["test"], names, run.path / "confusion_matrix.png")
-        test = dataset.test
-        figures.save_worst_mistakes(
-            test.features, test.labels, probabilities, test.ids, names, run.path / "mistakes.png"
-        )

@@ -6,7 +6,7 @@ import platform
 import shlex
 import sys
 
-from zoo import runs
+from zoo import registry, runs
 from zoo.config import Config, load_config
 from zoo.errors import Interrupted, ZooError
 from zoo.training.strategy import is_first_task
@@ -29,9 +29,28 @@ def train(config: Config, runs_dir: str, resume: runs.Run | None = None) -> int:
     test = run.results["test"]["accuracy"]
     low, high = test["interval"]
     seconds = run.record["wall_seconds"]
+    if perplexity := run.results["test"].get("perplexity"):
+        print(
+            f"masked pieces of test: perplexity {perplexity:.1f}, accuracy {test['value']:.4f}, {seconds:.0f} s, "
+            f"run {run.path}"
+        )
+        print(f"next: python scripts/train.py --model=bbc_news_bert --init_from={shlex.quote(str(run.path))}")
+        return 0
     print(f"test accuracy {test['value']:.4f} (95 % interval {low:.4f} to {high:.4f}), {seconds:.0f} s, run {run.path}")
     print(f"next: python scripts/evaluate.py --run={shlex.quote(str(run.path))}")
     return 0
+
+
+def pretrain(config: Config, runs_dir: str) -> int:
+    """Train a masked language model.
+
+    Raises:
+        ZooError: the model is none.
+    """
+    task = registry.model_info(config.model.name).task
+    if task != "masked_language_model":
+        raise ZooError(f"--model={config.model.name} is a model of {task}; scripts/train.py trains it")
+    return train(config, runs_dir)
 
 
 def resume(path: str) -> int:

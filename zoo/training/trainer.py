@@ -5,6 +5,7 @@ import itertools
 import keras
 import tensorflow as tf
 
+from zoo.models.front import text_layer
 from zoo.training.dropout import BatchPosition, PositionedDropout
 from zoo.training.replicas import normalize_in_one_exchange, sum_over_replicas
 
@@ -141,7 +142,9 @@ class Trainer(keras.Model):
 
 
 def build_trainer(model: keras.Model, seed: int = 0) -> Trainer:
-    """The trainer of a classifier: from its input to its layer `logits`, with the model's own weights.
+    """The trainer of a classifier: from its input, or what follows its strings, to its layer `logits`.
+
+    It has the model's own weights.
 
     Args:
         seed: decides the masks of the dropout layers.
@@ -149,6 +152,14 @@ def build_trainer(model: keras.Model, seed: int = 0) -> Trainer:
     Raises:
         ValueError: the model has no such layer.
     """
+    twin, position = twin_for_training(model, model.get_layer("logits").output, seed)
+    trainer = Trainer(twin.inputs[0], twin.outputs[0], name="trainer")
+    trainer.position = position
+    return trainer
+
+
+def twin_for_training(model: keras.Model, output, seed: int) -> tuple[keras.Model, BatchPosition]:
+    """The part of a model from its input, or what follows its strings, to `output`, with dropout for training."""
     position = BatchPosition(seed)
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         normalize_in_one_exchange(model)
@@ -158,8 +169,6 @@ def build_trainer(model: keras.Model, seed: int = 0) -> Trainer:
         plain_dropout = type(layer) is keras.layers.Dropout and layer.noise_shape is None
         return PositionedDropout(layer, position, next(numbers)) if plain_dropout else layer
 
-    to_logits = keras.Model(model.inputs, model.get_layer("logits").output)
-    twin = keras.models.clone_model(to_logits, clone_function=for_training)
-    trainer = Trainer(twin.inputs[0], twin.outputs[0], name="trainer")
-    trainer.position = position
-    return trainer
+    front = text_layer(model)
+    part = keras.Model(front.output if front else model.inputs, output)
+    return keras.models.clone_model(part, clone_function=for_training), position

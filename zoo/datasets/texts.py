@@ -1,0 +1,55 @@
+"""Texts as data: made clean, compared by what they say, kept in files that need no pickle."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+
+import numpy as np
+
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def clean(text: str) -> str:
+    """A text that UTF-8 can hold: half a surrogate pair becomes U+FFFD, control characters become spaces.
+
+    Prediction and training share it, so that a NUL in a file means the same to both. Line breaks and tabs stay.
+    """
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _CONTROL_CHARACTERS.sub(" ", text).strip()
+
+
+def as_array(texts: Iterable[str]) -> np.ndarray:
+    """`object[examples]` of str: NumPy's own strings would be as wide as the longest, and drop NULs at the end."""
+    texts = list(texts)
+    array = np.empty(len(texts), object)
+    array[:] = texts
+    return array
+
+
+def content_hashes(texts: np.ndarray) -> np.ndarray:
+    """`S32[examples]` SHA-256 of each text in its normal form: case, width and white space make no difference."""
+    normal = (" ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in texts)
+    return np.array([hashlib.sha256(text.encode()).hexdigest()[:32] for text in normal], "S32")
+
+
+def pack(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`object[examples]` → their UTF-8 bytes in a row, `uint8[byte]`, and where each ends, `int64[examples]`."""
+    encoded = [text.encode() for text in texts]
+    return np.frombuffer(b"".join(encoded), "uint8"), np.cumsum([len(text) for text in encoded], dtype="int64")
+
+
+def unpack(content: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """What `pack` took."""
+    content, starts = content.tobytes(), [0, *ends[:-1]]
+    return as_array(content[start:end].decode() for start, end in zip(starts, ends, strict=True))
+
+
+def lengths(texts: np.ndarray) -> dict[str, int]:
+    """How many characters the texts have: median, 95th percentile, longest."""
+    counts = [len(text) for text in texts]
+    return {
+        "median": int(np.median(counts)),
+        "95 % below": int(np.percentile(counts, 95)),
+        "longest": max(counts),
+    }

@@ -1,0 +1,121 @@
+"""Pre-training of BERT: pieces of a text are hidden, and the model says what they were (Devlin et al., 2019)."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from zoo.datasets.augmentation import uniform
+from zoo.layers.word_piece import SPECIAL_TOKENS
+from zoo.training.trainer import Trainer, twin_for_training
+
+_CHOSEN, _HOW, _WHICH = range(20, 23)  # number streams beside those of the pictures
+NOT_HIDDEN = -1
+
+
+class Masking:
+    """`int32[batch, length]` ids → `int32[batch, 2, length]`: what the model sees, and what it is to say or -1.
+
+    Of the pieces chosen, 80 % become [MASK], 10 % any piece, 10 % stay. Which they are follows from (seed, epoch, row,
+    position) alone, anew each epoch (Liu et al., 2019, RoBERTa); with whole words, all pieces of a word are chosen
+    together.
+    """
+
+    def __init__(self, settings, vocabulary: list[str]):
+        """`settings` is a `zoo.config.MaskingSection`."""
+        self.settings = settings
+        ordinary = [not (piece in SPECIAL_TOKENS or piece.startswith("[unused")) for piece in vocabulary]
+        self.ordinary, self.ordinary_ids = tf.constant(ordinary), tf.constant(np.flatnonzero(ordinary), tf.int32)
+        self.continues = tf.constant([piece.startswith("##") for piece in vocabulary])
+        self.mask_id = vocabulary.index("[MASK]")
+
+    def __call__(self, ids, rows, seed):
+        """Args: ids `int32[batch, length]`; rows `int64[batch]`; seed `int64[2]`, (seed, epoch)."""
+        length = ids.shape[1]
+        positions = tf.cast(rows, tf.int64)[:, None] * length + np.arange(length)
+        units = positions
+        if self.settings.whole_words:
+            word_numbers = tf.cumsum(tf.cast(~tf.gather(self.continues, ids), tf.int64), axis=1)
+            units = positions[:, :1] + word_numbers
+
+        def draw(of, kind):
+            return tf.reshape(uniform(tf.reshape(of, [-1]), seed, kind), tf.shape(ids))
+
+        hidden = (draw(units, _CHOSEN) < self.settings.fraction) & tf.gather(self.ordinary, ids)
+        how = draw(positions, _HOW)
+        which = tf.cast(draw(positions, _WHICH) * tf.cast(tf.size(self.ordinary_ids), tf.float32), tf.int32)
+        seen = tf.where(how < 0.8, self.mask_id, tf.where(how < 0.9, tf.gather(self.ordinary_ids, which), ids))
+        return tf.stack([tf.where(hidden, seen, ids), tf.where(hidden, ids, NOT_HIDDEN)], axis=1)
+
+
+class _HiddenPieces(keras.layers.Layer):
+    """`float[batch, length, width]`, `int32[batch, length]` → the same of the first `count` hidden pieces of each text.
+
+    The output layer is the dearest, and what it says of the others is not asked for.
+    """
+
+    def __init__(self, count: int):
+        super().__init__()
+        self.count = count
+
+    def call(self, states, targets):
+        _, places = ops.top_k(ops.cast(targets != NOT_HIDDEN, "float32"), self.count)
+        at_places = ops.reshape(places, (-1, self.count, 1))
+        return ops.take_along_axis(states, at_places, axis=1), ops.take_along_axis(targets, places, axis=1)
+
+
+class _Answers(keras.layers.Layer):
+    """Logits `float32[batch, count, piece]`, targets `int32[batch, count]` → `float32[batch, 3]`.
+
+    The sum of the losses, how many answers are right, and how many there are, of each text.
+    """
+
+    def call(self, logits, targets):
+        hidden = ops.cast(targets != NOT_HIDDEN, "float32")
+        losses = ops.sparse_categorical_crossentropy(ops.maximum(targets, 0), logits, from_logits=True)
+        right = ops.cast(ops.cast(ops.argmax(logits, axis=-1), "int32") == targets, "float32")
+        return ops.stack(
+            [ops.sum(values * hidden, axis=1) for values in (losses, right, ops.ones_like(hidden))], axis=1
+        )
+
+
+def build_masked_trainer(model: keras.Model, seed: int, fraction: float) -> Trainer:
+    """The trainer of a masked language model: what `Masking` gives → sums of each text, as `_Answers` says."""
+    twin, position = twin_for_training(model, model.get_layer("masked_transform").input, seed)
+    length = twin.input_shape[1]
+    masked = keras.Input((2, length), dtype="int32")
+    # One and a half times as many as are hidden on average: more are hidden in one text of a thousand.
+    states, targets = _HiddenPieces(math.ceil(1.5 * fraction * length))(twin(masked[:, 0]), masked[:, 1])
+    x = model.get_layer("masked_norm")(model.get_layer("masked_transform")(states))
+    logits = model.get_layer("embeddings_words")(x, reverse=True)
+    trainer = Trainer(masked, _Answers(dtype="float32")(logits, targets), name="masked_trainer")
+    trainer.position = position
+    return trainer
+
+
+def masked_loss():
+    """(loss, metric named accuracy): means over each text's hidden pieces; there are no labels."""
+
+    def mean(sums, counts):
+        return sums / ops.maximum(counts, 1.0)
+
+    accuracy = keras.metrics.MeanMetricWrapper(lambda _, answers: mean(answers[:, 1], answers[:, 2]), name="accuracy")
+    return lambda _, answers: mean(answers[:, 0], answers[:, 2]), accuracy
+
+
+def masked_results(trainer: Trainer, masked: np.ndarray, batch_size: int = 32) -> dict:
+    """Perplexity and accuracy over all hidden pieces of `int32[examples, 2, length]`, each piece counted once."""
+    from zoo.evaluation.metrics import wilson_interval
+
+    answers = tf.function(lambda batch: trainer(batch, training=False), autograph=False)
+    starts = range(0, len(masked), batch_size)
+    sums = np.concatenate([answers(tf.constant(masked[i : i + batch_size])) for i in starts])
+    loss, right, count = sums.sum(axis=0, dtype="float64")
+    return {
+        "accuracy": {"value": right / count, "interval": wilson_interval(int(right), int(count))},
+        "negative_log_likelihood": loss / count,
+        "perplexity": math.exp(loss / count),
+        "n": int(count),
+    }

