@@ -11,5 +11,7 @@ def exact_gelu(x):
     """`float[…]` → x Φ(x) (Hendrycks & Gimpel, 2016, Gaussian error linear units), by `erf`.
 
     Keras's exact form is lowered to `Erfc`, which ONNX Runtime refuses; the tanh form is 7e-3 away on BERT's weights.
+    Half precision is computed in float32, which on a CPU is faster too.
     """
-    return 0.5 * x * (1 + ops.erf(x / ops.cast(math.sqrt(2), x.dtype)))
+    y = ops.cast(x, "float32")
+    return ops.cast(0.5 * y * (1 + ops.erf(y / math.sqrt(2))), x.dtype)
