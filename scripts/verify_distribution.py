@@ -10,7 +10,7 @@ from absl import flags
 from zoo import command_line
 
 FLAGS = flags.FLAGS
-flags.DEFINE_list("models", ["mnist_mlp", "mnist_cnn"], "models of MNIST digits")
+flags.DEFINE_list("models", ["mnist_mlp", "mnist_cnn", "bbc_news_bert"], "models to train, made small")
 flags.DEFINE_bool("json", False, "print JSON")
 
 

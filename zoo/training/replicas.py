@@ -9,7 +9,7 @@ def sum_over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
         return tensors
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, [tf.convert_to_tensor(tensor) for tensor in tensors])
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors)
 
 
 def normalize_in_one_exchange(model: keras.Model) -> None:

@@ -66,6 +66,8 @@ class Trainer(keras.Model):
                 scaled_loss = self.optimizer.scale_loss(loss / parts)
             self._loss_tracker.update_state(loss * replicas, sample_weight=tf.shape(y)[0])
             part_gradients = tape.gradient(scaled_loss, [variable.value for variable in self.trainable_variables])
+            # An embedding's comes a row an occurrence; Keras would clip and square those before it adds them up.
+            part_gradients = [tf.convert_to_tensor(gradient) for gradient in part_gradients]
             gradients = part_gradients if part == 0 else [a + b for a, b in zip(gradients, part_gradients, strict=True)]
             logs = self.compute_metrics(x, y, logits)
         *gradients, sums = sum_over_replicas([*gradients, tf.stack(list(logs.values()))])

@@ -24,16 +24,37 @@ OPTIMIZERS = {
     "clipped sgd": "{name: sgd, learning_rate: 0.01, clip_norm: 0.3}",
     "adam": "{name: adam, learning_rate: 0.001}",
 }
-# In a convolutional net rounding soon moves a maximum from one pixel to another, and the runs part, on one device too.
-STEPS_PER_EPOCH = {"mnist_mlp": 16, "mnist_cnn": 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """The short training of a model: its data, how many of them no batch divides, and what makes the model small."""
+
+    dataset: str
+    steps_per_epoch: int
+    validation: int
+    test: int
+    options: str = "{}"
+
+
+TRIALS = {
+    "mnist_mlp": Trial("mnist", 16, 1003, 1007),
+    # In a convolutional net rounding soon moves a maximum from one pixel to another, and the runs part, on one device
+    # too.
+    "mnist_cnn": Trial("mnist", 1, 1003, 1007),
+    "bbc_news_bert": Trial(
+        "bbc_news", 4, 211, 421,
+        "{num_layers: 1, hidden_size: 32, num_heads: 2, feed_forward_size: 64, length: 32, vocabulary_size: 500}",
+    ),
+}  # fmt: skip
 LIMITS = {"weights": 1e-5, "evaluation": 1e-6, "predictions": 1e-5}
 
 
 def verify(models: list[str], setups: list[str] | None = None) -> list[dict]:
     """Train each model with each optimizer under each set-up and compare with one device.
 
-    Two epochs of a few batches of 64 MNIST digits, in float32 without XLA, with dropout, augmentation and synchronized
-    batch normalization as the config has them; 1,003 digits for validation and 1,007 for test, which no batch divides.
+    Two epochs of a few batches of 64 digits or texts, in float32 without XLA, with dropout, augmentation and
+    synchronized batch normalization as the config has them; the numbers of rows for validation and test are prime.
 
     Replicas add up in another order, and training may amplify the rounding; Adam makes full steps of gradients that are
     nothing else. How much, "1 device, other rounding" shows: one device without oneDNN, which adds up differently too.
@@ -44,11 +65,11 @@ def verify(models: list[str], setups: list[str] | None = None) -> list[dict]:
         verdict: ok within `LIMITS`, rounding where it is at most ten times that of one device, else FAILED.
 
     Raises:
-        ZooError: a model is none of `STEPS_PER_EPOCH`, or a training failed; the text holds the end of its output.
+        ZooError: a model is none of `TRIALS`, or a training failed; the text holds the end of its output.
     """
     for model in models:
-        if model not in STEPS_PER_EPOCH:
-            raise ZooError(f"--models={model}: the comparison is made for {', '.join(STEPS_PER_EPOCH)}")
+        if model not in TRIALS:
+            raise ZooError(f"--models={model}: the comparison is made for {', '.join(TRIALS)}")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for model in models:
@@ -113,14 +134,15 @@ def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
     assignments = [
         "training.epochs=2", "training.batch_size=64", "training.precision=float32", "training.xla=off",
         "training.selection=last", "training.steps_per_call=5", "training.schedule={}",
+        f"model.options={TRIALS[model].options}",
         f"training.optimizer={OPTIMIZERS[optimizer]}",
     ]  # fmt: skip
     for flag in flags:
         name, value = flag.removeprefix("--").split("=")
         assignments.append(f"training.{name}={value}")
-    examples = 64 * STEPS_PER_EPOCH[model]
-    whole = datasets.load("mnist")
-    sizes = {"train": examples, "validation": 1003, "test": 1007}
+    trial = TRIALS[model]
+    whole = datasets.load(trial.dataset)
+    sizes = {"train": 64 * trial.steps_per_epoch, "validation": trial.validation, "test": trial.test}
     dataset = dataclasses.replace(whole, **{part: getattr(whole, part).take(range(n)) for part, n in sizes.items()})
     with tempfile.TemporaryDirectory() as folder:
         run = zoo.train(zoo.load_config(model, assignments=assignments), folder, dataset=dataset, show_progress=False)
