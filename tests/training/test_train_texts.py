@@ -5,13 +5,17 @@ import json
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
 import zoo
 from zoo import datasets
+from zoo.datasets.pipeline import BatchPlan, training_calls
 from zoo.datasets.texts import as_array
 from zoo.training.callbacks import Checkpoints
+from zoo.training.losses import classification_loss
+from zoo.training.trainer import build_trainer
 
 WORDS = {"sport": ("goal", "match", "coach", "league"), "film": ("actor", "scene", "cinema", "Oscar")}
 
@@ -104,6 +108,19 @@ def test_resumed_run_is_bit_identical(table, tmp_path, monkeypatch):
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
     assert models[0].get_layer("tokenizer").vocabulary == models[1].get_layer("tokenizer").vocabulary
+
+
+def test_clipping_sees_a_piece_that_occurs_often_as_one_gradient():
+    model = zoo.create_model("text_cnn", vocabulary_size=10, length=16, embedding_size=8, filters=8, dropout=0.0)
+    trainer = build_trainer(model)
+    loss, accuracy = classification_loss(5, 0.0)
+    trainer.compile(keras.optimizers.SGD(1.0, global_clipnorm=1e-3), loss, weighted_metrics=[accuracy])
+    trainer.prepare((4, 16))
+    before = [weights.copy() for weights in trainer.get_weights()]
+    ids, labels = np.full((4, 16), 3), np.arange(4)
+    trainer.make_train_function()(iter(training_calls(ids, labels, BatchPlan(4, 4, 1, epochs=1), seed=0)))
+    changes = [one - other for one, other in zip(before, trainer.get_weights(), strict=True)]
+    assert np.sqrt(sum(np.sum(change**2) for change in changes)) == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_a_table_of_numbers_for_a_text_model_is_refused(run_script, tmp_path):
