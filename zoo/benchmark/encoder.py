@@ -1,4 +1,4 @@
-"""Seconds a training step of a BERT: the zoo's and transformers' in PyTorch, in turns: python -m zoo.benchmark.encoder"""
+"""Seconds a training step of a BERT, the zoo's and that of transformers, in turns: python -m zoo.benchmark.encoder"""
 
 import os
 import statistics
@@ -21,7 +21,7 @@ CONTENDERS = {
 
 
 def encoder_seconds_per_step(turns: int = 8) -> list[dict]:
-    """Forward, backward and AdamW of a BERT of 6 layers of 384 on 16 texts of 128 pieces, dropout 0.1, in four processes.
+    """Forward, backward and AdamW of a BERT of 6 layers of 384 on 16 texts of 128 pieces, dropout 0.1, in 4 processes.
 
     One works while the others wait. The zoo runs the training loop that users get; transformers'
     BertForSequenceClassification runs eagerly, in bfloat16 under `torch.autocast`. Neither drops attention weights.
@@ -110,7 +110,10 @@ def _zoo_steps(precision: str) -> Callable[[], None]:
     from zoo.training.trainer import build_trainer
 
     keras.config.set_dtype_policy(precision)
-    model = zoo.create_model("bbc_news_minilm", num_classes=CLASSES, length=LENGTH)
+    model = zoo.create_model(
+        "bbc_news_minilm", num_classes=CLASSES, vocabulary_size=VOCABULARY, length=LENGTH, num_layers=LAYERS,
+        hidden_size=HIDDEN, num_heads=HEADS, feed_forward_size=INNER,
+    )  # fmt: skip
     trainer = build_trainer(model)
     optimizer = OptimizerSection(name="adamw", learning_rate=1e-4, weight_decay=0.01)
     loss, accuracy = classification_loss(CLASSES, label_smoothing=0.0)
