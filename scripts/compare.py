@@ -7,6 +7,7 @@ Runs on other data or another split stand in a table of their own; what cannot b
 docs/comparison.md says what the intervals and p-values cover.
 """
 
+import pathlib
 import sys
 
 from absl import flags
@@ -17,6 +18,7 @@ from zoo.errors import ZooError
 
 RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs, where no path is given.")
 MODELS = flags.DEFINE_list("models", ["*"], "Patterns of model names.")
+LEADERBOARD = flags.DEFINE_string("write_leaderboard", None, "CSV file for the receipts of the runs.")
 FORMAT = flags.DEFINE_enum("format", "terminal", ["terminal", "markdown", "csv", "json"], "How to print.")
 COLUMNS = flags.DEFINE_list("columns", table.DEFAULT_COLUMNS, f"Some of {', '.join(table.COLUMNS)}.")
 
@@ -27,6 +29,10 @@ def main(paths: list[str]) -> None:
         print(line, file=sys.stderr)
     if not results:
         raise ZooError("no run is left to compare; train a model first")
+    if LEADERBOARD.value:
+        from zoo.comparison import receipts
+
+        pathlib.Path(LEADERBOARD.value).write_text(receipts.leaderboard(results), encoding="utf-8")
     print(table.render(table.compare(results), COLUMNS.value, FORMAT.value))
 
 
