@@ -32,7 +32,10 @@ def main(paths: list[str]) -> None:
     if LEADERBOARD.value:
         from zoo.comparison import receipts
 
-        pathlib.Path(LEADERBOARD.value).write_text(receipts.leaderboard(results), encoding="utf-8")
+        try:
+            pathlib.Path(LEADERBOARD.value).write_text(receipts.leaderboard(results), encoding="utf-8")
+        except OSError as error:
+            raise ZooError(f"--write_leaderboard: {error.filename}: {error.strerror}; name another file") from None
     print(table.render(table.compare(results), COLUMNS.value, FORMAT.value))
 
 

@@ -54,6 +54,7 @@ def _accuracies(config, seeds: int) -> list[float]:
         from zoo.comparison import table
 
         results, _ = table.read_results(table.find_runs([FINISHED.value], [config.model.name]))
+        results = [result for result in results if result.record["dataset"] == config.dataset.name]
         if not results:
             raise ZooError(f"--finished={FINISHED.value}: no finished run of {config.model.name}")
         return [float(result.correct.mean()) for result in results]
