@@ -1,0 +1,43 @@
+"""Compare runs: figures with intervals over seeds, and which models the test set can tell apart.
+
+    python scripts/compare.py --models='mnist_*'
+    python scripts/compare.py runs/mnist_cnn 'runs/mnist_mlp*' --format=markdown
+
+Runs on other data or another split stand in a table of their own; what cannot be read is named on stderr.
+docs/comparison.md says what the intervals and p-values cover.
+"""
+
+import pathlib
+import sys
+
+from absl import flags
+
+from zoo import command_line
+from zoo.comparison import table
+from zoo.errors import ZooError
+
+RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs, where no path is given.")
+MODELS = flags.DEFINE_list("models", ["*"], "Patterns of model names.")
+LEADERBOARD = flags.DEFINE_string("write_leaderboard", None, "CSV file for the receipts of the runs.")
+FORMAT = flags.DEFINE_enum("format", "terminal", ["terminal", "markdown", "csv", "json"], "How to print.")
+COLUMNS = flags.DEFINE_list("columns", table.DEFAULT_COLUMNS, f"Some of {', '.join(table.COLUMNS)}.")
+
+
+def main(paths: list[str]) -> None:
+    results, refused = table.read_results(table.find_runs(paths or [RUNS_DIR.value], MODELS.value))
+    for line in refused:
+        print(line, file=sys.stderr)
+    if not results:
+        raise ZooError("no run is left to compare; train a model first")
+    if LEADERBOARD.value:
+        from zoo.comparison import receipts
+
+        try:
+            pathlib.Path(LEADERBOARD.value).write_text(receipts.leaderboard(results), encoding="utf-8")
+        except OSError as error:
+            raise ZooError(f"--write_leaderboard: {error.filename}: {error.strerror}; name another file") from None
+    print(table.render(table.compare(results), COLUMNS.value, FORMAT.value))
+
+
+if __name__ == "__main__":
+    command_line.run(main, accepts_arguments=True)
