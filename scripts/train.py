@@ -5,6 +5,7 @@ import sys
 from absl import flags
 
 from zoo import command_line
+from zoo.errors import ZooError
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "name of the model; scripts/list_models.py shows all")
@@ -20,6 +21,11 @@ flags.DEFINE_string("data_dir", None, "where prepared data live, or the user's o
 flags.DEFINE_string("init_from", None, "whose encoder a BERT starts from: minilm, a checkpoint's folder, or a run")
 flags.DEFINE_string("runs_dir", "runs", "where run directories are made")
 flags.DEFINE_string("precision", None, "float32, mixed_bfloat16 or mixed_float16")
+flags.DEFINE_integer("steps_per_call", None, "training steps in one call of a program (default: by size and XLA)")
+flags.DEFINE_enum(
+    "xla", None, ["auto", "on", "off"], "compile training by XLA; auto: no convolutions or texts on CPUs"
+)
+flags.DEFINE_bool("profile", False, "write a TensorBoard profile of two calls of the training loop")
 flags.DEFINE_string("strategy", None, "auto, default, mirrored, multi_worker or tpu")
 flags.DEFINE_integer("devices", None, "how many GPUs, or virtual devices, train together under mirrored")
 flags.DEFINE_integer("virtual_devices", None, "cut the CPU into this many devices, to try strategies")
@@ -36,6 +42,8 @@ KEYS = {
     "data_dir": "dataset.data_dir",
     "init_from": "model.init_from",
     "precision": "training.precision",
+    "steps_per_call": "training.steps_per_call",
+    "xla": "training.xla",
     "strategy": "training.strategy",
     "devices": "training.devices",
     "virtual_devices": "training.virtual_devices",
@@ -47,6 +55,8 @@ def main() -> int:
     overrides = {key: FLAGS[name].value for name, key in KEYS.items() if FLAGS[name].value is not None}
     from zoo.training import session
 
+    if FLAGS.profile and (FLAGS.resume or FLAGS.cross_validation is not None):
+        raise ZooError("--profile: goes with a new training; leave --resume and --cross_validation out")
     if FLAGS.resume and FLAGS.resume != "auto":
         session.refuse_overrides([name for name in ("model", "config", "set", *KEYS) if FLAGS[name].present])
         return session.resume(FLAGS.resume)
@@ -60,7 +70,7 @@ def main() -> int:
         return session.cross_validate(config, FLAGS.runs_dir, FLAGS.cross_validation)
     if FLAGS.resume == "auto":
         return session.resume_newest(config, FLAGS.runs_dir)
-    return session.train(config, FLAGS.runs_dir)
+    return session.train(config, FLAGS.runs_dir, profile=FLAGS.profile)
 
 
 if __name__ == "__main__":

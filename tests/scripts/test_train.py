@@ -30,6 +30,7 @@ REPOSITORY = pathlib.Path(__file__).parents[2]
         (["--model=xor_mlp", "--import=no_such_module"], "no such module"),
         (["--model=xor_mlp", "--cross_validation=1"], "at least 2"),
         (["--resume=nowhere"], "no such run"),
+        (["--model=xor_mlp", "--profile", "--resume=auto"], "--profile"),
         (["--model=xor_mlp", "stray"], "unexpected argument"),
     ],
 )
@@ -57,6 +58,19 @@ def test_print_config_prints_and_stops(run_script, tmp_path):
     assert done.returncode == 0
     assert "epochs: 3" in done.stdout
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_record_says_how_the_loop_ran_and_the_profile_is_written(run_script, tmp_path):
+    flags = ["--epochs=3", "--batch_size=2", "--steps_per_call=1", "--xla=off", "--profile"]
+    done = run_script("train", "--model=xor_mlp", *flags)
+    assert done.returncode == 0, done.stderr
+    (run,) = (tmp_path / "runs/xor_mlp").iterdir()
+    record = json.loads((run / "run.json").read_text())
+    assert (record["steps_per_call"], record["xla"]) == (1, False)
+    assert 0 < record["seconds_to_first_call"] < record["wall_seconds"]
+    assert 0 < record["data_wait_share"] < 1
+    assert ("training waited for data" in done.stderr) == (record["data_wait_share"] > 0.1)
+    assert list(run.glob("tensorboard/**/*.xplane.pb"))
 
 
 def test_own_model_on_own_table(run_script, tmp_path):

@@ -32,6 +32,8 @@ class History(keras.callbacks.Callback):
         self.path, self.plan, self.show_progress = path, plan, show_progress
         self.rows: list[dict] = []
         self.bar = None
+        self.first_call_ended: float | None = None  # time.time()
+        self.seconds_of_training = 0.0  # validation and checkpoints apart
 
     def on_epoch_begin(self, epoch, logs=None):
         done = self.model.step * self.plan.batch_size
@@ -45,12 +47,14 @@ class History(keras.callbacks.Callback):
         self.started, self.done_at_start, self.train_seconds = time.perf_counter(), done, None
 
     def on_train_batch_end(self, batch, logs=None):
+        self.first_call_ended = self.first_call_ended or time.time()
         if self.bar is not None and not self.bar.disable:
             self.bar.update(self.model.step * self.plan.batch_size - self.bar.n)
             self.bar.set_postfix_str(f"loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.4f}", refresh=False)
 
     def on_test_begin(self, logs=None):
         self.train_seconds = time.perf_counter() - self.started
+        self.seconds_of_training += self.train_seconds
 
     def on_epoch_end(self, epoch, logs=None):
         examples = self.model.step * self.plan.batch_size - self.done_at_start

@@ -26,6 +26,7 @@ def train(
     resume: runs.Run | None = None,
     dataset=None,
     show_progress: bool = True,
+    profile: bool = False,
 ) -> runs.Run | None:
     """Train the config's model on its data and return the finished run, or None on workers that are not the chief.
 
@@ -35,6 +36,7 @@ def train(
         resume: an interrupted run; goes on from its last checkpoint, in its directory.
         dataset: a `zoo.datasets.Dataset` to use in place of the config's, such as a cross-validation fold.
         show_progress: lines and a progress bar on standard error.
+        profile: write a TensorBoard profile of the second and third call of the training loop.
 
     Raises:
         ZooError: the data cannot be had, the model does not fit them, or the loss is not finite.
@@ -87,14 +89,16 @@ def train(
     try:
         with checkpoints.watching_signals():
             average = [zoo_callbacks.AverageInValidation()] if settings.optimizer.ema_momentum else []
-            watchers = [selection, *average, history, *([_tensorboard(run)] if chief else []), checkpoints]
+            watchers = [selection, *average, history, *([_tensorboard(run, profile)] if chief else []), checkpoints]
             augmentation = objective.augmentation(dataset)
             _fit(trainer, plan, config, arrays, augmentation, strategy, start_step, watchers)
         trainer.set_weights(selection.best_weights if settings.selection == "best" else selection.last_weights)
         if chief:
             _save_model(run, model, config, dataset)
             objective.evaluate(run, dataset, selection)
-            record.finish_record(run, started)
+            advice = record.finish_record(run, started, trainer, history)
+            if advice and show_progress:
+                print(advice, file=sys.stderr)
         strategies.total(strategy, [0.0])  # a worker that left earlier would end the others
     except Interrupted as interruption:
         if chief:
@@ -255,10 +259,11 @@ def _fit(trainer, plan, config: Config, dataset, augmentation, strategy, start_s
         )
 
 
-def _tensorboard(run: runs.Run):
+def _tensorboard(run: runs.Run, profile: bool):
     import keras
 
-    return keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False, profile_batch=0)
+    calls = (2, 3) if profile else 0  # the first one compiles
+    return keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False, profile_batch=calls)
 
 
 def _save_model(run: runs.Run, model, config: Config, dataset) -> None:

@@ -45,11 +45,27 @@ def start_record(run: Run, config: Config, dataset, trainer, plan, strategy) -> 
     )
 
 
-def finish_record(run: Run, started: float) -> None:
-    """Close the record of a run that began at `started` (`time.time()`), and drop its checkpoints."""
-    run.update_record(status="finished", wall_seconds=wall_seconds(run, started), peak_memory_mib=peak_memory_mib())
+def finish_record(run: Run, started: float, trainer, history) -> str | None:
+    """Close the record of a run that began, or went on, at `started` (`time.time()`), and drop its checkpoints.
+
+    Returns a line of advice where the training often waited for data.
+    """
+    waited = trainer.data_wait_seconds / max(history.seconds_of_training, 1e-9)
+    run.update_record(
+        status="finished",
+        wall_seconds=wall_seconds(run, started),
+        seconds_to_first_call=round((history.first_call_ended or time.time()) - started, 2),
+        data_wait_share=round(waited, 4),
+        peak_memory_mib=peak_memory_mib(),
+    )
     for checkpoint in run.checkpoints.glob("step-*.npz"):
         checkpoint.unlink()
+    if waited <= 0.1:
+        return None
+    return (
+        f"training waited for data {waited:.0%} of its time: batches are made, and augmented, on the processor; "
+        "give it more cores, or leave a transform of dataset.augmentation out"
+    )
 
 
 def git_revision() -> str | None:

@@ -12,12 +12,12 @@ from zoo.errors import Interrupted, ZooError
 from zoo.training.strategy import is_first_task
 
 
-def train(config: Config, runs_dir: str, resume: runs.Run | None = None) -> int:
+def train(config: Config, runs_dir: str, resume: runs.Run | None = None, profile: bool = False) -> int:
     """Train, print how it ended and what to type next, and return the exit status."""
     from zoo.training import fit
 
     try:
-        run = fit.train(config, runs_dir, resume=resume)
+        run = fit.train(config, runs_dir, resume=resume, profile=profile)
     except Interrupted as interruption:
         if interruption.run is not None:  # only the chief has one
             command = f"python scripts/train.py --resume={shlex.quote(str(interruption.run.path))}"

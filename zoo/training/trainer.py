@@ -1,6 +1,7 @@
 """The Keras hooks under which `model.fit` runs many steps per call, on one device or on many replicas."""
 
 import itertools
+import time
 
 import keras
 import tensorflow as tf
@@ -22,6 +23,7 @@ class Trainer(keras.Model):
     """
 
     gradient_accumulation_steps = 1
+    data_wait_seconds = 0.0
     position = BatchPosition(0)
 
     @property
@@ -108,9 +110,11 @@ class Trainer(keras.Model):
                 1
             ]
 
-        @tf.function(autograph=False)
         def run_call(iterator):
-            return run_steps(*iterator.get_next())
+            started = time.perf_counter()
+            block = next(iterator)
+            self.data_wait_seconds += time.perf_counter() - started
+            return run_steps(*block)
 
         self.train_function = run_call
         return run_call
