@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -111,3 +112,26 @@ def test_a_signal_saves_and_the_printed_command_resumes(run_script, tmp_path, si
     done = run_script("train", f"--resume={run}")
     assert done.returncode == 0, done.stderr
     assert len((run / "history.csv").read_text().splitlines()) == epochs + 1
+
+
+def test_a_disk_that_refuses_ends_in_one_line_and_the_run_goes_on_once_there_is_room(tmp_path):
+    def train(*flags, file_size=resource.RLIM_INFINITY):
+        return subprocess.run(
+            [sys.executable, str(REPOSITORY / "scripts/train.py"), *flags],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY)),
+        )
+
+    # Room for the weights, not for a checkpoint or the predictions.
+    refused = train("--model=mnist_mlp", "--epochs=1", "--set=training.checkpoint_minutes=0", file_size=300_000)
+    assert refused.returncode == 2, refused.stderr
+    assert "checkpoint not written" in refused.stderr
+    message = refused.stderr.splitlines()[-1]
+    assert message.startswith("error: ") and "make room" in message
+    resumed = train(message.split()[-1])
+    assert resumed.returncode == 0, resumed.stderr
+    (run,) = (tmp_path / "runs/mnist_mlp").iterdir()
+    assert json.loads((run / "run.json").read_text())["status"] == "finished"

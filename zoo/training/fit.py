@@ -1,5 +1,6 @@
 """Training from a config to a finished run: the whole story is `train`, read top to bottom."""
 
+import errno
 import functools
 import os
 import sys
@@ -17,6 +18,8 @@ from zoo.training import record
 from zoo.training import strategy as strategies
 from zoo.training.losses import class_weights
 from zoo.training.objectives import objective_of
+
+_DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def train(
@@ -105,6 +108,12 @@ def train(
             run.update_record(status="interrupted", wall_seconds=record.wall_seconds(run, started))
             interruption.run = run
         raise
+    except OSError as error:
+        if not chief or error.errno not in _DISK_REFUSES:
+            raise
+        raise ZooError(
+            f"{run.path}: {error.strerror}; make room, then go on with python scripts/train.py --resume={run.path}"
+        ) from None
     except zoo_callbacks.LossNotFiniteError as error:
         kept = "nothing to keep yet"
         if chief:
