@@ -89,19 +89,22 @@ def compare(config: Config, rounds: int = 5, contenders: Sequence[str] = ()) -> 
     try:
         for name, (module, arguments) in _entries(chosen, config).items():
             shared = {"config": config, "architecture": architecture}
-            print(f"{config.model.name}: starting {name}", file=sys.stderr, flush=True)
+            _tell(config, f"starting {name}")
             workers[name] = Worker(name, module, shared | arguments)
-        epochs = {name: [worker.epoch()] for name, worker in workers.items()}
-        for number in range(rounds):
-            order = list(workers) if number % 2 == 0 else list(reversed(workers))
-            for name in order:
+        epochs: dict[str, list[dict]] = {name: [] for name in workers}
+        for number in range(rounds + 1):
+            for name in list(workers) if number % 2 else reversed(workers):
                 epochs[name].append(workers[name].epoch())
-            shown = ", ".join(f"{name} {epochs[name][-1]['seconds']:.3g} s" for name in workers)
-            print(f"{config.model.name}: round {number + 1}/{rounds}: {shown}", file=sys.stderr, flush=True)
+                when = f"round {number}/{rounds}" if number else "first epoch"
+                _tell(config, f"{when}: {name} {epochs[name][-1]['seconds']:.3f} s")
     finally:
         for worker in workers.values():
             worker.close()
     return _summary(config, workers, epochs)
+
+
+def _tell(config: Config, message: str) -> None:
+    print(f"{config.model.name}: {message}", file=sys.stderr, flush=True)
 
 
 def _entries(chosen: list[str], config: Config) -> dict[str, tuple[str, dict[str, Any]]]:
