@@ -132,6 +132,8 @@ def _choose(contenders: Sequence[str], architecture) -> list[str]:
         obstacle = ""
         if name == "scikit_learn" and convolutional:
             obstacle = "MLPClassifier has dense layers only"
+        elif name == "scikit_learn" and architecture[-1].output_shape[-1] == 2:
+            obstacle = "MLPClassifier has one output for two classes"
         elif importlib.util.find_spec(package) is None:
             obstacle = f"{package} is not installed; pip install 'keras-model-zoo[benchmark]'"
         if obstacle and contenders:
