@@ -144,6 +144,7 @@ def test_epochs_that_waited_for_autotune(seconds, waited):
     assert just_above_a_step_of_autotune(seconds) is waited
 
 
+@pytest.mark.slow
 def test_inference_of_a_saved_run(run_script, pictures):
     trained = run_script("train", "--model=mnist_mlp", *(f"--set={s}" for s in settings(pictures, "training.epochs=1")))
     assert trained.returncode == 0, trained.stderr
