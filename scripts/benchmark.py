@@ -16,7 +16,7 @@ from absl import flags
 from zoo import command_line
 
 FLAGS = flags.FLAGS
-flags.DEFINE_list("models", None, "models to train; default: those that there are figures for in the README")
+flags.DEFINE_list("models", None, "models to train; default: all that this measurement has a set-up for")
 flags.DEFINE_list("contenders", [], "of zoo, keras, pytorch, pytorch_data_loader, scikit_learn, arithmetic")
 flags.DEFINE_integer("rounds", 5, "epochs a contender; with --time_to_accuracy, seeds")
 flags.DEFINE_multi_string("set", [], "override any key of the configs, such as training.batch_size=256")

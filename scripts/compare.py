@@ -31,11 +31,12 @@ def main(paths: list[str]) -> None:
         raise ZooError("no run is left to compare; train a model first")
     if LEADERBOARD.value:
         from zoo.comparison import receipts
+        from zoo.runs import write_atomically
 
         try:
-            pathlib.Path(LEADERBOARD.value).write_text(receipts.leaderboard(results), encoding="utf-8")
+            write_atomically(pathlib.Path(LEADERBOARD.value), receipts.leaderboard(results).encode())
         except OSError as error:
-            raise ZooError(f"--write_leaderboard: {error.filename}: {error.strerror}; name another file") from None
+            raise ZooError(f"--write_leaderboard: {LEADERBOARD.value}: {error.strerror}; name another file") from None
     print(table.render(table.compare(results), COLUMNS.value, FORMAT.value))
 
 

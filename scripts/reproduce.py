@@ -8,8 +8,6 @@
 The mean passes if it lies in the claim's 95 % prediction interval for as many seeds. Exit status 1: some claim failed.
 """
 
-import pathlib
-
 from absl import flags
 
 from zoo import command_line
@@ -23,11 +21,11 @@ RUNS_DIR = flags.DEFINE_string("runs_dir", "runs/reproduced", "Where the runs ar
 
 
 def main(models: list[str]) -> int:
-    from zoo import config
+    from zoo import config, registry
 
     if ALL.value:
-        configs = [config.load_config(path=path) for path in sorted(pathlib.Path("configs").glob("*.yaml"))]
-        configs = [one for one in configs if one.claim]
+        names = [name for name in registry.list_models() if config.config_path(name).exists()]
+        configs = [one for one in map(config.load_config, names) if one.claim]
     else:
         configs = [config.load_config(name) for name in models]
         configs += [config.load_config(path=CONFIG.value)] if CONFIG.value else []

@@ -41,7 +41,7 @@ def _model_table(result: dict[str, Any]) -> str:
         for zoo in zoos
         if (arithmetic := zoo.replace("zoo", "arithmetic")) in contenders
     ]
-    waiting = [label(name) for name, row in contenders.items() if row["rounds_just_above_a_step_of_autotune"]]
+    waiting = [label(name) for name, row in contenders.items() if row.get("rounds_just_above_a_step_of_autotune")]
     notes.append(f"epochs that seem to have waited for tf.data's autotune thread: {', '.join(waiting) or 'none'}")
     title = (
         f"{result['model']} on {result['dataset']}: {result['parameters']:,} parameters, batch {result['batch_size']}, "

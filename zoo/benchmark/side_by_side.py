@@ -142,7 +142,7 @@ def _choose(contenders: Sequence[str], architecture) -> list[str]:
             print(f"without {name}: {obstacle}", file=sys.stderr)
         else:
             chosen.append(name)
-    return chosen if "zoo" in chosen else ["zoo", *chosen]
+    return [name for name in CONTENDERS if name == "zoo" or name in chosen]
 
 
 def _summary(config: Config, workers: dict[str, Worker], epochs: dict[str, list[dict]]) -> dict[str, Any]:
@@ -159,8 +159,9 @@ def _summary(config: Config, workers: dict[str, Worker], epochs: dict[str, list[
             "start_seconds": workers[name].start_seconds,
             "first_epoch_seconds": epochs[name][0]["seconds"],
             "peak_memory_mib": epochs[name][-1]["peak_memory_mib"],
-            "rounds_just_above_a_step_of_autotune": sum(map(just_above_a_step_of_autotune, seconds)),
         } | workers[name].facts
+        if name.startswith(("zoo ", "keras")):  # no other reads its data through tf.data
+            rows[name]["rounds_just_above_a_step_of_autotune"] = sum(map(just_above_a_step_of_autotune, seconds))
     first_zoo = workers[yardsticks[0]].facts
     return {
         "model": config.model.name,

@@ -17,7 +17,7 @@ from zoo.text_table import align_columns
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Overrides of a model's config under which every seed comes to `accuracy`; found on validation rows alone."""
+    """Overrides that shorten a model's training and are to come to `accuracy`; the measurement says if they do."""
 
     accuracy: float
     overrides: tuple[str, ...]

@@ -42,20 +42,10 @@ COLUMNS = [
     "p",
     "verdict",
 ]
-DEFAULT_COLUMNS = [
-    "model",
-    "seeds",
-    "accuracy",
-    "interval",
-    "test_interval",
-    "macro_f1",
-    "nll",
-    "ece",
-    "parameters",
-    "seconds",
-    "p",
-    "verdict",
-]
+_ON_REQUEST = {
+    "config", "dataset", "coverage_90", "size_mib", "peak_memory_mib", "device", "difference", "difference_interval",
+}  # fmt: skip
+DEFAULT_COLUMNS = [column for column in COLUMNS if column not in _ON_REQUEST]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -39,8 +39,7 @@ class Trial:
 
 TRIALS = {
     "mnist_mlp": Trial("mnist", 16, 1003, 1007),
-    # In a convolutional net rounding soon moves a maximum from one pixel to another, and the runs part, on one device
-    # too.
+    # Rounding soon moves a maximum of a convolutional net to another pixel, and the runs part, on one device too.
     "mnist_cnn": Trial("mnist", 1, 1003, 1007),
     "bbc_news_bert": Trial(
         "bbc_news", 4, 211, 421,
