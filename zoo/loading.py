@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.datasets.stored import StoredRows, blocks
 from zoo.errors import ZooError
 from zoo.quiet import import_tensorflow
 from zoo.runs import Run, open_run
@@ -34,8 +35,10 @@ class LoadedModel:
         return predict_probabilities(self.model, features)
 
 
-def predict_probabilities(model, features: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+def predict_probabilities(model, features: np.ndarray | StoredRows, batch_size: int = 1000) -> np.ndarray:
     """Raw input `[examples, …]` → `float32[examples, num_classes]`; one sigmoid unit becomes two columns."""
+    if isinstance(features, StoredRows):
+        return np.concatenate([predict_probabilities(model, block, batch_size) for block in blocks(features)])
     if features.dtype == object:  # texts cost more memory each than pictures, in what the model makes of them
         batch_size = min(batch_size, 64)
     probabilities = np.asarray(model.predict(features, batch_size=batch_size, verbose=0), "float32")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets import own_data, own_texts, prepared, splits, synthetic, texts
+from zoo.datasets import own_data, own_texts, prepared, splits, stored, synthetic, texts
 from zoo.datasets.catalog import DatasetInfo, dataset_info, list_datasets
 from zoo.datasets.splits import Split
 from zoo.errors import ZooError
@@ -31,7 +31,7 @@ _CORPUS_TEST_FRACTION = 0.2  # of corpora without an official test split
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Three splits in memory; `digest` is the SHA-256 over all of them, `report` counts what was found."""
+    """Three splits; `digest` is the SHA-256 over all of them, `report` counts what was found."""
 
     info: DatasetInfo
     train: Split
@@ -75,17 +75,24 @@ def load(
         return _dataset(
             info, *synthetic.synthetic_binary(), {"origin": "generated"}, bayes_accuracy=synthetic.BAYES_ACCURACY
         )
+    if name == "tfds_folder":
+        return _load_tfds_folder(info, path, validation_fraction or 0.1, image_shape)
     if info.needs_data_dir:
         return _load_own(info, path, validation_fraction or 0.1, image_shape)
     train, test, origin = prepared.load_arrays(name, path)
+    fraction = validation_fraction or (0.1 if test is None else _VALIDATION_ROWS / len(train))
+    return _split(info, train, test, origin, fraction)
+
+
+def _split(info: DatasetInfo, train: Split, test: Split | None, origin: str, fraction: float) -> Dataset:
+    """Validation, and where there is none test, cut from train by content."""
     train, removed = splits.without_duplicates(train, drop_conflicts=True)
     if test is None:
-        fraction = _checked_fraction(validation_fraction or 0.1, _CORPUS_TEST_FRACTION)
+        fraction = _checked_fraction(fraction, _CORPUS_TEST_FRACTION)
         parts = [_CORPUS_TEST_FRACTION, fraction, 1 - _CORPUS_TEST_FRACTION - fraction]
         test, validation, train = splits.split_by_content(train, parts)
-        return _dataset(info, train, validation, test, {"origin": origin} | removed)
-    fraction = validation_fraction or _VALIDATION_ROWS / len(train)
-    validation, train = splits.split_by_content(train, [fraction, 1 - fraction])
+    else:
+        validation, train = splits.split_by_content(train, [fraction, 1 - fraction])
     return _dataset(info, train, validation, test, {"origin": origin} | removed)
 
 
@@ -144,6 +151,14 @@ def _load_own(info: DatasetInfo, path: pathlib.Path, fraction: float, image_shap
     )
 
 
+def _load_tfds_folder(info: DatasetInfo, path: pathlib.Path, fraction: float, image_shape) -> Dataset:
+    from zoo.datasets.tfds_folder import read_tfds_folder
+
+    train, test, label_names = read_tfds_folder(path, image_shape)
+    info = dataclasses.replace(info, label_names=label_names, feature_shape=train.features.shape[1:])
+    return _split(info, train, test, str(path), fraction)
+
+
 def _checked_fraction(fraction: float, of_test: float) -> float:
     if fraction >= 1 - of_test:
         raise ZooError(
@@ -158,7 +173,7 @@ def _dataset(
     parts = {"train": train, "validation": validation, "test": test}
     digest = hashlib.sha256()
     for part in parts.values():
-        for array in texts.pack(part.features) if info.kind == "text" else (part.features,):
+        for array in texts.pack(part.features) if info.kind == "text" else stored.blocks(part.features):
             digest.update(np.ascontiguousarray(array))
         digest.update(np.ascontiguousarray(part.labels))
     counts = {}

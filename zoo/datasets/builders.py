@@ -35,7 +35,7 @@ def prepare(name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
     Only `_split_generators` of the stock builder is replaced, on the instance: it would download. TFDS refuses a
     second builder class of the same name.
     """
-    tfds = _quiet_tfds()
+    tfds = quiet_tfds()
     # TFDS prints two lines, which would stand in the midst of a script's JSON.
     with contextlib.redirect_stdout(io.StringIO()):
         if name in corpora.READERS:
@@ -60,7 +60,7 @@ def read(name: str, data_dir: pathlib.Path) -> dict[str, np.ndarray]:
     Raises:
         ZooError: the prepared data are damaged.
     """
-    tfds = _quiet_tfds()
+    tfds = quiet_tfds()
     import tensorflow as tf
 
     arrays = {}
@@ -140,7 +140,8 @@ class _LocalFiles:
         return self.tfds.core.download.extractor.iter_archive(path, method)
 
 
-def _quiet_tfds():
+def quiet_tfds():
+    """tensorflow_datasets, without its banners, bars and warnings."""
     from zoo.quiet import import_tensorflow
 
     import_tensorflow()

@@ -132,6 +132,7 @@ _CATALOG = (
         citation="Socher et al. (2013), Recursive deep models for semantic compositionality; Wang et al. (2019), GLUE",
     ),
     DatasetInfo("image_folder", "image", "your pictures: FOLDER/class_name/*.png", needs_data_dir=True),
+    DatasetInfo("tfds_folder", "image", "pictures that TFDS prepared: FOLDER/NAME/VERSION", needs_data_dir=True),
     DatasetInfo("text_folder", "text", "your texts: FOLDER/class_name/*.txt", needs_data_dir=True),
     DatasetInfo("csv", None, "your table: FILE.csv, numbers or a column text, and a column label", needs_data_dir=True),
 )  # fmt: skip

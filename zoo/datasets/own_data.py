@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zoo.datasets import stored
 from zoo.datasets.pictures import fit_picture, is_grey, to_eight_bits
 from zoo.datasets.splits import Split
 from zoo.errors import ZooError
@@ -25,22 +26,25 @@ def read_image_folder(folder: pathlib.Path, image_shape: Sequence[int] | None) -
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(classes) < 2:
         raise ZooError(f"--data_dir={folder}: {len(classes)} folders of classes; at least 2 are needed")
-    images, labels, ids = [], [], []
+    files, labels = [], []
     for label, name in enumerate(classes):
-        files = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in _PICTURES)
-        if not files:
+        of_class = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in _PICTURES)
+        if not of_class:
             raise ZooError(f"{folder / name}: holds no picture ({', '.join(sorted(_PICTURES))}); remove it or fill it")
-        for file in files:
-            image = _read_picture(file, image_shape)
-            if images and image.shape != images[0].shape:
-                raise ZooError(
-                    f"{file}: {image.shape}, but the first picture is {images[0].shape}; "
-                    "say --set dataset.image_shape=[height,width,channel] to bring all to one size"
-                )
-            images.append(image)
-            labels.append(label)
-            ids.append(str(file.relative_to(folder)))
-    return Split(np.stack(images), np.array(labels, "int32"), np.array(ids)), tuple(classes)
+        files += of_class
+        labels += [label] * len(of_class)
+    shape = _read_picture(files[0], image_shape).shape
+    images = stored.allocate((len(files), *shape), "uint8", folder)
+    for row, file in enumerate(files):
+        image = _read_picture(file, image_shape)
+        if image.shape != shape:
+            raise ZooError(
+                f"{file}: {image.shape}, but the first picture is {shape}; "
+                "say --set dataset.image_shape=[height,width,channel] to bring all to one size"
+            )
+        images[row] = image
+    ids = np.array([str(file.relative_to(folder)) for file in files])
+    return Split(stored.filled(images), np.array(labels, "int32"), ids), tuple(classes)
 
 
 def _read_picture(file: pathlib.Path, image_shape: Sequence[int] | None) -> np.ndarray:

@@ -6,6 +6,9 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from zoo.datasets import stored
+from zoo.datasets.stored import StoredRows
+
 
 @dataclasses.dataclass(frozen=True)
 class BatchPlan:
@@ -60,7 +63,7 @@ class Shard:
 
 
 def training_calls(
-    features: np.ndarray,
+    features: np.ndarray | StoredRows,
     labels: np.ndarray,
     plan: BatchPlan,
     *,
@@ -76,7 +79,7 @@ def training_calls(
     that one program serves all; steps from `count` on are padding. `weights` is float32, 1 where there are no
     `class_weights` (`float32[class]`).
     """
-    all_features, all_labels = tf.constant(features), tf.constant(labels, tf.int32)
+    read_features, all_labels = _reader(features), tf.constant(labels, tf.int32)
     weights_of_classes = None if class_weights is None else tf.constant(class_weights, tf.float32)
     share = plan.batch_size // shard.total
     shape = (plan.steps_per_call, share)
@@ -88,7 +91,7 @@ def training_calls(
         positions = tf.minimum(start + in_batch.ravel(), plan.num_examples - 1)
         order_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
         rows = tf.random.experimental.index_shuffle(positions, order_seed, plan.num_examples - 1)
-        batch_features, batch_labels = tf.gather(all_features, rows), tf.gather(all_labels, rows)
+        batch_features, batch_labels = read_features(rows), tf.gather(all_labels, rows)
         if augmentation is not None:
             batch_features = augmentation(batch_features, rows, order_seed)
         if weights_of_classes is None:
@@ -103,36 +106,48 @@ def training_calls(
 
 
 def evaluation_batches(
-    features: np.ndarray,
+    features: np.ndarray | StoredRows,
     labels: np.ndarray,
-    batch_size: int = 1000,
     shard: Shard = Shard(),  # noqa: B008
 ) -> tf.data.Dataset:
     """Every example once, in order: `(features[share, …], int32[share], float32[share])` per batch and replica.
 
     Shares are of equal size, which TPUs and replicas in step need; the last batch is padded with weights of 0.
     """
-    share = _evaluation_share(len(labels), shard.total, batch_size)
-    all_features, all_labels = tf.constant(features), tf.constant(labels, tf.int32)
+    share = _evaluation_share(features, shard.total)
+    read_features, all_labels = _reader(features), tf.constant(labels, tf.int32)
 
     def gather(start, replica):
         positions = start + replica * share + np.arange(share)
         rows = tf.minimum(positions, len(labels) - 1)
         weights = tf.cast(positions < len(labels), tf.float32)
-        return tf.gather(all_features, rows), tf.gather(all_labels, rows), weights
+        return read_features(rows), tf.gather(all_labels, rows), weights
 
     starts = np.arange(0, len(labels), share * shard.total, dtype="int64")
     batches = tf.data.Dataset.from_tensor_slices(shard.each_replica(starts))
     return _without_autotune(batches.map(gather, num_parallel_calls=1, deterministic=True).prefetch(2))
 
 
-def evaluation_steps(num_examples: int, replicas: int, batch_size: int = 1000) -> int:
+def evaluation_steps(features: np.ndarray | StoredRows, replicas: int) -> int:
     """How many batches `evaluation_batches` makes for each replica."""
-    return -(-num_examples // (_evaluation_share(num_examples, replicas, batch_size) * replicas))
+    return -(-len(features) // (_evaluation_share(features, replicas) * replicas))
 
 
-def _evaluation_share(num_examples: int, replicas: int, batch_size: int) -> int:
-    return -(-min(batch_size, num_examples) // replicas)
+def _evaluation_share(features: np.ndarray | StoredRows, replicas: int) -> int:
+    return -(-min(stored.examples_at_once(features), len(features)) // replicas)
+
+
+def _reader(features: np.ndarray | StoredRows):
+    """A function from row numbers, `int64[rows]`, to the features of those rows."""
+    if not isinstance(features, StoredRows):
+        all_features = tf.constant(features)
+        return lambda rows: tf.gather(all_features, rows)
+
+    def read(rows):
+        found = tf.numpy_function(features.__getitem__, [rows], tf.as_dtype(features.dtype))
+        return tf.ensure_shape(found, (*rows.shape, *features.shape[1:]))
+
+    return read
 
 
 def _without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:

@@ -6,13 +6,13 @@ import hashlib
 
 import numpy as np
 
-from zoo.datasets import texts
+from zoo.datasets import stored, texts
 from zoo.errors import ZooError
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Examples in memory.
+    """Examples, whose features are in memory, or in a file where they are too large for that.
 
     features: `uint8[examples, height, width, channel]` images, `float32[examples, feature]` tables, or
         `object[examples]` texts.
@@ -20,7 +20,7 @@ class Split:
     ids: `int64[examples]` rows of the official split in TFDS's order, or `str[examples]` file names or line numbers.
     """
 
-    features: np.ndarray
+    features: np.ndarray | stored.StoredRows
     labels: np.ndarray
     ids: np.ndarray
 
@@ -36,7 +36,8 @@ class Split:
         return split
 
     def take(self, rows) -> "Split":
-        return Split(self.features[rows], self.labels[rows], self.ids[rows]).with_hashes(self.hashes[rows])
+        features = stored.take(self.features, rows)
+        return Split(features, self.labels[rows], self.ids[rows]).with_hashes(self.hashes[rows])
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -100,9 +101,8 @@ def split_by_content(split: Split, fractions: list[float]) -> list[Split]:
 
 def concatenate(parts: list[Split]) -> Split:
     """One split with the rows of all parts, in their order."""
-    fields = ("features", "labels", "ids")
-    whole = Split(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
-    return whole.with_hashes(np.concatenate([part.hashes for part in parts]))
+    labels, ids, hashes = (np.concatenate([getattr(p, field) for p in parts]) for field in ("labels", "ids", "hashes"))
+    return Split(stored.concatenate([part.features for part in parts]), labels, ids).with_hashes(hashes)
 
 
 def overlap(first: Split, second: Split) -> int:

@@ -261,7 +261,7 @@ def _fit(trainer, plan, config: Config, dataset, augmentation, strategy, start_s
             epochs=last_epoch,
             steps_per_epoch=plan.calls_in_epoch(first_step),
             validation_data=validation,
-            validation_steps=evaluation_steps(len(held_out), strategy.num_replicas_in_sync),
+            validation_steps=evaluation_steps(held_out.features, strategy.num_replicas_in_sync),
             callbacks=callbacks,
             shuffle=False,
             verbose=0,
