@@ -69,7 +69,7 @@ def _read_split(builder, name: str, image_key: str, label_key: str, shape: tuple
     num_examples = builder.info.splits[name].num_examples
     features = stored.allocate((num_examples, *shape), "uint8", pathlib.Path(builder.data_dir))
     labels = np.empty(num_examples, "int32")
-    for row, example in enumerate(builder.as_dataset(split=name).as_numpy_iterator()):
+    for row, example in enumerate(builder.as_dataset(split=name, read_config=_one_at_a_time()).as_numpy_iterator()):
         image = example[image_key]
         if image.dtype != np.uint8:
             raise ValueError(f"pictures of {image.dtype}, not uint8")
@@ -78,3 +78,16 @@ def _read_split(builder, name: str, image_key: str, label_key: str, shape: tuple
             image = fit_picture(picture, *shape)
         features[row], labels[row] = image, example[label_key]
     return Split(stored.filled(features), labels, np.arange(num_examples))
+
+
+def _one_at_a_time():
+    """Left to themselves, TFDS and tf.data hold as many decoded pictures ahead as the machine's memory allows."""
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    return tfds.ReadConfig(
+        options=options, interleave_cycle_length=1, num_parallel_calls_for_decode=1, try_autocache=False
+    )
