@@ -175,18 +175,14 @@ def build_trainer(model: keras.Model, seed: int = 0, shorter: Sequence[keras.Mod
 
 def _with_layers_of(twin: keras.Model, other: keras.Model) -> keras.Model:
     """The graph of `other`, from what follows its strings to `logits`, with the layers of `twin` that hold state."""
-    shared = {layer.name: layer for layer in twin.layers}
+    shared = {layer.name.removeprefix("positioned_"): layer for layer in twin.layers}
 
-    def replacement(layer):
-        return shared[f"positioned_{layer.name}" if type(layer) is keras.layers.Dropout else layer.name]
+    def with_state(layer):
+        holds_state = type(layer) is keras.layers.Dropout or getattr(layer, "weights", ())
+        return shared[layer.name] if holds_state else layer
 
     part = keras.Model(text_layer(other).output, other.get_layer("logits").output)
-    return keras.models.clone_model(
-        part,
-        clone_function=lambda layer: (
-            replacement(layer) if layer.weights or type(layer) is keras.layers.Dropout else layer
-        ),
-    )
+    return keras.models.clone_model(part, clone_function=with_state)
 
 
 def twin_for_training(model: keras.Model, output, seed: int) -> tuple[keras.Model, BatchPosition]:
