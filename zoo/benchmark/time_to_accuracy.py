@@ -23,9 +23,26 @@ class Recipe:
     overrides: tuple[str, ...]
 
 
+# Chosen by the validation accuracy of seeds 5 and 6: 0.9835 and 0.9912 on average.
 RECIPES = {
-    "mnist_mlp": Recipe(0.98, ("training.epochs=8", "training.schedule.warmup_epochs=0.5")),
-    "mnist_cnn": Recipe(0.99, ("training.epochs=2", "training.schedule.warmup_epochs=0.3")),
+    "mnist_mlp": Recipe(
+        0.98,
+        (
+            "training.epochs=10",
+            "training.schedule.warmup_epochs=0.5",
+            "training.optimizer.ema_momentum=0.99",
+            "dataset.augmentation={shift_pixels: 1}",
+        ),
+    ),
+    "mnist_cnn": Recipe(
+        0.99,
+        (
+            "training.epochs=2",
+            "training.schedule.warmup_epochs=0.3",
+            "training.optimizer.ema_momentum=null",
+            "dataset.augmentation={}",
+        ),
+    ),
 }
 
 

@@ -7,8 +7,6 @@ import sys
 import time
 from typing import Any
 
-import numpy as np
-
 from zoo import datasets, registry, runs
 from zoo.config import Config
 from zoo.datasets.preparation import summarize
@@ -52,6 +50,7 @@ def train(
     import_tensorflow(start=False)
     from zoo.training import callbacks as zoo_callbacks
     from zoo.training import layerwise, preprocessing, pretrained
+    from zoo.training.programs import precision_advice
 
     strategy = strategies.make_strategy(settings)  # before data, whose preparation starts TensorFlow
     dataset = dataset or datasets.load_configured(config.dataset)
@@ -77,8 +76,8 @@ def train(
     run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
     if show_progress and chief:
         print(f"{dataset.info.name}: {summarize(dataset.report)}", file=sys.stderr)
-        if taken:
-            print(taken, file=sys.stderr)
+        for line in filter(None, (taken, precision_advice(settings.precision))):
+            print(line, file=sys.stderr)
     history = zoo_callbacks.History(run.history_file if chief else None, plan, show_progress and chief)
     selection = zoo_callbacks.Selection(settings.early_stopping)
     checkpoints = zoo_callbacks.Checkpoints(
@@ -182,6 +181,7 @@ def _compile(objective, config: Config, dataset):
     from zoo.datasets.pipeline import BatchPlan
     from zoo.training.layerwise import decay_learning_rates
     from zoo.training.optimizers import build_optimizer
+    from zoo.training.programs import steps_per_call, uses_xla
 
     settings = config.training
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -190,7 +190,8 @@ def _compile(objective, config: Config, dataset):
     plan = BatchPlan(
         num_examples=len(features),
         batch_size=settings.batch_size,
-        steps_per_call=settings.steps_per_call or steps_per_call(features, settings.batch_size, use_xla),
+        steps_per_call=settings.steps_per_call
+        or steps_per_call(objective.model, features, settings.batch_size, use_xla),
         epochs=settings.epochs,
     )
     trainer = objective.trainer()
@@ -208,25 +209,6 @@ def _compile(objective, config: Config, dataset):
     trainer.optimizer.finalize_variable_values = lambda variables: None
     trainer.prepare((settings.batch_size // replicas, *trainer.input_shape[1:]))
     return trainer, plan
-
-
-def uses_xla(model, choice: str) -> bool:
-    """XLA, unless told otherwise, for models without convolutions or texts: on CPUs those become many times slower."""
-    import keras
-    import tensorflow as tf
-
-    if choice != "auto":
-        return choice == "on"
-    convolutional = any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv1D) for layer in model.layers)
-    return bool(tf.config.list_physical_devices("GPU")) or not (convolutional or model.inputs[0].dtype == "string")
-
-
-def steps_per_call(features: np.ndarray, batch_size: int, use_xla: bool) -> int:
-    """About 128 steps a call under XLA and 32 without, at most 64 MiB of features, cut so that calls are alike."""
-    steps = len(features) // batch_size
-    bytes_per_step = batch_size * features[0].nbytes
-    target = max(1, min(128 if use_xla else 32, 2**26 // bytes_per_step, steps))
-    return -(-steps // -(-steps // target))
 
 
 def _fit(trainer, plan, config: Config, dataset, augmentation, strategy, start_step: int, callbacks) -> None:

@@ -1,0 +1,57 @@
+"""What one call of the training loop is: how many steps, and whether XLA compiles them."""
+
+import math
+import pathlib
+
+import numpy as np
+
+_OPERATIONS_A_CALL = 2e11  # a second or two of a CPU: as long as a signal waits, and a progress bar
+_BYTES_A_CALL = 2**26
+
+
+def uses_xla(model, choice: str) -> bool:
+    """XLA, unless told otherwise, for models without convolutions or texts: on CPUs those become many times slower."""
+    import keras
+    import tensorflow as tf
+
+    if choice != "auto":
+        return choice == "on"
+    convolutional = any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv1D) for layer in model.layers)
+    return bool(tf.config.list_physical_devices("GPU")) or not (convolutional or model.inputs[0].dtype == "string")
+
+
+def steps_per_call(model, features: np.ndarray, batch_size: int, use_xla: bool) -> int:
+    """About 128 steps a call under XLA and 32 without, cut so that calls are alike.
+
+    Fewer where the features of a call would be over 64 MiB, or its arithmetic long: a step that takes a good part of a
+    second gains nothing from company.
+    """
+    steps = len(features) // batch_size
+    by_bytes = _BYTES_A_CALL // (batch_size * features[0].nbytes)
+    by_arithmetic = int(_OPERATIONS_A_CALL / (batch_size * operations_of_kernels(model) or 1))
+    target = max(1, min(128 if use_xla else 32, by_bytes, by_arithmetic, steps))
+    return -(-steps // -(-steps // target))
+
+
+def operations_of_kernels(model) -> int:
+    """Floating-point operations, forward and back, that an example costs in layers with a kernel, at least."""
+    total = 0
+    for layer in model.layers:
+        kernel = getattr(layer, "kernel", None)
+        if kernel is not None:
+            total += 6 * math.prod(kernel.shape) * math.prod(layer.output.shape[1:-1])
+    return total
+
+
+def precision_advice(precision: str) -> str | None:
+    """A line where bfloat16 is computed by way of float32, and so slowly: no accelerator, an old processor."""
+    import tensorflow as tf
+
+    accelerated = any(tf.config.list_logical_devices(kind) for kind in ("GPU", "TPU"))
+    try:
+        words = set(pathlib.Path("/proc/cpuinfo").read_text().split())
+    except OSError:  # not Linux
+        return None
+    if precision != "mixed_bfloat16" or accelerated or words & {"avx512_bf16", "amx_bf16", "bf16"}:
+        return None
+    return "this processor has no bfloat16 arithmetic: --precision=float32 is likely faster"
