@@ -135,3 +135,17 @@ def test_a_disk_that_refuses_ends_in_one_line_and_the_run_goes_on_once_there_is_
     assert resumed.returncode == 0, resumed.stderr
     (run,) = (tmp_path / "runs/mnist_mlp").iterdir()
     assert json.loads((run / "run.json").read_text())["status"] == "finished"
+
+
+def test_a_run_folder_that_goes_away_in_the_middle_is_one_line(tmp_path):
+    command = [sys.executable, str(REPOSITORY / "scripts/train.py"), "--model=xor_mlp", "--epochs=100000"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, stderr=subprocess.PIPE, text=True
+    )
+    for line in process.stderr:
+        if line.startswith("epoch 5/"):
+            break
+    (tmp_path / "runs/xor_mlp").rename(tmp_path / "elsewhere")
+    lines = process.communicate(timeout=60)[1].splitlines()
+    assert process.returncode == 2 and "Traceback" not in "".join(lines)
+    assert lines[-1].startswith("error: runs/xor_mlp/") and "is gone" in lines[-1]

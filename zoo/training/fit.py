@@ -3,6 +3,7 @@
 import errno
 import functools
 import os
+import pathlib
 import sys
 import time
 from typing import Any
@@ -108,10 +109,12 @@ def train(
             interruption.run = run
         raise
     except OSError as error:
-        if not chief or error.errno not in _DISK_REFUSES:
+        inside = chief and pathlib.Path(error.filename or "/").absolute().is_relative_to(run.path.absolute())
+        if not inside and (not chief or error.errno not in _DISK_REFUSES):
             raise
+        what = error.strerror if run.path.exists() else "is gone"
         raise ZooError(
-            f"{run.path}: {error.strerror}; make room, then go on with python scripts/train.py --resume={run.path}"
+            f"{run.path}: {what}; make room, or put it back, then: python scripts/train.py --resume={run.path}"
         ) from None
     except zoo_callbacks.LossNotFiniteError as error:
         kept = "nothing to keep yet"
