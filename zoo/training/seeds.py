@@ -45,7 +45,9 @@ def train_seeds(
         if run is not None:
             digests[run.record["data_digest"]] = seed
         if len(digests) > 1:
-            raise ZooError(f"{run.path}: seed {seed} was trained on other data than the seeds before it; train all anew")
+            raise ZooError(
+                f"{run.path}: seed {seed} was trained on other data than the seeds before it; train all anew"
+            )
         yield seed, run, finished is not None
 
 
