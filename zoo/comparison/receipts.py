@@ -100,16 +100,17 @@ def read_leaderboard(path: str | os.PathLike) -> list[dict[str, str]]:
 
 
 def leaderboard(results: Sequence[Result], before: Sequence[dict[str, str]] = ()) -> list[dict[str, str]]:
-    """A row for each model and dataset: the config that most seeds were run of, two or more; else the row of `before`.
+    """A row for each model and dataset: the config that most seeds were run of, two or more.
+
+    A row of `before` stays where it has more seeds, or the runs have none of its model and dataset.
 
     Raises:
       ZooError: no config was run with two seeds.
     """
     groups = collections.defaultdict(list)
     for result in results:
-        groups[result.record["model"], result.record["dataset"], result.config_digest, result.test_digest].append(
-            result
-        )
+        model, dataset = result.record["model"], result.record["dataset"]
+        groups[model, dataset, result.config_digest, result.test_digest].append(result)
     chosen = {}
     for (model, dataset, *_), group in sorted(groups.items()):
         if len(group) > max(1, len(chosen.get((model, dataset), []))):
@@ -118,6 +119,8 @@ def leaderboard(results: Sequence[Result], before: Sequence[dict[str, str]] = ()
         raise ZooError("the leaderboard needs two seeds or more of a config; train with --num_seeds=5")
     rows = {(row["model"], row["dataset"]): row for row in before}
     for key, group in chosen.items():
+        if key in rows and len(rows[key]["seeds"].split()) > len(group):
+            continue
         rows[key] = _receipt(key[0], sorted(group, key=lambda result: result.record["seed"]))
     return [rows[key] for key in sorted(rows)]
 

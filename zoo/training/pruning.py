@@ -5,7 +5,7 @@ import tqdm
 
 
 class Pruning(keras.callbacks.Callback):
-    """Tells Optuna the validation accuracy of each epoch, and stops where its pruner says so; a bar shows the epochs."""
+    """Tells Optuna each epoch's validation accuracy, and stops where its pruner says so; a bar shows the epochs."""
 
     def __init__(self, trial, name: str, epochs: int):
         """`trial` is an `optuna.Trial`."""
@@ -16,9 +16,8 @@ class Pruning(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if self.bar is None:
-            self.bar = tqdm.tqdm(
-                total=self.epochs, initial=epoch, desc=self.name, unit=" epochs", leave=False, disable=None
-            )
+            about = {"total": self.epochs, "initial": epoch, "desc": self.name, "unit": " epochs"}
+            self.bar = tqdm.tqdm(**about, leave=False, disable=None)  # None: unless on a terminal
         self.bar.update()
         self.bar.set_postfix_str(f"validation accuracy {logs['val_accuracy']:.4f}", refresh=False)
         self.trial.report(float(logs["val_accuracy"]), epoch + 1)

@@ -83,7 +83,7 @@ def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathl
 
     from zoo.training.pruning import Pruning
 
-    values = space.values(trial.params)
+    values, drawn = space.values(trial.params), config
     try:
         drawn = with_values(config, values, name)
         pruning = Pruning(trial, name, drawn.training.epochs)
@@ -92,6 +92,8 @@ def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathl
             show_progress=False, callbacks=[pruning],
         )  # fmt: skip
     except ZooError as error:  # a loss that is not finite, values that contradict each other
+        if earlier_run(drawn, folder / "runs", UNFINISHED):  # no fault of the values: the disk is full
+            raise
         trial.set_user_attr("error", str(error))
         study.tell(trial, state=TrialState.FAIL)
         print(f"{name}  failed: {error}  ({_in_words(values)})", file=sys.stderr)
