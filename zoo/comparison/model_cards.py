@@ -31,8 +31,13 @@ def documents(root: pathlib.Path) -> dict[pathlib.Path, str]:
     rows = read_leaderboard(root / "docs/leaderboard.csv")
     written = {section: {} for section in ("no_figure", "weights", "tasks", "models", "datasets")}
     written |= read_yaml(root / "docs/models/notes.yaml")
-    cards = {root / "docs/models" / f"{name}.md": _card(name, rows, written, root) for name in models_with_configs()}
-    return {root / "README.md": _with_table(root / "README.md", rows)} | cards
+    readme = {root / "README.md": _with_table(root / "README.md", rows)}
+    missing = set(models_with_configs()) - {row["model"] for row in rows} - set(written["no_figure"])
+    if missing:
+        raise ZooError(f"docs/models/notes.yaml: no_figure.{min(missing)} is missing; say why it has no figure")
+    return readme | {
+        root / "docs/models" / f"{name}.md": _card(name, rows, written, root) for name in models_with_configs()
+    }
 
 
 def models_with_configs() -> list[str]:
@@ -102,7 +107,7 @@ def _card(name: str, rows: Sequence[dict], written: dict, root: pathlib.Path) ->
         f"# {name}\n\n{info.description[:1].upper()}{info.description[1:]}.\n\n"
         f"Task: {info.task.replace('_', ' ')}. After {info.reference}.",
         *(_figures(row) for row in own),
-        "" if own else f"## No figure yet\n\n{_why_no_figure(name, written)}",
+        "" if own else f"## No figure yet\n\n{written['no_figure'][name]}",
         _pictures(name, root),
         f"## Data\n\n{_data(config, written)}",
         f"## Layers\n\n{layers}",
@@ -172,16 +177,14 @@ def _layers(name: str, config: Config) -> tuple[str, bool]:
     keras.backend.clear_session()  # names of layers count from the start
     model = registry.create_model(name, **config.model.options)
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    names = [layer.name for layer in layers]
-    rest = [position for position, layer_name in enumerate(names) if re.match(r"block_[1-9]", layer_name)]
+    repeated = [layer for layer in layers if re.match("block_[1-9]", layer.name)]
     lines = ["| layer | class | output | parameters |", "|---|---|---|---|"]
-    for position, layer in enumerate(layers):
-        if rest and rest[0] <= position <= rest[-1]:
-            if position == rest[0]:
-                count = sum(each.count_params() for each in layers[rest[0] : rest[-1] + 1])
-                last = names[rest[-1]].split("_")[1]
-                others = "block_1" if last == "1" else f"block_1 to block_{last}"
-                lines.append(f"| {others} | as block_0 | | {count:,} |")
+    for layer in layers:
+        if repeated and layer is repeated[-1]:
+            last = layer.name.split("_")[1]
+            names = "block_1" if last == "1" else f"block_1 to block_{last}"
+            lines.append(f"| {names} | as block_0 | | {sum(each.count_params() for each in repeated):,} |")
+        if layer in repeated or (repeated and isinstance(layer, keras.layers.Reshape)):  # of heads, without a name
             continue
         shape = " × ".join("batch" if size is None else str(size) for size in layer.output.shape)
         lines.append(f"| {layer.name} | {type(layer).__name__} | {shape} | {layer.count_params():,} |")
@@ -197,12 +200,6 @@ def _recipe(name: str, root: pathlib.Path) -> str:
         f"[{path}](../../{path}); `python scripts/train.py --model={name} --print_config` shows the defaults too.\n\n"
         f"```yaml\n{recipe.rstrip()}\n```"
     )
-
-
-def _why_no_figure(name: str, written: dict) -> str:
-    if name not in written["no_figure"]:
-        raise ZooError(f"docs/models/notes.yaml: no_figure.{name} is missing; say why it has no figure")
-    return written["no_figure"][name]
 
 
 def _limits(name: str, task: str, config: Config, written: dict) -> list[str]:

@@ -89,7 +89,5 @@ def _finished_accuracies(config: Config, path: str) -> list[float]:
     results, _ = table.read_results(runs)
     of_this = [r for r in results if recipe(load_config(path=r.run.path / "config.yaml")) == recipe(config)]
     if not of_this:
-        raise ZooError(
-            f"--finished={path}: no finished run of {config.model.name} with the config that makes the claim"
-        )
+        raise ZooError(f"--finished={path}: no finished run of {config.model.name} with the config of the claim")
     return [float(result.correct.mean()) for result in of_this]

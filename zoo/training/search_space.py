@@ -75,8 +75,18 @@ def read_space(path: str | pathlib.Path, config: Config) -> SearchSpace:
         else:
             distributions[key], ends = _numeric(entry, where)
         for end in ends:
-            with_values(config, {key: end}, str(path))
+            _check(config, key, end, path)
     return SearchSpace(distributions, choices)
+
+
+def _check(config: Config, key: str, value: Any, path: str | pathlib.Path) -> None:
+    try:
+        with_values(config, {key: value}, str(path))
+    except ZooError as error:
+        section = key.rpartition(".")[0]
+        # What a section says of its values together, such as "momentum belongs to sgd", depends on what else is drawn.
+        if "unknown key" in str(error) or not str(error).startswith(f"{path}: {section}: "):
+            raise
 
 
 def _categorical(entry: dict, where: str):
