@@ -7,7 +7,6 @@ Runs on other data or another split stand in a table of their own; what cannot b
 docs/comparison.md says what the intervals and p-values cover.
 """
 
-import pathlib
 import sys
 
 from absl import flags
@@ -18,7 +17,7 @@ from zoo.errors import ZooError
 
 RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs, where no path is given.")
 MODELS = flags.DEFINE_list("models", ["*"], "Patterns of model names.")
-LEADERBOARD = flags.DEFINE_string("write_leaderboard", None, "CSV file for the receipts of the runs.")
+LEADERBOARD = flags.DEFINE_string("write_leaderboard", None, "CSV file to put the receipts of the runs into.")
 FORMAT = flags.DEFINE_enum("format", "terminal", ["terminal", "markdown", "csv", "json"], "How to print.")
 COLUMNS = flags.DEFINE_list("columns", table.DEFAULT_COLUMNS, f"Some of {', '.join(table.COLUMNS)}.")
 
@@ -31,12 +30,8 @@ def main(paths: list[str]) -> None:
         raise ZooError("no run is left to compare; train a model first")
     if LEADERBOARD.value:
         from zoo.comparison import receipts
-        from zoo.runs import write_atomically
 
-        try:
-            write_atomically(pathlib.Path(LEADERBOARD.value), receipts.leaderboard(results).encode())
-        except OSError as error:
-            raise ZooError(f"--write_leaderboard: {LEADERBOARD.value}: {error.strerror}; name another file") from None
+        print(receipts.write_leaderboard(LEADERBOARD.value, results), file=sys.stderr)
     print(table.render(table.compare(results), COLUMNS.value, FORMAT.value))
 
 

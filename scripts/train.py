@@ -28,6 +28,7 @@ flags.DEFINE_string("strategy", None, "auto, default, mirrored, multi_worker or 
 flags.DEFINE_integer("devices", None, "how many GPUs, or virtual devices, train together under mirrored")
 flags.DEFINE_integer("virtual_devices", None, "cut the CPU into this many devices, to try strategies")
 flags.DEFINE_string("resume", None, "interrupted run to finish, or auto: the newest of the same config, if any")
+flags.DEFINE_integer("num_seeds", None, "train so many seeds, from --seed on, and report their mean with its interval")
 flags.DEFINE_integer("cross_validation", None, "train on this many folds and report the mean")
 flags.DEFINE_bool("print_config", False, "print the resolved config and stop")
 
@@ -53,10 +54,13 @@ def main() -> int:
     overrides = {key: FLAGS[name].value for name, key in KEYS.items() if FLAGS[name].value is not None}
     from zoo.training import session
 
-    if FLAGS.profile and (FLAGS.resume or FLAGS.cross_validation is not None):
-        raise ZooError("--profile: goes with a new training; leave --resume and --cross_validation out")
+    several = [name for name in ("num_seeds", "cross_validation") if FLAGS[name].present]
+    if FLAGS.profile and (FLAGS.resume or several):
+        raise ZooError("--profile: goes with one new training; leave --resume, --num_seeds and --cross_validation out")
+    if len(several) > 1:
+        raise ZooError("--num_seeds does not go with --cross_validation; give --seed with --cross_validation")
     if FLAGS.resume and FLAGS.resume != "auto":
-        session.refuse_overrides([name for name in ("model", "config", "set", *KEYS) if FLAGS[name].present])
+        session.refuse_overrides([n for n in ("model", "config", "set", *several, *KEYS) if FLAGS[n].present])
         return session.resume(FLAGS.resume)
     from zoo.config import load_config
 
@@ -64,6 +68,8 @@ def main() -> int:
     if FLAGS.print_config:
         sys.stdout.write(config.to_yaml())
         return 0
+    if FLAGS.num_seeds is not None:
+        return session.train_seeds(config, FLAGS.runs_dir, FLAGS.num_seeds, resume=FLAGS.resume == "auto")
     if FLAGS.cross_validation is not None:
         return session.cross_validate(config, FLAGS.runs_dir, FLAGS.cross_validation)
     if FLAGS.resume == "auto":

@@ -171,7 +171,7 @@ def load_config(
         values = {"model": {"name": model_name}}
     source = pathlib.Path(path) if path else config_path(model_name)
     if path or source.exists():
-        values = _read_yaml(source) | ({} if path is None or model_name is None else values)
+        values = read_yaml(source) | ({} if path is None or model_name is None else values)
     for assignment in assignments:
         key, separator, text = assignment.partition("=")
         if not separator:
@@ -201,6 +201,37 @@ def validate(values: dict[str, Any], where: str) -> Config:
         if option not in info.option_names:
             raise ZooError(f"{where}: model.options.{option}: unknown key; {nearest(option, info.option_names)}")
     return config
+
+
+def with_values(config: Config, values: dict[str, Any], where: str) -> Config:
+    """The config with values laid over it by full key, such as `{"training.seed": 3}`.
+
+    Raises:
+        ZooError: a key or value is wrong; the text begins with `where`.
+    """
+    laid_over = config.model_dump(mode="json")
+    for key, value in values.items():
+        _assign(laid_over, key, value)
+    return validate(laid_over, where)
+
+
+def recipe(config: Config) -> Config:
+    """The config without its claim and seed: runs of one recipe are seeds of each other."""
+    training = config.training.model_copy(update={"seed": 0})
+    return config.model_copy(update={"claim": None, "training": training})
+
+
+def read_yaml(path: str | pathlib.Path) -> Any:
+    """What a YAML 1.2 file holds, an empty mapping where it holds nothing.
+
+    Raises:
+        ZooError: it cannot be read, or is not valid.
+    """
+    try:
+        text = pathlib.Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZooError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+    return _parse(text, str(path)) or {}
 
 
 def _first_mistake(error: pydantic.ValidationError) -> str:
@@ -256,13 +287,3 @@ def _parse(text: str, where: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise ZooError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
-
-
-def _read_yaml(path: pathlib.Path) -> Any:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ZooError(
-            f"{path}: cannot be read as a config: {getattr(error, 'strerror', None) or 'not UTF-8'}"
-        ) from None
-    return _parse(text, str(path)) or {}

@@ -5,15 +5,38 @@ import csv
 import dataclasses
 import io
 import math
+import os
+import pathlib
+import shlex
 from collections.abc import Sequence
 
 import numpy as np
 
 from zoo.comparison import statistics
 from zoo.comparison.table import Result
+from zoo.config import load_config, recipe
 from zoo.errors import ZooError
+from zoo.runs import write_atomically
 
 ROUNDING = 0.00005  # claims have four decimals
+COLUMNS = [
+    "model",
+    "dataset",
+    "config_digest",
+    "data_digest",
+    "command",
+    "seeds",
+    "git_revisions",
+    "versions",
+    "device",
+    "accuracy",
+    "low",
+    "high",
+    "test_rows",
+    "parameters",
+    "seconds",
+    "peak_memory_mib",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,27 +62,92 @@ def judge(claim, accuracies: Sequence[float]) -> Verdict:
     return Verdict(abs(mean - claim.accuracy) <= reach, mean, (claim.accuracy - reach, claim.accuracy + reach))
 
 
-def leaderboard(results: Sequence[Result]) -> str:
-    """CSV with a row for each model: the config that most seeds were run of, two or more.
+def write_leaderboard(path: str | os.PathLike, results: Sequence[Result]) -> str:
+    """Put the receipts of runs into a CSV file, beside those that it holds of other models, and say what changed.
+
+    Raises:
+      ZooError: as `leaderboard`; or the file cannot be written, or is no leaderboard.
+    """
+    path = pathlib.Path(path)
+    before = read_leaderboard(path) if path.exists() else []
+    rows = leaderboard(results, before)
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    try:
+        write_atomically(path, stream.getvalue().encode())
+    except OSError as error:
+        raise ZooError(f"{path}: {error.strerror}; name another file") from None
+    kept = sum(row in before for row in rows)
+    return f"{path}: {len(rows) - len(before)} rows new, {len(before) - kept} replaced, {kept} as they were"
+
+
+def read_leaderboard(path: str | os.PathLike) -> list[dict[str, str]]:
+    """The rows of a leaderboard.
+
+    Raises:
+      ZooError: it cannot be read, or has other columns.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ZooError(f"{path}: {getattr(error, 'strerror', None) or error}; it is no leaderboard") from None
+    if any(list(row) != COLUMNS or None in row.values() for row in rows):
+        raise ZooError(f"{path}: it is no leaderboard, whose columns are {', '.join(COLUMNS)}")
+    return rows
+
+
+def leaderboard(results: Sequence[Result], before: Sequence[dict[str, str]] = ()) -> list[dict[str, str]]:
+    """A row for each model and dataset: the config that most seeds were run of, two or more.
+
+    A row of `before` stays where it has more seeds, or the runs have none of its model and dataset.
 
     Raises:
       ZooError: no config was run with two seeds.
     """
     groups = collections.defaultdict(list)
     for result in results:
-        groups[result.record["model"], result.config_digest, result.test_digest].append(result)
+        model, dataset = result.record["model"], result.record["dataset"]
+        groups[model, dataset, result.config_digest, result.test_digest].append(result)
     chosen = {}
-    for (model, *_), group in sorted(groups.items()):
-        if len(group) > max(1, len(chosen.get(model, []))):
-            chosen[model] = group
+    for (model, dataset, *_), group in sorted(groups.items()):
+        if len(group) > max(1, len(chosen.get((model, dataset), []))):
+            chosen[model, dataset] = group
     if not chosen:
-        raise ZooError("the leaderboard needs two seeds or more of a config; train with --seed=0 and --seed=1")
-    rows = [_receipt(model, sorted(group, key=lambda r: r.record["seed"])) for model, group in sorted(chosen.items())]
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+        raise ZooError("the leaderboard needs two seeds or more of a config; train with --num_seeds=5")
+    rows = {(row["model"], row["dataset"]): row for row in before}
+    for key, group in chosen.items():
+        if key in rows and len(rows[key]["seeds"].split()) > len(group):
+            continue
+        rows[key] = _receipt(key[0], sorted(group, key=lambda result: result.record["seed"]))
+    return [rows[key] for key in sorted(rows)]
+
+
+def _command(model: str, group: list[Result]) -> str:
+    """What a reader types to train the same seeds."""
+    seeds = [result.record["seed"] for result in group]
+    which = [f"--num_seeds={len(seeds)}"] + ([f"--seed={seeds[0]}"] if seeds[0] else [])
+    if seeds != list(range(seeds[0], seeds[0] + len(seeds))):
+        which = ["--seed=SEED"]
+    try:
+        own = recipe(load_config(model)) == recipe(load_config(path=group[0].run.path / "config.yaml"))
+    except ZooError:
+        own = False
+    if own:
+        return " ".join(["python scripts/train.py", f"--model={model}", *which])
+    _, script, *flags = shlex.split(group[0].record.get("command", "python scripts/train.py"))
+    if pathlib.Path(script).name != "train.py":  # such as reproduce.py, which says no seed
+        return shlex.join(["python", f"scripts/{pathlib.Path(script).name}", *flags])
+    kept, words = [], iter(flags)
+    for word in words:
+        name, separator, _ = word.lstrip("-").partition("=")
+        if name not in ("seed", "num_seeds", "runs_dir", "resume"):
+            kept.append(word)
+        elif not separator:
+            next(words, None)
+    return shlex.join(["python", "scripts/train.py", *kept, *which])
 
 
 def _receipt(model: str, group: list[Result]) -> dict[str, str]:
@@ -72,7 +160,7 @@ def _receipt(model: str, group: list[Result]) -> dict[str, str]:
         "dataset": records[0]["dataset"],
         "config_digest": group[0].config_digest,
         "data_digest": records[0]["data_digest"],
-        "command": f"python scripts/train.py --model={model} --seed=SEED",
+        "command": _command(model, group),
         "seeds": " ".join(str(r["seed"]) for r in records),
         "git_revisions": " ".join(sorted({str(r.get("git_revision")) for r in records})),
         "versions": "; ".join(sorted(versions)),

@@ -31,12 +31,15 @@ _CORPUS_TEST_FRACTION = 0.2  # of corpora without an official test split
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Three splits; `digest` is the SHA-256 over all of them, `report` counts what was found."""
+    """Three splits; `digest` is the SHA-256 over all of them, `report` counts what was found.
+
+    Where `test` is None it was withheld, as it is from the trials of a search.
+    """
 
     info: DatasetInfo
     train: Split
     validation: Split
-    test: Split
+    test: Split | None
     digest: str
     report: dict[str, Any]
     feature_names: tuple[str, ...] | None = None

@@ -6,6 +6,7 @@ import os
 import pathlib
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from zoo import datasets, registry, runs
@@ -29,6 +30,7 @@ def train(
     dataset=None,
     show_progress: bool = True,
     profile: bool = False,
+    callbacks: Sequence = (),
 ) -> runs.Run | None:
     """Train the config's model on its data and return the finished run, or None on workers that are not the chief.
 
@@ -36,9 +38,11 @@ def train(
         config: from `zoo.load_config`.
         runs_dir: where the run directory is made.
         resume: an interrupted run; goes on from its last checkpoint, in its directory.
-        dataset: a `zoo.datasets.Dataset` to use in place of the config's, such as a cross-validation fold.
+        dataset: a `zoo.datasets.Dataset` to use in place of the config's, such as a cross-validation fold. If its test
+            is None, the results are those of validation alone.
         show_progress: lines and a progress bar on standard error.
         profile: write a TensorBoard profile of the second and third call of the training loop.
+        callbacks: `keras.callbacks.Callback`s that watch beside the zoo's own.
 
     Raises:
         ZooError: the data cannot be had, the model does not fit them, or the loss is not finite.
@@ -92,7 +96,8 @@ def train(
     try:
         with checkpoints.watching_signals():
             average = [zoo_callbacks.AverageInValidation()] if settings.optimizer.ema_momentum else []
-            watchers = [selection, *average, history, *([_tensorboard(run, profile)] if chief else []), checkpoints]
+            board = [_tensorboard(run, profile)] if chief else []
+            watchers = [selection, *average, history, *board, *callbacks, checkpoints]
             augmentation = objective.augmentation(dataset)
             _fit(trainer, plan, config, arrays, augmentation, strategy, start_step, watchers)
         trainer.set_weights(selection.best_weights if settings.selection == "best" else selection.last_weights)

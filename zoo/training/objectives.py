@@ -50,16 +50,18 @@ class Classification:
         model = load_model(run)
         names = list(dataset.info.label_names)
         results: dict[str, Any] = {"best_epoch": selection.best_epoch}
-        for split_name in ("validation", "test"):
+        for split_name in _splits_to_judge(dataset):
             split = getattr(dataset, split_name)
             probabilities = model.predict_probabilities(split.features)
             results[split_name] = classification_results(probabilities, split.labels, names)
         if dataset.bayes_accuracy is not None:
             results["bayes_accuracy"] = dataset.bayes_accuracy
         run.write_json("results.json", results)
+        figures.save_training_curves(run.history_file, run.path / "training.png")
+        if dataset.test is None:
+            return
         test = dataset.test
         np.savez_compressed(run.path / "predictions.npz", ids=test.ids, labels=test.labels, probabilities=probabilities)
-        figures.save_training_curves(run.history_file, run.path / "training.png")
         if dataset.info.kind != "table":
             figures.save_confusion_matrix(results["test"], names, run.path / "confusion_matrix.png")
             figures.save_worst_mistakes(
@@ -104,11 +106,15 @@ class MaskedLanguage(Classification):
 
         results: dict[str, Any] = {"best_epoch": selection.best_epoch}
         trainer = self.trainer()
-        for split_name in ("validation", "test"):
+        for split_name in _splits_to_judge(dataset):
             features = preprocessing.encode(self.model, getattr(dataset, split_name).features)
             results[split_name] = masked_results(trainer, self._masked(features))
         run.write_json("results.json", results)
         figures.save_training_curves(run.history_file, run.path / "training.png")
+
+
+def _splits_to_judge(dataset) -> list[str]:
+    return ["validation"] if dataset.test is None else ["validation", "test"]
 
 
 def objective_of(config: Config, model, options: dict[str, Any]) -> Classification:

@@ -1,14 +1,13 @@
-"""What scripts/train.py does around `train`: the last lines that people read, resuming, cross-validation."""
+"""What scripts/train.py does around `train`: the last lines that people read, resuming, seeds, cross-validation."""
 
-import os
 import pathlib
-import platform
 import shlex
 import sys
 
 from zoo import registry, runs
 from zoo.config import Config, load_config
 from zoo.errors import Interrupted, ZooError
+from zoo.training import seeds
 from zoo.training.strategy import is_first_task
 
 
@@ -62,43 +61,61 @@ def resume(path: str) -> int:
     run = runs.open_run(path)
     if run.record["status"] == "finished":
         raise ZooError(f"--resume={path}: this run has finished; scripts/evaluate.py --run={path} shows it")
-    if is_first_task() and _is_being_trained(run):
+    if is_first_task() and seeds.is_being_trained(run):
         raise ZooError(f"--resume={path}: process {run.record['process']['id']} is training it; wait, or end that one")
     return train(load_config(path=run.path / "config.yaml"), str(run.path.parent.parent), resume=run)
 
 
 def resume_newest(config: Config, runs_dir: str) -> int:
     """Finish the newest interrupted run of the same config, or train anew where there is none."""
-    for record in sorted(pathlib.Path(runs_dir, config.model.name).glob("*/run.json"), reverse=True):
-        run = runs.Run(record.parent)
-        unfinished = run.record["status"] in ("interrupted", "running")
-        # Only the chief looks whether somebody trains the run: by the time that others look, it may be the chief.
-        if unfinished and _has_config(run, config) and not (is_first_task() and _is_being_trained(run)):
-            if is_first_task():
-                print(f"resuming {run.path}", file=sys.stderr)
-            return train(config, runs_dir, resume=run)
-    return train(config, runs_dir)
+    run = seeds.earlier_run(config, runs_dir, seeds.UNFINISHED)
+    if run is not None and is_first_task():
+        print(f"resuming {run.path}", file=sys.stderr)
+    return train(config, runs_dir, resume=run)
 
 
-def _has_config(run: runs.Run, config: Config) -> bool:
+def train_seeds(config: Config, runs_dir: str, num_seeds: int, resume: bool = False) -> int:
+    """Train the config's seed and those that follow it, and print each figure and their mean with its interval.
+
+    Args:
+        config: its seed is the first.
+        runs_dir: where the run directories are made.
+        num_seeds: 2 or more.
+        resume: take seeds of the same config that are finished as they are, and go on with interrupted ones.
+
+    Raises:
+        ZooError: fewer than 2 seeds, or as `zoo.train`.
+    """
+    from zoo.comparison.statistics import seeds_interval
+
+    if num_seeds < 2:
+        raise ZooError(f"--num_seeds={num_seeds}: at least 2 are needed for an interval; leave it out for one")
+    accuracies, first = {}, config.training.seed
     try:
-        return load_config(path=run.path / "config.yaml") == config
-    except ZooError:  # of another version of the zoo, or damaged
-        return False
-
-
-def _is_being_trained(run: runs.Run) -> bool:
-    """Whether the process that began or resumed the run still lives on this machine."""
-    process = run.record.get("process", {})
-    if run.record["status"] != "running" or process.get("host") != platform.node() or process["id"] == os.getpid():
-        return False
-    try:
-        os.kill(process["id"], 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+        for seed, run, taken in seeds.train_seeds(config, runs_dir, range(first, first + num_seeds), resume):
+            if run is None:  # a worker that is not the chief
+                continue
+            accuracies[seed] = run.results["test"]["accuracy"]["value"]
+            how = "finished before, not trained again" if taken else f"{run.record['wall_seconds']:.0f} s"
+            print(f"seed {seed}: test accuracy {accuracies[seed]:.4f}, {how}, run {run.path}", flush=True)
+    except Interrupted as interruption:
+        done = ", ".join(map(str, accuracies)) or "none"
+        command = shlex.join(["python", *sys.argv, *([] if resume else ["--resume=auto"])])
+        print(
+            f"interrupted in seed {first + len(accuracies)}; finished: {done}; go on with: {command}", file=sys.stderr
+        )
+        return 128 + interruption.signal_number
+    if accuracies:
+        values = list(accuracies.values())
+        low, high = seeds_interval(values)
+        mean, folder = sum(values) / len(values), shlex.quote(str(pathlib.Path(runs_dir, config.model.name)))
+        print(
+            f"{num_seeds} seeds: test accuracy {mean:.4f} ± {(high - low) / 2:.4f} "
+            f"(95 % interval of the mean {max(low, 0):.4f} to {min(high, 1):.4f}), runs {folder}"
+        )
+        if registry.model_info(config.model.name).task != "masked_language_model":
+            print(f"next: python scripts/compare.py {folder}")
+    return 0
 
 
 def refuse_overrides(names: list[str]) -> None:

@@ -1,0 +1,36 @@
+"""Write the README's table and docs/models/*.md from docs/leaderboard.csv, the configs and the registry.
+
+    python scripts/write_model_cards.py
+    python scripts/write_model_cards.py --check
+
+Learning curves and confusion matrices are drawn from finished runs of seed 0 in --runs_dir; where there is none, the
+pictures stay as they are. --check writes nothing and ends with status 1 where a document disagrees.
+"""
+
+import pathlib
+
+from absl import flags
+
+from zoo import command_line
+
+CHECK = flags.DEFINE_bool("check", False, "Write nothing; name the documents that disagree, and end with status 1.")
+RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where the runs are that pictures are drawn from.")
+
+
+def main() -> int:
+    from zoo.comparison import card_pictures, model_cards
+
+    root = pathlib.Path(__file__).resolve().parents[1]
+    if CHECK.value:
+        wrong = model_cards.disagreements(root)
+        for path in wrong:
+            print(f"{path.relative_to(root)} disagrees with docs/leaderboard.csv; python scripts/write_model_cards.py")
+        return 1 if wrong else 0
+    written = card_pictures.draw(model_cards.models_with_configs(), RUNS_DIR.value, root) + model_cards.write(root)
+    for path in written:
+        print(path.relative_to(root))
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,132 @@
+"""sweep.py: trials never see the test split, a killed search goes on, and its best config trains."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import zoo
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+SPACE = "training.optimizer.learning_rate: {low: 0.01, high: 0.5, log: true}\n"
+
+
+@pytest.fixture
+def flags(tmp_path):
+    def make(space=SPACE, epochs=4, trials=2):
+        (tmp_path / "space.yaml").write_text(space)
+        own = ("--model=xor_mlp", f"--set=training.epochs={epochs}", "--set=training.checkpoint_minutes=0")
+        return [*own, "--space=space.yaml", "--study=study", f"--trials={trials}"]
+
+    return make
+
+
+def records(tmp_path):
+    return [json.loads(path.read_text()) for path in sorted(tmp_path.glob("study/runs/xor_mlp/*/run.json"))]
+
+
+def learning_rates(tmp_path):
+    configs = sorted(tmp_path.glob("study/runs/xor_mlp/*/config.yaml"))
+    return [zoo.load_config(path=path).training.optimizer.learning_rate for path in configs]
+
+
+def test_trials_hold_validation_alone_and_the_best_config_trains(run_script, flags, tmp_path):
+    done = run_script("sweep", *flags())
+    assert done.returncode == 0, done.stderr
+    runs = sorted((tmp_path / "study/runs/xor_mlp").iterdir())
+    assert len(runs) == 2
+    for run in runs:
+        assert set(json.loads((run / "results.json").read_text())) == {"best_epoch", "validation"}
+        assert not (run / "predictions.npz").exists() and not list(run.glob("confusion*"))
+        assert (run / "model.keras").exists()
+    assert "2 trials: 2 complete" in done.stdout and "test was not read" in done.stdout
+
+    more = run_script("sweep", *flags(trials=3))
+    assert more.returncode == 0 and "2 of 3 trials are judged already" in more.stderr
+    assert len(set(learning_rates(tmp_path))) == 3  # the second process does not draw what the first one drew
+    accuracy = {
+        rate: json.loads((run / "results.json").read_text())["validation"]["accuracy"]["value"]
+        for rate, run in zip(learning_rates(tmp_path), sorted((tmp_path / "study/runs/xor_mlp").iterdir()), strict=True)
+    }
+    best = zoo.load_config(path=tmp_path / "study/best.yaml")
+    assert accuracy[best.training.optimizer.learning_rate] == max(accuracy.values())
+    command = more.stdout.splitlines()[-1].removeprefix("next: python scripts/train.py ").split()
+    assert command == ["--config=study/best.yaml", "--num_seeds=5"]
+    assert run_script("train", *command, "--print_config").stdout == best.to_yaml()
+
+    for change, words in (({"space": SPACE.replace("0.5", "0.6")}, "another space"), ({"epochs": 5}, "another config")):
+        refused = run_script("sweep", *flags(**change))
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1) and words in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_with_the_trial_that_was_under_way(run_script, flags, tmp_path):
+    command = [sys.executable, str(REPOSITORY / "scripts/sweep.py"), *flags(epochs=60)]
+    process = subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("study/runs/xor_mlp/*/checkpoints/step-*5.npz")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (killed,) = learning_rates(tmp_path)
+    done = run_script("sweep", *flags(epochs=60))
+    assert done.returncode == 0, done.stderr
+    assert "2 trials: 2 complete, 0 pruned, 0 failed" in done.stdout
+    assert [record["resumed"] for record in records(tmp_path)] == [1, 0]
+    assert learning_rates(tmp_path)[0] == killed
+
+
+def test_values_that_fail_are_told_and_the_search_goes_on(run_script, flags, tmp_path):
+    space = "training.optimizer.name: {choices: [sgd, adam]}\ntraining.optimizer.momentum: {choices: [0.5, 0.9]}\n"
+    done = run_script("sweep", *flags(space=space, epochs=1, trials=3))
+    assert done.returncode == 0, done.stderr
+    names = [zoo.load_config(path=path).training.optimizer.name for path in tmp_path.glob("study/**/config.yaml")]
+    assert set(names) == {"sgd"} and done.stderr.count("momentum belongs to sgd") == 3 - len(names)
+
+
+def test_damaged_storage_and_a_busy_study_are_one_line(run_script, flags, tmp_path):
+    import fcntl
+
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study/study.db").write_bytes(b"no database" * 1000)
+    damaged = run_script("sweep", *flags())
+    assert (damaged.returncode, damaged.stderr.count("\n")) == (2, 1) and "study.db" in damaged.stderr
+    with open(tmp_path / "study/lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        busy = run_script("sweep", *flags())
+    assert (busy.returncode, busy.stderr.count("\n")) == (2, 1) and "another process" in busy.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--model=xor_mlp", "--study=s"], "--space"),
+        (["--model=xor_mlp", "--space=none.yaml", "--study=s"], "none.yaml"),
+        (["--model=xor_mlp", "--space=none.yaml", "--study=s", "--trials=0"], "--trials=0"),
+        (["--space=none.yaml", "--study=s"], "which model?"),
+    ],
+)
+def test_mistakes_end_in_one_line(run_script, given, words):
+    done = run_script("sweep", *given)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and words in done.stderr
+
+
+def test_a_hopeless_trial_ends_early(tmp_path):
+    import optuna
+
+    from zoo.training.trial_pruning import Pruning
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(
+        direction="maximize", pruner=optuna.pruners.ThresholdPruner(lower=1.1, n_warmup_steps=3)
+    )
+    config = zoo.load_config("xor_mlp", overrides={"training.epochs": 8})
+    pruning = Pruning(study.ask(), "trial", 8)
+    run = zoo.train(config, tmp_path, show_progress=False, callbacks=[pruning])
+    assert pruning.pruned_after == 3
+    assert len(run.history_file.read_text().splitlines()) == 4

@@ -1,0 +1,227 @@
+"""What readers see of docs/leaderboard.csv: the README's table, and a card for each model in docs/models/.
+
+A card is made of the leaderboard, the config, the registry, the catalog of datasets and docs/models/notes.yaml, which
+holds every sentence that people wrote.
+"""
+
+import fnmatch
+import pathlib
+import re
+from collections.abc import Sequence
+
+from zoo import registry
+from zoo.comparison.receipts import read_leaderboard
+from zoo.config import Config, config_path, load_config, read_yaml
+from zoo.datasets.catalog import dataset_info, list_datasets
+from zoo.errors import ZooError
+from zoo.quiet import import_tensorflow
+from zoo.runs import write_atomically
+
+START = "<!-- from docs/leaderboard.csv, by scripts/write_model_cards.py -->"
+END = "<!-- end of the table -->"
+PICTURES = {"training": "learning curves", "confusion_matrix": "confusion matrix"}
+
+
+def documents(root: pathlib.Path) -> dict[pathlib.Path, str]:
+    """The README with its table, and the cards, as they ought to be, by path; `root` is the repository.
+
+    Raises:
+      ZooError: the leaderboard, the README or notes.yaml is missing or damaged.
+    """
+    rows = read_leaderboard(root / "docs/leaderboard.csv")
+    written = {section: {} for section in ("no_figure", "weights", "tasks", "models", "datasets")}
+    written |= read_yaml(root / "docs/models/notes.yaml")
+    readme = {root / "README.md": _with_table(root / "README.md", rows)}
+    missing = set(models_with_configs()) - {row["model"] for row in rows} - set(written["no_figure"])
+    if missing:
+        raise ZooError(f"docs/models/notes.yaml: no_figure.{min(missing)} is missing; say why it has no figure")
+    return readme | {
+        root / "docs/models" / f"{name}.md": _card(name, rows, written, root) for name in models_with_configs()
+    }
+
+
+def models_with_configs() -> list[str]:
+    return [name for name in registry.list_models() if config_path(name).exists()]
+
+
+def disagreements(root: pathlib.Path) -> list[pathlib.Path]:
+    """The documents that are not as they ought to be.
+
+    Raises:
+      ZooError: as `documents`.
+    """
+    return [path for path, text in documents(root).items() if not path.exists() or path.read_text("utf-8") != text]
+
+
+def write(root: pathlib.Path) -> list[pathlib.Path]:
+    """Write the documents that are not as they ought to be, and return their paths.
+
+    Raises:
+      ZooError: as `documents`, or a document cannot be written.
+    """
+    texts = documents(root)
+    changed = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
+    for path in changed:
+        try:
+            write_atomically(path, texts[path].encode())
+        except OSError as error:
+            raise ZooError(f"{path}: cannot be written ({error.strerror})") from None
+    return changed
+
+
+def _with_table(readme: pathlib.Path, rows: Sequence[dict]) -> str:
+    text = readme.read_text(encoding="utf-8")
+    if not 0 <= text.find(START) < text.find(END):
+        raise ZooError(f"{readme}: the lines {START} and {END} are missing; put them where the table belongs")
+    before, rest = text.split(START, 1)
+    return f"{before}{START}\n{_table(rows)}\n{END}{rest.split(END, 1)[1]}"
+
+
+def _table(rows: Sequence[dict]) -> str:
+    """Datasets in the order of the catalog, and on each the models by rising accuracy."""
+    order = [info.name for info in list_datasets()]
+    position = {name: number for number, name in enumerate(order)}
+    known = set(models_with_configs())
+    lines = [
+        "| model | dataset | parameters | test accuracy, mean of seeds (95 % interval) | seeds | seconds a seed |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in sorted(rows, key=lambda row: (position.get(row["dataset"], len(order)), float(row["accuracy"]))):
+        name = f"[{row['model']}](docs/models/{row['model']}.md)" if row["model"] in known else row["model"]
+        interval = "every seed" if row["low"] == row["high"] else f"{row['low']}–{row['high']}"
+        cells = [name, row["dataset"], f"{int(row['parameters']):,}", f"{row['accuracy']} ({interval})"]
+        lines.append("| " + " | ".join([*cells, str(_seeds(row)), f"{float(row['seconds']):.0f}"]) + " |")
+    return "\n".join(lines)
+
+
+def _seeds(row: dict) -> int:
+    return len(row["seeds"].split())
+
+
+def _card(name: str, rows: Sequence[dict], written: dict, root: pathlib.Path) -> str:
+    info, config = registry.model_info(name), load_config(path=root / "configs" / f"{name}.yaml")
+    own = [row for row in rows if row["model"] == name]
+    own.sort(key=lambda row: (row["dataset"] != config.dataset.name, row["dataset"]))
+    layers, needs_text = _layers(name, config)
+    sections = [
+        f"# {name}\n\n{info.description[:1].upper()}{info.description[1:]}.\n\n"
+        f"Task: {info.task.replace('_', ' ')}. After {info.reference}.",
+        *(_figures(row) for row in own),
+        "" if own else f"## No figure yet\n\n{written['no_figure'][name]}",
+        _pictures(name, root),
+        f"## Data\n\n{_data(config, written)}",
+        f"## Layers\n\n{layers}",
+        f"## Training\n\n{_recipe(name, root)}",
+        "## Limits\n\n" + "\n".join(f"- {text}" for text in _limits(name, info.task, config, written)),
+        f"## Commands\n\n{_commands(name, info.task, config, own, needs_text)}",
+        "Written by `python scripts/write_model_cards.py` from docs/leaderboard.csv, the config, the registry and "
+        "docs/models/notes.yaml.",
+    ]
+    return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def _figures(row: dict) -> str:
+    from zoo.evaluation.metrics import wilson_interval
+
+    accuracy, tested = float(row["accuracy"]), int(row["test_rows"])
+    low, high = wilson_interval(round(accuracy * tested), tested)
+    lines = [
+        ("test accuracy, mean of seeds", f"**{row['accuracy']}**"),
+        ("95 % interval of the mean over seeds (Student's t)", f"{row['low']} to {row['high']}"),
+        (f"95 % interval over the {tested:,} test rows (Wilson)", f"{low:.4f} to {high:.4f}"),
+        ("seeds", row["seeds"].replace(" ", ", ")),
+        ("seconds a seed, median", f"{float(row['seconds']):.0f}"),
+        ("peak memory, median", f"{int(row['peak_memory_mib']):,} MiB"),
+        ("measured on", row["device"]),
+        ("versions", row["versions"]),
+        ("revision", ", ".join(revision[:7] + revision[40:] for revision in row["git_revisions"].split())),
+        ("data", f"`{row['data_digest'][:19]}…`"),
+        ("command", f"`{row['command']}`"),
+    ]
+    table = "\n".join(f"| {words} | {value} |" for words, value in lines)
+    return f"## Figures on {row['dataset']}\n\n| figure | |\n|---|---|\n{table}"
+
+
+def _pictures(name: str, root: pathlib.Path) -> str:
+    found = [
+        f"![{words} of {name}]({name}_{kind}.png)"
+        for kind, words in PICTURES.items()
+        if (root / "docs/models" / f"{name}_{kind}.png").exists()
+    ]
+    return "\n\n".join(["## Seed 0, its epochs and its answers on the test split", *found]) if found else ""
+
+
+def _data(config: Config, written: dict) -> str:
+    info = dataset_info(config.dataset.name)
+    facts = [
+        (info.name, info.description),
+        ("source", info.source),
+        ("licence", info.licence),
+        ("citation", info.citation),
+        ("classes", ", ".join(info.label_names)),
+        ("pretrained weights", written["weights"].get(config.model.init_from)),
+    ]
+    lines = [f"- {words}: {value}" for words, value in facts if value]
+    return "\n".join(
+        [*lines, "\nThe weights are those of the epoch with the best validation; test is read once, at the end."]
+    )
+
+
+def _layers(name: str, config: Config) -> tuple[str, bool]:
+    """A table of the model's layers, and whether it needs the extra `text`; blocks after the first are one row."""
+    import_tensorflow()
+    import keras
+
+    from zoo.layers.word_piece import WordPieceTokenizer
+
+    keras.backend.clear_session()  # names of layers count from the start
+    model = registry.create_model(name, **config.model.options)
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    repeated = [layer for layer in layers if re.match("block_[1-9]", layer.name)]
+    lines = ["| layer | class | output | parameters |", "|---|---|---|---|"]
+    for layer in layers:
+        if repeated and layer is repeated[-1]:
+            last = layer.name.split("_")[1]
+            names = "block_1" if last == "1" else f"block_1 to block_{last}"
+            lines.append(f"| {names} | as block_0 | | {sum(each.count_params() for each in repeated):,} |")
+        if layer in repeated or (repeated and isinstance(layer, keras.layers.Reshape)):  # of heads, without a name
+            continue
+        shape = " × ".join("batch" if size is None else str(size) for size in layer.output.shape)
+        lines.append(f"| {layer.name} | {type(layer).__name__} | {shape} | {layer.count_params():,} |")
+    lines.append(f"| **all** | | | **{model.count_params():,}** |")
+    return "\n".join(lines), any(isinstance(layer, WordPieceTokenizer) for layer in layers)
+
+
+def _recipe(name: str, root: pathlib.Path) -> str:
+    text = (root / "configs" / f"{name}.yaml").read_text(encoding="utf-8")
+    recipe = text[re.search("^model:", text, re.MULTILINE).start() :]
+    path = f"configs/{name}.yaml"
+    return (
+        f"[{path}](../../{path}); `python scripts/train.py --model={name} --print_config` shows the defaults too.\n\n"
+        f"```yaml\n{recipe.rstrip()}\n```"
+    )
+
+
+def _limits(name: str, task: str, config: Config, written: dict) -> list[str]:
+    of_models = (text for pattern, text in written["models"].items() if fnmatch.fnmatch(name, pattern))
+    texts = [written["tasks"].get(task), *of_models, written["datasets"].get(config.dataset.name)]
+    return [text for text in texts if text]
+
+
+def _commands(name: str, task: str, config: Config, rows: Sequence[dict], needs_text: bool) -> str:
+    run = f"--run=runs/{name}/…"
+    example = {"image": "digit.png", "table": "rows.csv", "text": '--text="Shares fell after the vote."'}
+    lines = ["pip install -e '.[text]'"] if needs_text else []
+    if task == "masked_language_model":
+        lines += [
+            f"python scripts/pretrain.py --dataset={config.dataset.name}",
+            f"python scripts/train.py --model=bbc_news_bert --init_from=runs/{name}/…",
+        ]
+    else:
+        lines += [
+            f"python scripts/train.py --model={name}",
+            *([f"python scripts/reproduce.py {name}"] if rows and config.claim else []),
+            f"python scripts/evaluate.py {run}",
+            f"python scripts/predict.py {run} {example[registry.model_info(name).kind]}",
+        ]
+    return "\n".join(f"    {line}" for line in lines)

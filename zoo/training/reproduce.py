@@ -1,0 +1,93 @@
+"""Whether the claims of configs hold: their seeds trained anew and judged."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from zoo import registry
+from zoo.comparison import receipts, table
+from zoo.config import Config, config_path, load_config, recipe
+from zoo.errors import Interrupted, ZooError
+from zoo.training.seeds import train_seeds
+
+
+def claiming_configs(models: Sequence[str], config_file: str | None = None, every: bool = False) -> list[Config]:
+    """The configs of models, the one of a file, or every one that makes a claim.
+
+    Raises:
+        ZooError: there is none, a config is wrong, or one that was asked for makes no claim.
+    """
+    if every:
+        names = [name for name in registry.list_models() if config_path(name).exists()]
+        return [config for config in map(load_config, names) if config.claim]
+    configs = [load_config(name) for name in models] + ([load_config(path=config_file)] if config_file else [])
+    if not configs:
+        raise ZooError("nothing to reproduce; name models, or give --all or --config=FILE")
+    for config in configs:
+        if config.claim is None:
+            raise ZooError(f"{config.model.name}: its config makes no claim; there is nothing to reproduce")
+    return configs
+
+
+def reproduce(
+    configs: Sequence[Config],
+    runs_dir: str | os.PathLike,
+    quick: bool = False,
+    finished: str | None = None,
+    resume: bool = False,
+) -> int:
+    """Judge each config's claim, print a line a model, and return the exit status.
+
+    Args:
+        configs: each with a claim.
+        runs_dir: where the runs are made.
+        quick: one seed in place of the claim's number.
+        finished: a folder of finished runs, or a glob, to judge in place of new ones.
+        resume: take the seeds in `runs_dir` that are finished, and go on with interrupted ones.
+
+    Returns:
+        0: all claims hold; 1: one does not; 2: one could not be judged, and all others hold.
+    """
+    outcomes = []
+    for number, config in enumerate(configs, start=1):
+        name, claim = config.model.name, config.claim
+        if len(configs) > 1:
+            print(f"{number}/{len(configs)}: {name}", file=sys.stderr)
+        try:
+            if finished:
+                accuracies = _finished_accuracies(config, finished)
+            else:
+                accuracies = _new_accuracies(config, runs_dir, 1 if quick else claim.seeds, resume)
+        except ZooError as error:
+            print(f"{name} was not judged: {error}", file=sys.stderr)
+            outcomes.append(2)
+            continue
+        except Interrupted as interruption:
+            print("interrupted; --resume takes the seeds that are finished", file=sys.stderr)
+            return 128 + interruption.signal_number
+        verdict = receipts.judge(claim, accuracies)
+        low, high = verdict.expected
+        seeds = f"{len(accuracies)} seed{'s' if len(accuracies) > 1 else ''}"
+        word = "passes" if verdict.passed else "FAILS"
+        line = f"{verdict.mean:.4f} ({seeds}), claim {claim.accuracy:.4f}, expected {low:.4f} to {high:.4f}"
+        print(f"{name} {word}: {line}", flush=True)
+        outcomes.append(0 if verdict.passed else 1)
+    return 1 if 1 in outcomes else max(outcomes)
+
+
+def _new_accuracies(config: Config, runs_dir: str | os.PathLike, seeds: int, resume: bool) -> list[float]:
+    accuracies = []
+    for seed, run, taken in train_seeds(config, runs_dir, range(seeds), resume):
+        accuracies.append(run.results["test"]["accuracy"]["value"])
+        how = ", finished before" if taken else ""
+        print(f"{config.model.name}, seed {seed}: {accuracies[-1]:.4f}{how}, run {run.path}", file=sys.stderr)
+    return accuracies
+
+
+def _finished_accuracies(config: Config, path: str) -> list[float]:
+    runs = [run for run in table.find_runs([path]) if run.path.parent.name == config.model.name]
+    results, _ = table.read_results(runs)
+    of_this = [r for r in results if recipe(load_config(path=r.run.path / "config.yaml")) == recipe(config)]
+    if not of_this:
+        raise ZooError(f"--finished={path}: no finished run of {config.model.name} with the config of the claim")
+    return [float(result.correct.mean()) for result in of_this]

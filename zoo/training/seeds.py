@@ -1,0 +1,98 @@
+"""One config, several seeds, one run each; and the runs of it that exist already."""
+
+import os
+import pathlib
+import platform
+from collections.abc import Iterable, Iterator
+
+from zoo.config import Config, load_config, recipe, with_values
+from zoo.errors import ZooError
+from zoo.runs import Run
+from zoo.training.strategy import is_first_task
+
+UNFINISHED = ("interrupted", "running")
+
+
+def train_seeds(
+    config: Config, runs_dir: str | os.PathLike, seeds: Iterable[int], resume: bool = False
+) -> Iterator[tuple[int, Run | None, bool]]:
+    """Train the seeds one after the other and yield (seed, run, whether it was finished before) as each ends.
+
+    Args:
+        config: its own seed does not matter.
+        runs_dir: where the run directories are made.
+        seeds: of the runs, in their order.
+        resume: take finished runs of the same config as they are, and go on with interrupted ones.
+
+    Raises:
+        ZooError: as `zoo.train`, with the seed; or a finished run was trained on other data.
+        zoo.errors.Interrupted: as `zoo.train`.
+    """
+    configs = [(seed, with_values(config, {"training.seed": seed}, f"seed {seed}")) for seed in seeds]
+    # Workers of a cluster must come to the same plan: they look before the first of the seeds is trained.
+    plan = [
+        (seed, one, earlier_run(one, runs_dir, ("finished",)), earlier_run(one, runs_dir, UNFINISHED))
+        if resume
+        else (seed, one, None, None)
+        for seed, one in configs
+    ]
+    digests = {}
+    for seed, one, finished, unfinished in plan:
+        try:
+            run = finished or train_alone(one, runs_dir, resume=unfinished)
+        except ZooError as error:
+            raise ZooError(f"seed {seed}: {error}") from None
+        if run is not None:
+            digests[run.record["data_digest"]] = seed
+        if len(digests) > 1:
+            raise ZooError(
+                f"{run.path}: seed {seed} was trained on other data than the seeds before it; train all anew"
+            )
+        yield seed, run, finished is not None
+
+
+def train_alone(config: Config, runs_dir: str | os.PathLike, **arguments) -> Run | None:
+    """`zoo.train`, after which Keras keeps nothing of it, neither memory nor names of layers, for the next training."""
+    from zoo.training import fit
+
+    run = fit.train(config, runs_dir, **arguments)
+    import keras  # fit has imported TensorFlow without its greeting
+
+    keras.backend.clear_session()
+    return run
+
+
+def earlier_run(config: Config, runs_dir: str | os.PathLike, statuses: tuple[str, ...]) -> Run | None:
+    """The newest run of the same config and seed, with one of the statuses, which no process is training."""
+    for record in sorted(pathlib.Path(runs_dir, config.model.name).glob("*/run.json"), reverse=True):
+        run = Run(record.parent)
+        if run.record["status"] not in statuses or not _has_config(run, config):
+            continue
+        if run.record["status"] == "finished" and "test" not in run.results:  # a trial of a search
+            continue
+        # Only the chief looks whether somebody trains the run: by the time that others look, it may be the chief.
+        if not (is_first_task() and is_being_trained(run)):
+            return run
+    return None
+
+
+def is_being_trained(run: Run) -> bool:
+    """Whether the process that began or resumed the run still lives on this machine."""
+    process = run.record.get("process", {})
+    if run.record["status"] != "running" or process.get("host") != platform.node() or process["id"] == os.getpid():
+        return False
+    try:
+        os.kill(process["id"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _has_config(run: Run, config: Config) -> bool:
+    try:
+        stored = load_config(path=run.path / "config.yaml")
+    except ZooError:  # of another version of the zoo, or damaged
+        return False
+    return recipe(stored) == recipe(config) and stored.training.seed == config.training.seed
