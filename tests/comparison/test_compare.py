@@ -19,7 +19,7 @@ def write_run(tmp_path):
 
 
 def _split(right, rows):
-    """Labels, and probabilities of 0.9 for the right class in the first `right` rows, for the other class in the rest."""
+    """Labels, and probabilities: 0.9 for the right class in the first `right` rows, for the other in the rest."""
     labels = np.arange(rows) % 2
     chosen = np.where(np.arange(rows) < right, labels, 1 - labels)
     return labels, np.where(np.eye(2)[chosen] == 1, 0.9, 0.1)
