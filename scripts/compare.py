@@ -34,12 +34,7 @@ def main(paths: list[str]) -> None:
 
     table.check_columns(COLUMNS.value, SORT_BY.value)
     conditions = table.parse_conditions(WHERE.value)
-    runs = table.find_runs(paths or [RUNS_DIR.value], MODELS.value)
-    if MEASURE.value:
-        from zoo.benchmark.inference import measure_runs
-
-        measure_runs(runs)
-    results, notices = table.read_results(runs)
+    results, notices = table.read_results(table.find_runs(paths or [RUNS_DIR.value], MODELS.value))
     if SEEDS.value == "best":
         results, chosen = table.best_seeds(results)
         notices += chosen
@@ -47,6 +42,10 @@ def main(paths: list[str]) -> None:
         print(line, file=sys.stderr)
     if not results:
         raise ZooError("no run is left to compare; train a model first")
+    if MEASURE.value:
+        from zoo.comparison.measuring import measure_latencies
+
+        results = measure_latencies(results)
     if LEADERBOARD.value:
         from zoo.comparison import receipts
         from zoo.runs import write_atomically

@@ -54,4 +54,3 @@ ALL = (
 COLUMNS = [column.name for column in ALL]
 DEFAULT_COLUMNS = [column.name for column in ALL if column.shown]
 BY_NAME = {column.name: column for column in ALL}
-MEASURED_LATENCY = ("latency_ms", "throughput", "latency_device")

@@ -20,6 +20,7 @@ from zoo.runs import Run
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, zipfile.BadZipFile)
 _NUMBERS = ("parameters", "wall_seconds", "peak_memory_mib")
+_SPEED = {"latency_ms": float, "throughput": float, "device": str}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Result:
     validation_accuracy: float | None = None
     scaled: dict[str, float] | None = None  # nll, ece and temperature, of `calibration.scaled_figures`
     corrupted_accuracy: float | None = None
-    speed: dict[str, Any] | None = None  # latency_ms, throughput and device, as `measure_speed` writes them
+    speed: dict[str, Any] | None = None  # latency_ms, throughput and device, of `evaluation.speed`
 
 
 def find_runs(paths: Sequence[str], models: Sequence[str] = ("*",)) -> list[Run]:
@@ -172,9 +173,6 @@ def _read_parts(run: Run, record: dict, num_classes: int, labels, probabilities)
         except (*_DAMAGE, ZooError) as error:
             notices.append(f"{run.path}: {name} left out ({_line(error)})")
     return parts, notices
-
-
-_SPEED = {"latency_ms": float, "throughput": float, "device": str}
 
 
 def _line(error: Exception) -> str:

@@ -140,7 +140,7 @@ def _truncation(text: str, strength: float, generator: np.random.Generator) -> s
 
 def _code_points(text: str) -> np.ndarray:
     """`uint32[character]`; a text without characters has none."""
-    return np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    return np.frombuffer(text.encode("utf-32-le"), "<u4").copy()
 
 
 def _text(code_points: np.ndarray) -> str:

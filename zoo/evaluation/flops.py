@@ -5,7 +5,7 @@ import io
 
 
 def count_flops(model) -> int | None:
-    """Operations of one forward pass of one example, by TensorFlow's profiler; a multiplication and an addition are two.
+    """Operations of one forward pass of one example, by TensorFlow's profiler; a product and a sum are two.
 
     Of models of texts, what follows the tokenizer counts, at the model's full length.
 

@@ -14,6 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from zoo.runs import Run
 
+FILE = "speed.json"
 _CALLS, _WARM_UP_CALLS = 300, 20
 _SECONDS = 3.0
 _BATCH_SIZE, _TEXTS = 1024, 64

@@ -167,7 +167,7 @@ def _write(
     import sklearn
 
     from zoo.evaluation.outcome import write_outcome
-    from zoo.evaluation.speed import measure_speed
+    from zoo.evaluation.speed import FILE, measure_speed
 
     model, kind = best.model, dataset.info.kind
 
@@ -182,7 +182,7 @@ def _write(
     run.write_json("labels.json", labels)
     write_outcome(run, dataset, predict, {})
     wall_seconds, memory = round(time.time() - started, 2), peak_memory_mib()
-    run.write_json("speed.json", measure_speed(predict, dataset.test.features))
+    run.write_json(FILE, measure_speed(predict, dataset.test.features))
     run.update_record(
         status="finished",
         command=shlex.join(["python", *sys.argv]),
