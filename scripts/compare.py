@@ -2,9 +2,11 @@
 
     python scripts/compare.py --models='mnist_*'
     python scripts/compare.py runs/mnist_cnn 'runs/mnist_mlp*' --format=markdown
+    python scripts/compare.py --where='seconds<100 and accuracy>0.98' --sort_by=parameters
+    python scripts/compare.py --columns=model,accuracy,flops,latency_ms,throughput,latency_device --measure_latency
 
 Runs on other data or another split stand in a table of their own; what cannot be read is named on stderr.
-docs/comparison.md says what the intervals and p-values cover.
+docs/comparison.md says what the columns, intervals and p-values cover.
 """
 
 import sys
@@ -12,27 +14,45 @@ import sys
 from absl import flags
 
 from zoo import command_line
-from zoo.comparison import table
+from zoo.comparison import columns
 from zoo.errors import ZooError
 
 RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs, where no path is given.")
 MODELS = flags.DEFINE_list("models", ["*"], "Patterns of model names.")
+SEEDS = flags.DEFINE_enum("seeds", "all", ["all", "best"], "All seeds of a config, or the best on validation.")
 LEADERBOARD = flags.DEFINE_string("write_leaderboard", None, "CSV file to put the receipts of the runs into.")
 FORMAT = flags.DEFINE_enum("format", "terminal", ["terminal", "markdown", "csv", "json"], "How to print.")
-COLUMNS = flags.DEFINE_list("columns", table.DEFAULT_COLUMNS, f"Some of {', '.join(table.COLUMNS)}.")
+COLUMNS = flags.DEFINE_list("columns", columns.DEFAULT_COLUMNS, f"Some of {', '.join(columns.COLUMNS)}.")
+WHERE = flags.DEFINE_multi_string("where", [], "Rows to keep, such as 'seconds<100 and model=mnist_*'.")
+SORT_BY = flags.DEFINE_string("sort_by", None, "Column to sort by, the best first; -COLUMN the other way round.")
+MEASURE = flags.DEFINE_bool("measure_latency", False, "Measure each model's latency and throughput here and now.")
 
 
 def main(paths: list[str]) -> None:
-    results, refused = table.read_results(table.find_runs(paths or [RUNS_DIR.value], MODELS.value))
-    for line in refused:
+    from zoo.comparison import table
+
+    table.check_columns(COLUMNS.value, SORT_BY.value)
+    conditions = table.parse_conditions(WHERE.value)
+    results, notices = table.read_results(table.find_runs(paths or [RUNS_DIR.value], MODELS.value))
+    if SEEDS.value == "best":
+        results, chosen = table.best_seeds(results)
+        notices += chosen
+    for line in notices:
         print(line, file=sys.stderr)
     if not results:
         raise ZooError("no run is left to compare; train a model first")
+    if MEASURE.value:
+        from zoo.comparison.measuring import measure_latencies
+
+        results = measure_latencies(results)
     if LEADERBOARD.value:
         from zoo.comparison import receipts
 
         print(receipts.write_leaderboard(LEADERBOARD.value, results), file=sys.stderr)
-    print(table.render(table.compare(results), COLUMNS.value, FORMAT.value))
+    tables = table.compare(results, conditions, SORT_BY.value)
+    if not tables:
+        raise ZooError(f"--where={' and '.join(WHERE.value)}: no row meets it; ask for less")
+    print(table.render(tables, COLUMNS.value, FORMAT.value))
 
 
 if __name__ == "__main__":

@@ -1,33 +1,65 @@
-"""Evaluate a trained model on a split of a data set.
+"""Evaluate trained models on a split of a data set.
 
     python scripts/evaluate.py --run=runs/mnist_mlp/20250101-120000-abc123
     python scripts/evaluate.py --model_file=model.keras --dataset=mnist --json
+    python scripts/evaluate.py --run='runs/mnist_*/*' --corruptions
+    python scripts/evaluate.py --run=runs/linear_text/20250101-120000-abc123 --slice_by=length
 
 Choose between models on --split=validation; the test split is for the last word.
 """
 
+import glob
 import json
 
 from absl import flags
 
 from zoo import command_line
+from zoo.errors import ZooError
 
-RUN = flags.DEFINE_string("run", None, "Folder of a run.")
+RUN = flags.DEFINE_multi_string("run", [], "Folder of a run, or a glob of them in quotes.")
 MODEL_FILE = flags.DEFINE_string("model_file", None, "A .keras file, in place of --run.")
 DATASET = flags.DEFINE_string("dataset", None, "Data set (default: the one that the model was trained on).")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data are (default: as in the run, or $TFDS_DATA_DIR).")
 SPLIT = flags.DEFINE_enum("split", "test", ["test", "validation", "train"], "Which part of the data.")
+SLICE_BY = flags.DEFINE_string("slice_by", None, "Judge slices too: label, length (of texts), or a column of csv data.")
+CORRUPTIONS = flags.DEFINE_bool("corruptions", False, "Judge on corrupted test rows, and write corruptions.json.")
+SEED = flags.DEFINE_integer("seed", 0, "Seed of the corruptions.", lower_bound=0)
 JSON = flags.DEFINE_bool("json", False, "Print JSON in place of the table.")
 OUTPUT = flags.DEFINE_string("output", None, "Folder for evaluation.json and the pictures.")
 IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the model's classes.")
 
 
 def main() -> None:
+    runs = [path for name in RUN.value for path in sorted(glob.glob(name)) or [name]] or [None]
+    if CORRUPTIONS.value and (SLICE_BY.value or OUTPUT.value or MODEL_FILE.value or DATASET.value or SPLIT.present):
+        raise ZooError(
+            "--corruptions goes with --run, --data_dir and --seed alone: runs are judged on their test split"
+        )
+    if CORRUPTIONS.value and runs == [None]:
+        raise ZooError("--corruptions judges runs; say which, with --run=RUN")
+    if OUTPUT.value and len(runs) > 1:
+        raise ZooError(f"--output={OUTPUT.value}: one folder for {len(runs)} runs; evaluate them one by one")
     command_line.import_modules(IMPORT.value)
+    outcomes = []
+    for run in runs:
+        show, outcome = _evaluate(run)
+        outcomes.append(outcome)
+        if not JSON.value:
+            print(show(outcome), end="\n\n" if run != runs[-1] else "\n", flush=True)
+    if JSON.value:
+        print(json.dumps(outcomes if len(runs) > 1 else outcomes[0], indent=2, ensure_ascii=False))
+
+
+def _evaluate(run: str | None):
+    """How to show an outcome, and the outcome."""
+    if CORRUPTIONS.value:
+        from zoo.evaluation.robustness import corruptions_table, evaluate_corruptions
+
+        return corruptions_table, evaluate_corruptions(run, DATA_DIR.value, SEED.value)
     from zoo.evaluation.evaluate import evaluate, results_table
 
-    evaluation = evaluate(RUN.value, MODEL_FILE.value, DATASET.value, DATA_DIR.value, SPLIT.value, OUTPUT.value)
-    print(json.dumps(evaluation, indent=2, ensure_ascii=False) if JSON.value else results_table(evaluation))
+    where = (run, MODEL_FILE.value, DATASET.value, DATA_DIR.value, SPLIT.value, OUTPUT.value)
+    return results_table, evaluate(*where, SLICE_BY.value)
 
 
 if __name__ == "__main__":

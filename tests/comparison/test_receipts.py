@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from zoo.comparison import receipts
-from zoo.comparison.table import Result
+from zoo.comparison.reading import Result, recipe_digest
 from zoo.config import load_config
 from zoo.errors import ZooError
 from zoo.runs import Run
@@ -19,7 +19,9 @@ CLAIMED = [p.stem for p in sorted((REPOSITORY / "configs").glob("*.yaml")) if "\
 
 @pytest.mark.parametrize("model", CLAIMED)
 def test_claim_agrees_with_the_leaderboard(model):
-    claim, row = load_config(path=REPOSITORY / "configs" / f"{model}.yaml").claim, ROWS[model]
+    config, row = load_config(path=REPOSITORY / "configs" / f"{model}.yaml"), ROWS[model]
+    claim = config.claim
+    assert recipe_digest(config.to_yaml()) == row["config_digest"], "the recipe has changed: measure its claim anew"
     assert claim.accuracy == pytest.approx(float(row["accuracy"]), abs=1e-9)
     assert claim.interval == pytest.approx([float(row["low"]), float(row["high"])], abs=1e-9)
     assert claim.seeds == len(row["seeds"].split())

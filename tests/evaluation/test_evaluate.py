@@ -101,11 +101,11 @@ def test_an_output_that_is_a_file_is_refused(model_file, known_dataset):
 
 
 def test_a_file_that_names_no_data_needs_dataset():
-    from zoo.evaluation.evaluate import _load_dataset
+    from zoo.evaluation.evaluate import load_dataset
 
     nameless = LoadedModel(None, ["a", "b"], "image_classification", Path("m.keras"))
     with pytest.raises(ZooError, match=r"m\.keras: .*--dataset=NAME"):
-        _load_dataset(None, nameless, None, None)
+        load_dataset(None, nameless, None, None)
 
 
 def test_data_that_do_not_fit_are_refused(model_file):

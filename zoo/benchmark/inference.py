@@ -1,19 +1,15 @@
 """How long a saved model takes for one example, and how many examples a second for many."""
 
-import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from zoo.benchmark.turns import usable_cores
 from zoo.errors import ZooError
+from zoo.evaluation.speed import compile_for, latency, rate, usable_cores
 from zoo.text_table import align_columns
 
-_CALLS, _WARM_UP_CALLS = 300, 20
 _BATCH_SIZES = (128, 1024, 8192)
-_SECONDS_A_BATCH_SIZE = 3.0
 WAYS = {"predict": "model.predict(x)", "call": "model(x)", "compiled": "tf.function of the model"}
 
 
@@ -44,47 +40,19 @@ def measure_inference(run_path: str | None) -> dict[str, Any]:
         "model": run.record["model"],
         "parameters": model.count_params(),
         "threads": usable_cores(),
-        "latency_ms": {way: _latency(_ways(model, 1)[way], features) for way in WAYS},
+        "latency_ms": {way: latency(_ways(model, 1)[way], features) for way in WAYS},
         "examples_per_second": {
-            way: {size: round(_rate(_ways(model, size)[way], features, size)) for size in _BATCH_SIZES} for way in WAYS
+            way: {size: round(rate(_ways(model, size)[way], features, size)) for size in _BATCH_SIZES} for way in WAYS
         },
     }
 
 
 def _ways(model, batch_size: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    import tensorflow as tf
-
-    specification = tf.TensorSpec((batch_size, *model.input_shape[1:]), model.inputs[0].dtype)
-    compiled = tf.function(functools.partial(model, training=False), input_signature=[specification], autograph=False)
     return {
         "predict": lambda x: model.predict(x, batch_size=batch_size, verbose=0),
         "call": lambda x: np.asarray(model(x, training=False)),
-        "compiled": lambda x: compiled(tf.constant(x)).numpy(),
+        "compiled": compile_for(model, batch_size),
     }
-
-
-def _latency(function: Callable[[np.ndarray], np.ndarray], features: np.ndarray) -> dict[str, float]:
-    """Milliseconds for one example, each time another."""
-    taken = []
-    for number in range(_WARM_UP_CALLS + _CALLS):
-        example = features[number % len(features)][None]
-        started = time.perf_counter()
-        function(example)
-        taken.append(1000 * (time.perf_counter() - started))
-    p50, p99 = np.percentile(taken[_WARM_UP_CALLS:], [50, 99])
-    return {"p50": round(float(p50), 4), "p99": round(float(p99), 4)}
-
-
-def _rate(function: Callable[[np.ndarray], np.ndarray], features: np.ndarray, batch_size: int) -> float:
-    """Examples a second, the median of batches."""
-    batch = np.resize(features, (batch_size, *features.shape[1:]))
-    function(batch)
-    taken, started = [], time.perf_counter()
-    while len(taken) < 3 or time.perf_counter() - started < _SECONDS_A_BATCH_SIZE:
-        before = time.perf_counter()
-        function(batch)
-        taken.append(time.perf_counter() - before)
-    return batch_size / float(np.median(taken))
 
 
 def inference_table(result: dict[str, Any]) -> str:

@@ -4,8 +4,9 @@ import numpy as np
 
 from zoo.benchmark.architecture import Layer, scaled
 from zoo.benchmark.data import training_examples
-from zoo.benchmark.turns import Turns, usable_cores
+from zoo.benchmark.turns import Turns
 from zoo.config import Config
+from zoo.evaluation.speed import usable_cores
 
 
 def train(turns: Turns, config: Config, architecture: list[Layer], data_loader: bool) -> None:

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from zoo.benchmark.turns import Worker, usable_cores
+from zoo.benchmark.turns import Worker
 from zoo.config import Config, load_config, validate
 from zoo.errors import ZooError, nearest
+from zoo.evaluation.speed import usable_cores
 
 # Other models keep the batch size of their config.
 BATCH_SIZES = {"mnist_mlp": 64, "simple_cnn": 128, "mnist_cnn": 128}

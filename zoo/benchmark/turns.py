@@ -102,8 +102,3 @@ def _work(connection, module: str, arguments: dict[str, Any]) -> None:
     else:
         return
     os._exit(0)  # TensorFlow's own end takes seconds
-
-
-def usable_cores() -> int:
-    """How many cores this process may use, and so how many threads each contender computes with."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

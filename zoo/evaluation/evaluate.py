@@ -11,6 +11,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.evaluation import figures, metrics
 from zoo.evaluation.predict import open_model
+from zoo.evaluation.slices import evaluate_slices, slices_table
 
 if TYPE_CHECKING:
     from zoo.datasets import Dataset, Split
@@ -26,6 +27,7 @@ def evaluate(
     data_dir: str | None = None,
     split_name: str = "test",
     output: str | os.PathLike | None = None,
+    slice_by: str | None = None,
 ) -> dict:
     """Evaluates a run's model, or a lone .keras file, on a data set: by default the one it was trained on.
 
@@ -36,16 +38,17 @@ def evaluate(
       data_dir: where the data are, if not where the run, or the environment, says.
       split_name: "test", "validation" or "train".
       output: a folder for evaluation.json, confusion_matrix.png and mistakes.png.
+      slice_by: also judge slices of the split, as `evaluate_slices` says.
 
     Returns:
-      {"model", "dataset", "data_digest", "split", "results": what `classification_results` returns}.
+      {"model", "dataset", "data_digest", "split", "results": what `classification_results` returns}, and "slices".
 
     Raises:
       ZooError: the model or data cannot be read, or do not fit each other, or `output` cannot be written.
     """
     loaded_model = open_model(run, model_file)
-    dataset = _load_dataset(run, loaded_model, dataset_name, data_dir)
-    split = _fitting_split(loaded_model, dataset, split_name)
+    dataset = load_dataset(run, loaded_model, dataset_name, data_dir)
+    split = fitting_split(loaded_model, dataset, split_name)
     probabilities = loaded_model.predict_probabilities(split.features)
     evaluation = {
         "model": str(loaded_model.path),
@@ -54,6 +57,8 @@ def evaluate(
         "split": split_name,
         "results": evaluate_split(probabilities, split, loaded_model.label_names),
     }
+    if slice_by is not None:
+        evaluation["slices"] = evaluate_slices(probabilities, split, dataset, slice_by)
     if output is not None:
         _write(evaluation, probabilities, split, loaded_model.label_names, Path(output))
     return evaluation
@@ -65,7 +70,7 @@ def evaluate_model(loaded_model: "LoadedModel", dataset: "Dataset", split_name: 
     Raises:
       ZooError: the data set's classes or features are not the model's, or the split is empty.
     """
-    split = _fitting_split(loaded_model, dataset, split_name)
+    split = fitting_split(loaded_model, dataset, split_name)
     return evaluate_split(loaded_model.predict_probabilities(split.features), split, loaded_model.label_names)
 
 
@@ -100,10 +105,12 @@ def results_table(evaluation: dict) -> str:
             f"{name:{width}}  {values['precision']:9.4f}  {values['recall']:6.4f}  {values['f1']:6.4f}"
             f"  {values['support']:7,}"
         )
+    if "slices" in evaluation:
+        lines += ["", slices_table(evaluation["slices"])]
     return "\n".join(lines)
 
 
-def _load_dataset(
+def load_dataset(
     run: str | None, loaded_model: "LoadedModel", dataset_name: str | None, data_dir: str | None
 ) -> "Dataset":
     from zoo import datasets
@@ -120,7 +127,7 @@ def _load_dataset(
     return datasets.load(name, data_dir, image_shape=loaded_model.model.input_shape[1:] if own_images else None)
 
 
-def _fitting_split(loaded_model: "LoadedModel", dataset: "Dataset", split_name: str) -> "Split":
+def fitting_split(loaded_model: "LoadedModel", dataset: "Dataset", split_name: str) -> "Split":
     """Returns the split, once the data are known to have the model's classes, in its order, and its features."""
     if split_name not in SPLITS:
         raise ZooError(f"--split={split_name}: no such split; known: {', '.join(SPLITS)}")

@@ -2,14 +2,11 @@
 
 import os
 import pathlib
-import re
 from typing import Any
 
 import numpy as np
 
 from zoo.errors import ZooError
-
-_MOST_TERMS = 30_000
 
 
 def measure_leak(name: str, data_dir: str | os.PathLike | None = None, seed: int = 0) -> dict[str, Any]:
@@ -46,19 +43,14 @@ def measure_leak(name: str, data_dir: str | os.PathLike | None = None, seed: int
 
 
 def _judge(train, test) -> dict[str, Any]:
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_pipeline
     from sklearn.svm import LinearSVC
 
     from zoo.datasets.splits import overlap
+    from zoo.evaluation.linear import term_counts
     from zoo.evaluation.metrics import wilson_interval
 
-    # Without spaces between words, characters and pairs of them are the terms.
-    chinese = sum(bool(re.search(r"[\u4e00-\u9fff]", text)) for text in train.features[:100]) > 50
-    terms = TfidfVectorizer(
-        analyzer="char" if chinese else "word", ngram_range=(1, 2), sublinear_tf=True, max_features=_MOST_TERMS
-    )
-    model = make_pipeline(terms, LinearSVC(random_state=0)).fit(train.features, train.labels)
+    model = make_pipeline(term_counts(train.features), LinearSVC(random_state=0)).fit(train.features, train.labels)
     right = int((model.predict(test.features) == test.labels).sum())
     return {
         "accuracy": right / len(test),

@@ -34,7 +34,7 @@ class TfIdf(keras.layers.Layer):
 
     def call(self, ids):
         counts = ops.bincount(ids, minlength=self.vocabulary_size)
-        counts = ops.cast(ops.reshape(counts, (-1, self.vocabulary_size)), "float32")
+        counts = ops.cast(ops.reshape(counts, (ops.shape(ids)[0], self.vocabulary_size)), "float32")
         rows = ops.where(counts > 0, 1 + ops.log(ops.maximum(counts, 1.0)), 0.0) * self.idf
         return rows / ops.maximum(ops.norm(rows, axis=1, keepdims=True), 1e-12)
 

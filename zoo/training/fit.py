@@ -105,6 +105,7 @@ def train(
             _save_model(run, model, config, dataset)
             objective.evaluate(run, dataset, selection)
             advice = record.finish_record(run, started, trainer, history, checkpoints)
+            run.update_record(flops=record.flops(model))
             if advice and show_progress:
                 print(advice, file=sys.stderr)
         strategies.total(strategy, [0.0])  # a worker that left earlier would end the others

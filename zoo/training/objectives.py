@@ -42,31 +42,11 @@ class Classification:
         return Augmentation(self.config.dataset.augmentation) if dataset.info.kind == "image" else None
 
     def evaluate(self, run: runs.Run, dataset, selection) -> None:
-        """Figures of the saved file, test predictions, pictures. Here, and only here, the test split is read."""
-        from zoo.evaluation import figures
-        from zoo.evaluation.metrics import classification_results
+        """Figures of the saved file, predictions, pictures. Here, and only here, the test split is read."""
+        from zoo.evaluation.outcome import write_outcome
         from zoo.loading import load_model
 
-        model = load_model(run)
-        names = list(dataset.info.label_names)
-        results: dict[str, Any] = {"best_epoch": selection.best_epoch}
-        for split_name in _splits_to_judge(dataset):
-            split = getattr(dataset, split_name)
-            probabilities = model.predict_probabilities(split.features)
-            results[split_name] = classification_results(probabilities, split.labels, names)
-        if dataset.bayes_accuracy is not None:
-            results["bayes_accuracy"] = dataset.bayes_accuracy
-        run.write_json("results.json", results)
-        figures.save_training_curves(run.history_file, run.path / "training.png")
-        if dataset.test is None:
-            return
-        test = dataset.test
-        np.savez_compressed(run.path / "predictions.npz", ids=test.ids, labels=test.labels, probabilities=probabilities)
-        if dataset.info.kind != "table":
-            figures.save_confusion_matrix(results["test"], names, run.path / "confusion_matrix.png")
-            figures.save_worst_mistakes(
-                test.features, test.labels, probabilities, test.ids, names, run.path / "mistakes.png"
-            )
+        write_outcome(run, dataset, load_model(run).predict_probabilities, {"best_epoch": selection.best_epoch})
 
 
 class MaskedLanguage(Classification):

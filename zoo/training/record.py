@@ -70,6 +70,17 @@ def finish_record(run: Run, started: float, trainer, history, checkpoints) -> st
     )
 
 
+def flops(model) -> int | None:
+    """As `count_flops`; None for a model that it cannot take apart, which need not cost a finished training."""
+    from zoo.evaluation.flops import count_flops
+
+    try:
+        return count_flops(model)
+    except Exception as error:  # the model is the user's: whatever Keras or the profiler make of it
+        print(f"floating-point operations not counted: {' '.join(str(error).split())[:200]}", file=sys.stderr)
+        return None
+
+
 def git_revision() -> str | None:
     """The commit of the zoo's own checkout, `+changes` where files differ from it; None outside a checkout."""
     folder = pathlib.Path(__file__).parents[2]

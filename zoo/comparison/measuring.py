@@ -1,0 +1,43 @@
+"""Latency and throughput of the models in a comparison, here and now."""
+
+import collections
+import dataclasses
+import sys
+from collections.abc import Sequence
+
+from zoo.comparison.reading import Result
+from zoo.errors import ZooError
+from zoo.evaluation.speed import FILE, measure_run
+
+
+def measure_latencies(results: Sequence[Result]) -> list[Result]:
+    """Times one model of each config, all others waiting, and writes what it finds into that run.
+
+    Where a run has no model, as baselines, or its data are not here, what was recorded of its config stays.
+    """
+    groups = collections.defaultdict(list)
+    for result in results:
+        groups[result.test_digest, result.config_digest].append(result)
+    return [measured for group in groups.values() for measured in _measure(group)]
+
+
+def _measure(group: list[Result]) -> list[Result]:
+    name = group[0].record["model"]
+    chosen = next((result for result in group if result.run.model_file.exists()), None)
+    if chosen is None:
+        print(f"{name}: no model.keras to measure", file=sys.stderr)
+        return group
+    try:
+        speed = measure_run(chosen.run)
+    except ZooError as error:
+        print(f"{name}: not measured ({error})", file=sys.stderr)
+        return group
+    print(
+        f"{name}: {speed['latency_ms']:.3f} ms, {speed['throughput']:,.0f} examples/s, {speed['device']}",
+        file=sys.stderr,
+    )
+    try:
+        chosen.run.write_json(FILE, speed)
+    except OSError as error:
+        print(f"{chosen.run.path / FILE}: not written ({error.strerror})", file=sys.stderr)
+    return [dataclasses.replace(result, speed=speed) for result in group]

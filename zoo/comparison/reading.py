@@ -1,0 +1,210 @@
+"""Runs as training writes them → results: figures, and which test rows each gets right."""
+
+import contextlib
+import dataclasses
+import fnmatch
+import glob
+import hashlib
+import json
+import pathlib
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from zoo.comparison import statistics
+from zoo.config import Config
+from zoo.errors import ZooError, nearest
+from zoo.runs import Run
+
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, zipfile.BadZipFile)
+_NUMBERS = ("parameters", "wall_seconds", "peak_memory_mib")
+_SPEED = {"latency_ms": float, "throughput": float, "device": str}
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """One finished run: what it was, its figures, and which test rows it gets right. None: not measured."""
+
+    run: Run
+    record: dict[str, Any]
+    figures: dict[str, Any]
+    config_digest: str
+    test_digest: str
+    correct: np.ndarray  # bool[rows]
+    coverage_90: float
+    validation_accuracy: float | None = None
+    scaled: dict[str, float] | None = None  # nll, ece and temperature, of `calibration.scaled_figures`
+    corrupted_accuracy: float | None = None
+    speed: dict[str, Any] | None = None  # latency_ms, throughput and device, of `evaluation.speed`
+
+
+def find_runs(paths: Sequence[str], models: Sequence[str] = ("*",)) -> list[Run]:
+    """The runs at or below paths and globs whose model fits one of the patterns.
+
+    Raises:
+      ZooError: a path holds no run, or no model fits.
+    """
+    found = {}
+    for path in paths:
+        folders = [pathlib.Path(path)] if pathlib.Path(path).exists() else map(pathlib.Path, glob.glob(path))
+        records = [record for folder in folders for record in sorted(folder.glob("**/run.json"))]
+        if not records:
+            raise ZooError(f"{path}: no run there; name a folder that training wrote, or a glob of them in quotes")
+        found |= {record.parent.resolve(): Run(record.parent) for record in records}
+    kept = [run for path, run in found.items() if any(fnmatch.fnmatch(path.parent.name, model) for model in models)]
+    if not kept:
+        raise ZooError(f"--models={','.join(models)}: {nearest(','.join(models), {p.parent.name for p in found})}")
+    return kept
+
+
+def read_results(runs: Sequence[Run]) -> tuple[list[Result], list[str]]:
+    """The newest finished run of each (config, seed, data), and a line for every run, or part of one, left out."""
+    newest, left_out = {}, []
+    for run in sorted(runs, key=lambda run: run.path.name):
+        try:
+            result, notices = _read(run)
+        except ZooError as error:
+            left_out.append(str(error))
+            continue
+        left_out += notices
+        newest[result.config_digest, result.record["seed"], result.test_digest] = result
+    return list(newest.values()), left_out
+
+
+def read_result(run: Run) -> Result:
+    """One run.
+
+    Raises:
+      ZooError: it is unfinished, damaged, or no classifier.
+    """
+    return _read(run)[0]
+
+
+def _read(run: Run) -> tuple[Result, list[str]]:
+    try:
+        record, results = run.record, None
+        if record.get("status") != "finished":
+            raise ZooError(f"{run.path}: left out, its status is {record.get('status')!r}; finish it with --resume")
+        results = run.results
+        if "confusion_matrix" not in results["test"] and "perplexity" in results["test"]:
+            raise ZooError(f"{run.path}: left out, its task is not classification")
+        figures, names = _checked(record, results["test"]), run.label_names
+        ids, labels, probabilities = read_predictions(run.path / "predictions.npz", len(names))
+        if len(labels) != figures["n"]:
+            raise ValueError(f"{len(labels)} rows where results.json has {figures['n']}")
+        parts, notices = _read_parts(run, record, len(names), labels, probabilities)
+        result = Result(
+            run=run,
+            record=record,
+            figures=figures,
+            config_digest=recipe_digest((run.path / "config.yaml").read_text(encoding="utf-8")),
+            test_digest=_test_digest(record, ids, labels, names),
+            correct=probabilities.argmax(axis=1) == labels,
+            coverage_90=statistics.accuracy_at_coverage(probabilities, labels),
+            validation_accuracy=results.get("validation", {}).get("accuracy", {}).get("value"),
+            **parts,
+        )
+        return result, notices
+    except FileNotFoundError as error:
+        raise ZooError(f"{run.path}: left out, {pathlib.Path(error.filename).name} is missing") from None
+    except _DAMAGE as error:
+        raise ZooError(f"{run.path}: left out, damaged or of another version ({_line(error)}); train again") from None
+
+
+def _checked(record: dict, figures: dict) -> dict:
+    """Figures of the test split, once all is there that a row needs."""
+    for name in ("macro_f1", "negative_log_likelihood", "expected_calibration_error"):
+        float(figures[name])
+    for name in _NUMBERS:
+        float(record[name])
+    for name in ("model", "dataset", "device", "data_digest"):
+        if not isinstance(record[name], str):
+            raise ValueError(f"run.json: {name} is {record[name]!r}")
+    int(record["seed"])
+    return figures
+
+
+def read_predictions(path: pathlib.Path, num_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """ids, int labels and float[rows, num_classes] probabilities of a split.
+
+    Raises:
+      ValueError: they do not fit each other, or a probability is not finite; other errors where the file is damaged.
+    """
+    with np.load(path) as stored:
+        ids, labels, probabilities = stored["ids"], stored["labels"], stored["probabilities"]
+    if ids.shape != labels.shape or not len(labels) or probabilities.shape != (len(labels), num_classes):
+        raise ValueError(f"{path.name}: ids, labels and probabilities are not as many")
+    if labels.min() < 0 or labels.max() >= num_classes or not np.isfinite(probabilities).all():
+        raise ValueError(f"{path.name}: a label is no class, or a probability is not finite")
+    return ids, labels, probabilities
+
+
+def _read_parts(run: Run, record: dict, num_classes: int, labels, probabilities) -> tuple[dict[str, Any], list[str]]:
+    """What a run may have or lack; a part that cannot be read costs its own cells alone."""
+
+    def scaled(path):
+        from zoo.evaluation.calibration import scaled_figures
+
+        _, validation_labels, validation = read_predictions(path, num_classes)
+        return scaled_figures(validation, validation_labels, probabilities, labels)
+
+    def corrupted(path):
+        from zoo.evaluation.corruptions import VERSION
+
+        measured = run.read_json(path.name)
+        if measured["version"] != VERSION or measured["data_digest"] != record["data_digest"]:
+            raise ValueError("of other corruptions or data; run evaluate.py --corruptions again")
+        return float(measured["mean_accuracy"])
+
+    def speed(path):
+        measured = run.read_json(path.name)
+        return {key: kind(measured[key]) for key, kind in _SPEED.items()}
+
+    files = {"scaled": ("validation_predictions.npz", scaled), "corrupted_accuracy": ("corruptions.json", corrupted),
+             "speed": ("speed.json", speed)}  # fmt: skip
+    parts, notices = {}, []
+    for part, (name, read) in files.items():
+        if not (run.path / name).exists():
+            continue
+        try:
+            parts[part] = read(run.path / name)
+        except (*_DAMAGE, ZooError) as error:
+            notices.append(f"{run.path}: {name} left out ({_line(error)})")
+    return parts, notices
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _test_digest(record: dict, ids: np.ndarray, labels: np.ndarray, names: list[str]) -> str:
+    content = hashlib.sha256(f"{record['dataset']} {record['data_digest']} {names}".encode())
+    content.update(np.ascontiguousarray(ids).tobytes() + labels.astype("int64").tobytes())
+    return content.hexdigest()[:8]
+
+
+def recipe_digest(text: str) -> str:
+    """Eight digits of what a config.yaml asks for, without what no figure should depend on: seed, claim, data_dir.
+
+    Of values that differ from the defaults alone, so that a key that the zoo learns later leaves the digests of older
+    runs as they are. A config that this version of the zoo cannot read is taken by its raw values.
+
+    Raises:
+      ValueError: it is no YAML, or no config at all.
+    """
+    import pydantic
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        values = YAML(typ="safe", pure=True).load(text)
+        values.pop("claim", None)
+        values["training"].pop("seed", None)
+        values["dataset"].pop("data_dir", None)
+    except (YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"config.yaml: {type(error).__name__}") from None
+    with contextlib.suppress(pydantic.ValidationError):
+        # Not `config.validate`: a model that the user's own module registers is a model too.
+        values = Config.model_validate(values).model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:8]

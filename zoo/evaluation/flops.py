@@ -1,0 +1,73 @@
+"""How many floating-point operations a prediction takes."""
+
+import contextlib
+import io
+
+
+def count_flops(model) -> int | None:
+    """Operations of one forward pass of one example, by TensorFlow's profiler; a product and a sum are two.
+
+    Of models of texts, what follows the tokenizer counts, at the model's full length.
+
+    Returns:
+      The count; None where a shape is not known before the model runs, so that the profiler would leave operations out.
+    """
+    import keras
+
+    from zoo.models.front import text_layer
+
+    front = text_layer(model)
+    part = keras.Model(front.output, model.output) if front else model
+    recurrent = []
+    # The profiler sees a loop's body once: recurrent layers are counted apart, a step times as many as there are.
+    rest = keras.models.clone_model(part, clone_function=lambda layer: _without_loop(layer, recurrent))
+    counts = [_profile(rest, [(tensor.shape[1:], tensor.dtype) for tensor in rest.inputs])]
+    for cell, (_, steps, size) in recurrent:
+        states = [cell.state_size] if isinstance(cell.state_size, int) else cell.state_size
+        one_step = _profile(cell, [((size,), "float32"), [((state,), "float32") for state in states]])
+        counts.append(None if one_step is None or steps is None else steps * one_step)
+    return None if None in counts else sum(counts)
+
+
+def _without_loop(layer, recurrent: list):
+    """The layer; in place of a recurrent one, a layer that does nothing, and its cells in `recurrent`."""
+    import keras
+    import tensorflow as tf
+
+    if not isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional):
+        return layer.__class__.from_config(layer.get_config())
+    directions = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
+    inputs = keras.tree.flatten(layer.input)[0]  # a mask may come with it
+    recurrent += [(direction.cell, inputs.shape) for direction in directions]
+
+    class Nothing(keras.layers.Layer):
+        supports_masking = True
+
+        def call(self, inputs, **others):
+            return tf.zeros((1, *layer.output.shape[1:]))
+
+        def compute_output_spec(self, inputs, **others):
+            return layer.output
+
+    return Nothing(name=layer.name)
+
+
+def _profile(function, inputs: list) -> int | None:
+    """Operations of `function(*inputs, training=False)` of one example; inputs are (shape, dtype), or lists of them."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2_as_graph
+
+    def specification(of):
+        return [specification(one) for one in of] if isinstance(of, list) else tf.TensorSpec((1, *of[0]), of[1])
+
+    if any(None in of[0] for of in inputs if isinstance(of, tuple)):
+        return None
+    call = tf.function(lambda *arguments: function(*arguments, training=False), autograph=False)
+    frozen, graph = convert_variables_to_constants_v2_as_graph(call.get_concrete_function(*map(specification, inputs)))
+    if any(node.op in ("While", "StatelessWhile", "LoopCond") for node in graph.node):
+        return None
+    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation() | {"output": "none"}
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        profile = tf.compat.v1.profiler.profile(frozen.graph, cmd="op", options=options)
+    return None if "incomplete shapes" in said.getvalue() else int(profile.total_float_ops)
