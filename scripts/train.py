@@ -55,10 +55,8 @@ def main() -> int:
     from zoo.training import session
 
     several = [name for name in ("num_seeds", "cross_validation") if FLAGS[name].present]
-    if FLAGS.profile and (FLAGS.resume or several):
-        raise ZooError("--profile: goes with one new training; leave --resume, --num_seeds and --cross_validation out")
-    if len(several) > 1:
-        raise ZooError("--num_seeds does not go with --cross_validation; give --seed with --cross_validation")
+    if len(several) > 1 or FLAGS.profile and (FLAGS.resume or several):
+        raise ZooError("give one of --num_seeds and --cross_validation alone; --profile is for one new training")
     if FLAGS.resume and FLAGS.resume != "auto":
         session.refuse_overrides([n for n in ("model", "config", "set", *several, *KEYS) if FLAGS[n].present])
         return session.resume(FLAGS.resume)

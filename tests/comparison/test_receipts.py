@@ -1,26 +1,26 @@
 """The leaderboard and the configs' claims say the same; a claim raised by a point fails; receipts are not lost."""
 
-import csv
 import pathlib
 
 import numpy as np
 import pytest
 
 from zoo.comparison import receipts
-from zoo.comparison.reading import Result, recipe_digest
+from zoo.comparison.reading import recipe_digest
+from zoo.comparison.table import read_results
 from zoo.config import load_config
 from zoo.errors import ZooError
 from zoo.runs import Run
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
-ROWS = {row["model"]: row for row in csv.DictReader((REPOSITORY / "docs/leaderboard.csv").open(encoding="utf-8"))}
+ROWS = {(row["model"], row["dataset"]): row for row in receipts.read_leaderboard(REPOSITORY / "docs/leaderboard.csv")}
 CLAIMED = [p.stem for p in sorted((REPOSITORY / "configs").glob("*.yaml")) if "\nclaim:" in "\n" + p.read_text()]
 
 
 @pytest.mark.parametrize("model", CLAIMED)
 def test_claim_agrees_with_the_leaderboard(model):
-    config, row = load_config(path=REPOSITORY / "configs" / f"{model}.yaml"), ROWS[model]
-    claim = config.claim
+    config = load_config(path=REPOSITORY / "configs" / f"{model}.yaml")
+    claim, row = config.claim, ROWS[model, config.dataset.name]
     assert recipe_digest(config.to_yaml()) == row["config_digest"], "the recipe has changed: measure its claim anew"
     assert claim.accuracy == pytest.approx(float(row["accuracy"]), abs=1e-9)
     assert claim.interval == pytest.approx([float(row["low"]), float(row["high"])], abs=1e-9)
@@ -40,16 +40,26 @@ def test_a_claim_raised_by_a_point_fails(seeds):
 def result(tmp_path):
     """A function that makes what `read_results` gives of a run."""
 
-    def make(model, seed, dataset="mnist", command=None, epochs=None):
+    def make(model, seed, command=None, epochs=None):
         run = Run(tmp_path / "runs" / model / f"20260101-0000{seed:02}-{epochs or 0:06}")
         run.path.mkdir(parents=True)
         config = load_config(model, overrides={"training.seed": seed} | ({"training.epochs": epochs} if epochs else {}))
         run.write_text("config.yaml", config.to_yaml())
-        record = {"model": model, "dataset": dataset, "seed": seed, "data_digest": "sha256:1", "parameters": 9,
-                  "versions": {"keras": "3"}, "device": "CPU", "wall_seconds": 2.0, "peak_memory_mib": 9,
-                  "command": command or f"python scripts/train.py --model={model}"}  # fmt: skip
-        correct = np.arange(100) < 90 + seed
-        return Result(run, record, {}, f"digest{epochs}", "test", correct, 0.9)
+        run.write_json(
+            "run.json",
+            {"model": model, "dataset": "mnist", "seed": seed, "data_digest": "sha256:1", "parameters": 9,
+             "versions": {"keras": "3"}, "device": "CPU", "wall_seconds": 2.0, "peak_memory_mib": 9,
+             "status": "finished", "command": command or f"python scripts/train.py --model={model}"},
+        )  # fmt: skip
+        run.write_json("labels.json", {"label_names": ["no", "yes"]})
+        figures = {"accuracy": {"value": (90 + seed) / 100}, "n": 100, "macro_f1": 0.5}
+        figures |= {"negative_log_likelihood": 0.3, "expected_calibration_error": 0.1}
+        run.write_json("results.json", {"test": figures})
+        right = np.eye(2)[(np.arange(100) < 90 + seed).astype(int)]
+        np.savez(run.path / "predictions.npz", ids=np.arange(100), labels=np.ones(100, int), probabilities=right)
+        (read,), refused = read_results([run])
+        assert not refused
+        return read
 
     return make
 

@@ -17,7 +17,7 @@ from zoo.config import with_values
 from zoo.training.seeds import earlier_run
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
-XOR = ("--model=xor_mlp", "--epochs=6")
+XOR = ("--model=xor_mlp", "--epochs=6", "--xla=off")
 
 
 def losses(run):
@@ -48,7 +48,7 @@ def test_seeds_are_what_each_is_alone_and_finished_ones_are_not_trained_again(ru
     compared = run_script(*advice.removeprefix("next: python scripts/").replace("compare.py", "compare").split())
     assert compared.returncode == 0 and " 3 " in compared.stdout
 
-    config = zoo.load_config("xor_mlp", overrides={"training.epochs": 6})
+    config = zoo.load_config("xor_mlp", overrides={"training.epochs": 6, "training.xla": "off"})
     found = [earlier_run(one, tmp_path / "runs", ("finished",)) for one in (
         config, with_values(config, {"training.epochs": 7}, ""), with_values(config, {"training.seed": 3}, ""),
     )]  # fmt: skip

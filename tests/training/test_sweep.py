@@ -20,8 +20,9 @@ SPACE = "training.optimizer.learning_rate: {low: 0.01, high: 0.5, log: true}\n"
 def flags(tmp_path):
     def make(space=SPACE, epochs=4, trials=2):
         (tmp_path / "space.yaml").write_text(space)
-        own = ("--model=xor_mlp", f"--set=training.epochs={epochs}", "--set=training.checkpoint_minutes=0")
-        return [*own, "--space=space.yaml", "--study=study", f"--trials={trials}"]
+        own = {"epochs": epochs, "checkpoint_minutes": 0, "xla": "off"}
+        fixed = [f"--set=training.{name}={value}" for name, value in own.items()]
+        return ["--model=xor_mlp", *fixed, "--space=space.yaml", "--study=study", f"--trials={trials}"]
 
     return make
 

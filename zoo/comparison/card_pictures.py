@@ -10,7 +10,7 @@ from zoo.errors import ZooError
 from zoo.runs import Run, write_atomically
 
 WIDTHS = {"training": 900, "confusion_matrix": 640}  # pixels, at most
-COLOURS = 64
+COLOURS = 256
 
 
 def draw(names: list[str], runs_dir: str | os.PathLike, root: pathlib.Path) -> list[pathlib.Path]:

@@ -99,11 +99,11 @@ def train_seeds(config: Config, runs_dir: str, num_seeds: int, resume: bool = Fa
             how = "finished before, not trained again" if taken else f"{run.record['wall_seconds']:.0f} s"
             print(f"seed {seed}: test accuracy {accuracies[seed]:.4f}, {how}, run {run.path}", flush=True)
     except Interrupted as interruption:
-        done = ", ".join(map(str, accuracies)) or "none"
-        command = shlex.join(["python", *sys.argv, *([] if resume else ["--resume=auto"])])
-        print(
-            f"interrupted in seed {first + len(accuracies)}; finished: {done}; go on with: {command}", file=sys.stderr
-        )
+        if interruption.run is not None:  # only the chief has one
+            done = ", ".join(map(str, accuracies)) or "none"
+            command = shlex.join(["python", *sys.argv, *([] if resume else ["--resume=auto"])])
+            seed = first + len(accuracies)
+            print(f"interrupted in seed {seed}; finished: {done}; go on with: {command}", file=sys.stderr)
         return 128 + interruption.signal_number
     if accuracies:
         values = list(accuracies.values())

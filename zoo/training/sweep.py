@@ -63,6 +63,7 @@ def _search(study, config: Config, space: SearchSpace, folder: pathlib.Path, num
     from zoo.training.strategy import make_strategy
 
     _take_up_killed(study)
+    _write_best(study, config, space, folder)  # the search may have been killed just before
     done = len(_judged(study))
     if done:
         print(f"{folder}: {done} of {num_trials} trials are judged already", file=sys.stderr)
@@ -76,6 +77,7 @@ def _search(study, config: Config, space: SearchSpace, folder: pathlib.Path, num
         study.sampler = optuna.samplers.TPESampler(seed=config.training.seed + done)
         trial = study.ask(dict(space.distributions))
         _train_trial(study, trial, config, space, folder, dataset, f"trial {done + 1}/{num_trials}")
+        _write_best(study, config, space, folder)
 
 
 def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathlib.Path, dataset, name: str) -> None:
@@ -109,8 +111,6 @@ def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathl
     else:
         study.tell(trial, accuracy)
         end = ""
-        if study.best_trial.number == trial.number:
-            _write_best(folder, drawn, accuracy)
     best = f"best {study.best_value:.4f}  " if _complete(study) else ""
     print(
         f"{name}  validation accuracy {accuracy:.4f}  {best}{run.record['wall_seconds']:.0f} s{end}  "
@@ -123,13 +123,16 @@ def _open_study(folder: pathlib.Path, config: Config, space: SearchSpace):
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(
-        storage=f"sqlite:///{folder / 'study.db'}",
-        study_name=config.model.name,
-        direction="maximize",
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=config.training.epochs // 4),
-        load_if_exists=True,
-    )
+    try:
+        study = optuna.create_study(
+            storage=f"sqlite:///{folder / 'study.db'}",
+            study_name="search",
+            direction="maximize",
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=config.training.epochs // 4),
+            load_if_exists=True,
+        )
+    except RuntimeError as error:  # its tables are of another version
+        raise ZooError(f"{folder / 'study.db'}: {' '.join(str(error).split())}") from None
     for name, given in (("space", space.to_json()), ("config", config.to_yaml())):
         if study.user_attrs.get(name, given) != given:
             raise ZooError(
@@ -159,9 +162,15 @@ def _complete(study) -> list:
     return [trial for trial in _judged(study) if trial.state.name == "COMPLETE"]
 
 
-def _write_best(folder: pathlib.Path, config: Config, accuracy: float) -> None:
-    text = f"# the best of the search so far: validation accuracy {accuracy:.4f}\n{config.to_yaml()}"
-    write_atomically(folder / "best.yaml", text.encode())
+def _write_best(study, config: Config, space: SearchSpace, folder: pathlib.Path) -> None:
+    if not _complete(study):
+        return
+    best = with_values(config, space.values(study.best_params), "the best trial")
+    text = f"# the best of {len(_judged(study))} trials: validation accuracy {study.best_value:.4f}\n{best.to_yaml()}"
+    try:
+        write_atomically(folder / "best.yaml", text.encode())
+    except OSError as error:
+        raise ZooError(f"--study={folder}: best.yaml: {error.strerror}; the same command goes on") from None
 
 
 def _print_summary(study, folder: pathlib.Path) -> None:
@@ -208,21 +217,17 @@ def _locked(folder: pathlib.Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _one_line_for_storage(folder: pathlib.Path) -> Iterator[None]:
+    from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import DBAPIError
 
     try:
         yield
-    except DBAPIError as error:
-        reason = str(error.orig)
-    except Exception as error:
-        if type(error).__name__ != "StorageInternalError" and "no longer compatible" not in str(error):
-            raise
-        reason = str(error.__cause__ or error).splitlines()[0]
-    else:
-        return
-    raise ZooError(
-        f"{folder / 'study.db'}: cannot be used ({reason}); the runs beside it are whole, name another --study"
-    )
+    except (DBAPIError, StorageInternalError) as error:
+        cause = error if isinstance(error, DBAPIError) else error.__cause__
+        reason = str(getattr(cause, "orig", None) or cause or error).splitlines()[0]
+        raise ZooError(
+            f"{folder / 'study.db'}: cannot be used ({reason}); the runs beside it are whole, name another --study"
+        ) from None
 
 
 def _need_optuna() -> None:
