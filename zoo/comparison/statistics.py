@@ -178,10 +178,15 @@ def rank_ranges(means: Sequence[float], p: np.ndarray, level: float = 0.05) -> l
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values after Holm's (1979) correction for as many comparisons as there are values."""
-    from statsmodels.stats.multitest import multipletests
+    """P-values after Holm's (1979) correction for as many comparisons as there are values.
 
-    return [float(p) for p in multipletests(p_values, method="holm")[1]] if len(p_values) else []
+    Own code: statsmodels' multipletests collects garbage at every call, which takes a hundred times as long.
+    """
+    p_values = np.asarray(p_values, np.float64)
+    order = np.argsort(p_values)
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
+    return np.minimum(adjusted, 1).tolist()
 
 
 def accuracy_at_coverage(probabilities: np.ndarray, labels: np.ndarray, coverage: float = 0.9) -> float:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.comparison.statistics import holm
 from zoo.errors import ZooError, nearest
 from zoo.evaluation.metrics import wilson_interval
 from zoo.text_table import align_columns
@@ -56,14 +57,13 @@ def evaluate_slices(probabilities: np.ndarray, split: "Split", dataset: "Dataset
 def _against_the_rest(right: np.ndarray, totals: np.ndarray) -> list[float]:
     """Holm-corrected p-values, one a slice; an empty slice is not tested."""
     from scipy import stats
-    from statsmodels.stats.multitest import multipletests
 
     p_values = np.ones(len(totals))
     tested = np.flatnonzero(totals)
     draws = stats.hypergeom(totals.sum(), right.sum(), totals[tested])  # of right rows in a slice cut by lot
     found = right[tested]
     smaller_tail = np.minimum(draws.cdf(found), draws.sf(found - 1))
-    p_values[tested] = multipletests(np.minimum(2 * smaller_tail - draws.pmf(found), 1), method="holm")[1]
+    p_values[tested] = holm(np.minimum(2 * smaller_tail - draws.pmf(found), 1))
     return p_values.tolist()
 
 
