@@ -58,7 +58,7 @@ class Service:
         )
         self._held_bytes = self._side_jobs = 0
         self._side_thread = ThreadPoolExecutor(1, thread_name_prefix="side")
-        self._explains = hasattr(loaded_model.model, "inputs") and loaded_model.task != "table_classification"
+        self._explains = hasattr(loaded_model.model, "inputs") and loaded_model.task in ("text_classification",)
         page = resources.files("zoo.serving").joinpath("page.html").read_text(encoding="utf-8")
         self._page = page.replace("{{ model_name }}", html.escape(name)).encode()
         self._routes = self._make_routes()
@@ -107,7 +107,7 @@ class Service:
             raise Refused(400, f"no explanations of a model of {self.model.task}, or of an exported one")
         async with self._rows(request, max_rows=MAX_EXPLAINED) as (_, features):
             probabilities = await self._probabilities(features)
-            found = [await self._on_the_side(self._explain_one, row[None]) for row in features]
+            found = [await self._on_the_side(self._explain_one, row) for row in np.split(features, len(features))]
         explanations = [
             {"label": self.model.label_names[row.argmax()], "probability": float(row.max()), **explanation}
             for row, explanation in zip(probabilities, found, strict=True)

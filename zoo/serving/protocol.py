@@ -21,7 +21,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport) -> None:
         super().connection_made(transport)
-        self._header_bytes, self._in_headers, self._deadline = 0, True, None
+        self._header_bytes, self._in_headers, self._deadline = 0, False, None
         if len(self.connections) > MAX_CONNECTIONS:
             return self._refuse(503, "too many connections; try again", b"retry-after: 1\r\n")
         self._expect_request()
@@ -31,13 +31,16 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        were_headers = self._in_headers
         super().data_received(data)
-        if self._in_headers and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if were_headers and self._in_headers:
             self._header_bytes += len(data)
             if self._header_bytes > _MAX_HEADER_BYTES:
                 self._refuse(431, "the request's headers are too long")
-            elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
-                self._expect_request()  # an empty line, which ended uvicorn's own wait for a request
+        elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
+            self._expect_request()  # an empty line, or the rest of what was refused, ended uvicorn's own wait
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -53,7 +56,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._request_is_there()
-        self._in_headers = True
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
