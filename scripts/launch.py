@@ -15,7 +15,7 @@ flags.DEFINE_integer("workers", 2, "how many processes", lower_bound=1)
 flags.DEFINE_integer(
     "max_restarts", 0, "how often to start all again, with --resume=auto, after one died", lower_bound=0
 )
-flags.DEFINE_integer("threads", None, "processor threads a worker (default: TensorFlow's own choice)", lower_bound=1)
+flags.DEFINE_integer("threads", None, "threads a worker, each on a core of its own if there are enough", lower_bound=1)
 flags.DEFINE_string("logs_dir", "logs", "folder for worker-0.log, worker-1.log, …")
 
 

@@ -108,6 +108,7 @@ class TrainingSection(_Section):
     class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = None
     selection: Literal["best", "last"] = "best"
     frozen_layers: list[str] = []
+    length_buckets: list[PositiveInt] = []
     checkpoint_minutes: NonNegativeFloat = 1.0
     masking: MaskingSection = MaskingSection()
     optimizer: OptimizerSection = OptimizerSection()

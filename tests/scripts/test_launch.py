@@ -30,6 +30,14 @@ def test_every_worker_has_its_task_and_its_log(launch, tmp_path):
     assert [(tmp_path / "logs" / f"worker-{i}.log").read_text() for i in range(3)] == [f"task {i}\n" for i in range(3)]
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core")
+def test_workers_of_one_thread_have_cores_of_their_own(launch):
+    program = "import os, time; time.sleep(0.5); print(os.sched_getaffinity(0))"
+    done = launch("--workers=2", "--threads=1", "--", sys.executable, "-c", program)
+    first, second = (line.removeprefix("[worker 1] ") for line in done.stdout.splitlines())
+    assert first != second and "," not in first + second
+
+
 def test_one_that_dies_ends_all_and_gives_the_status(launch, tmp_path):
     mark = f"mark-{tmp_path.name}-{os.getpid()}"
     program = (

@@ -13,6 +13,7 @@ import numpy as np
 import zoo
 from zoo import datasets
 from zoo.datasets.splits import Split
+from zoo.datasets.texts import as_array
 from zoo.training.strategy import COMBINATIONS, is_first_task
 
 
@@ -23,20 +24,39 @@ def main(strategy: str, folder: str) -> None:
     parts = [Split(images[a:b], labels[a:b], np.arange(a, b)) for a, b in ((0, 64), (64, 81), (81, 84))]
     report = {"origin": "random", "counts": {}}
     dataset = datasets.Dataset(info, *parts, digest="sha256:test", report=report)
+    texts = dataclasses.replace(
+        dataset,
+        info=dataclasses.replace(datasets.dataset_info("text_folder"), label_names=("a", "b", "c")),
+        **{
+            name: dataclasses.replace(part, features=as_array(["abc" * (1 + label) for label in part.labels]))
+            for name, part in zip(("train", "validation", "test"), parts, strict=True)
+        },
+    )
     basics = [
-        "dataset={name: image_folder, augmentation: {shift_pixels: 1}}", "training.optimizer={}",
-        "training.schedule={}", "training.epochs=2", "training.batch_size=16", f"training.strategy={strategy}",
+        "training.optimizer={}", "training.schedule={}", "training.epochs=2", "training.batch_size=16",
+        f"training.strategy={strategy}",
+    ]  # fmt: skip
+    of_images = [
+        "dataset={name: image_folder, augmentation: {shift_pixels: 1}}",
         "model.options={hidden_units: [8], dropout: 0.2, batch_normalization: true}",
+    ]
+    of_texts = [
+        "dataset.name=text_folder", "training.precision=float32", "training.steps_per_call=2",
+        "model.options={length: 16, vocabulary_size: 60, num_layers: 1, hidden_size: 8, num_heads: 2,"
+        " feed_forward_size: 8}",
     ]  # fmt: skip
     if strategy == "mirrored":
         basics.append("training.virtual_devices=2")
     outcomes = {}
     # Determinism cannot be switched off again in a process: it comes last.
     for combination in sorted(COMBINATIONS, key=lambda c: "deterministic" in c.setting):
-        config = zoo.load_config("mnist_mlp", assignments=[*basics, combination.setting])
+        model, own, data = ("mnist_mlp", of_images, dataset)
+        if "length_buckets" in combination.setting:
+            model, own, data = ("bbc_news_bert", of_texts, texts)
+        config = zoo.load_config(model, assignments=[*basics, *own, combination.setting])
         assert combination.is_set(config.training)
         try:
-            run = zoo.train(config, pathlib.Path(folder) / "runs", dataset=dataset, show_progress=False)
+            run = zoo.train(config, pathlib.Path(folder) / "runs", dataset=data, show_progress=False)
             assert run is None or run.record["status"] == "finished"
             outcomes[combination.setting] = "runs"
         except zoo.ZooError as error:

@@ -8,6 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from zoo import datasets
@@ -89,9 +90,10 @@ def test_strings_in_probabilities_out_from_both_formats_in_a_fresh_process(run_o
     assert max(map(float, done.stdout.split())) < 1e-6
 
 
-def test_resumed_run_is_bit_identical(table, tmp_path, monkeypatch):
+@pytest.mark.parametrize("buckets", ["[]", "[12, 16]"])
+def test_resumed_run_is_bit_identical(table, tmp_path, monkeypatch, buckets):
     """The vocabulary is learned anew by the resuming process."""
-    settings = ("training.deterministic=true", "training.steps_per_call=2")
+    settings = ("training.deterministic=true", "training.steps_per_call=2", f"training.length_buckets={buckets}")
     whole = train("bbc_news_bert", table, tmp_path / "whole", *settings)
     original = Checkpoints._save_if_due
 
@@ -108,6 +110,37 @@ def test_resumed_run_is_bit_identical(table, tmp_path, monkeypatch):
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
     assert models[0].get_layer("tokenizer").vocabulary == models[1].get_layer("tokenizer").vocabulary
+
+
+def _noted(traced, network_of, x):
+    traced.append(x.shape)
+    return network_of(x)
+
+
+def test_texts_cut_to_their_bucket_train_as_the_padded_ones_do_and_no_length_is_traced_twice():
+    lengths = np.random.default_rng(0).integers(1, 25, 64)
+    ids = np.where(np.arange(24) < lengths[:, None], np.random.default_rng(1).integers(5, 100, (64, 24)), 0)
+    plan, options = BatchPlan(64, 4, 2, epochs=2), dict(num_layers=1, hidden_size=16, dropout=0.0, vocabulary_size=100)
+    cut = list(training_calls(ids, np.arange(64) % 5, plan, seed=0, length_buckets=(8, 16)))
+    padded = [(tf.pad(block[0], [(0, 0), (0, 0), (0, 24 - block[0].shape[-1])]), *block[1:]) for block in cut]
+    assert {block[0].shape[-1] for block in cut} == {8, 16, 24}
+    weights = []
+    for calls, shorter in ((cut, (8, 16)), (padded, ())):
+        keras.utils.set_random_seed(0)
+        model = zoo.create_model("bbc_news_bert", length=24, **options)
+        others = [zoo.create_model("bbc_news_bert", length=length, **options) for length in shorter]
+        trainer = build_trainer(model, 0, others)
+        loss, accuracy = classification_loss(5, 0.0)
+        trainer.compile(keras.optimizers.SGD(0.1), loss, weighted_metrics=[accuracy])
+        trainer.prepare((4, 24))
+        run_call, traced = trainer.make_train_function(), []
+        trainer.network_of = functools.partial(_noted, traced, trainer.network_of)
+        for block in calls:
+            run_call(iter([block]))
+        assert len(traced) == 2 * len({block[0].shape for block in calls})  # the first step, and the loop's body
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_clipping_sees_a_piece_that_occurs_often_as_one_gradient():

@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from zoo.datasets import stored
+from zoo.datasets.buckets import LengthBuckets
 from zoo.datasets.stored import StoredRows
 
 
@@ -71,14 +73,17 @@ def training_calls(
     start_step: int = 0,
     augmentation=None,
     class_weights: np.ndarray | None = None,
+    length_buckets: Sequence[int] = (),
     shard: Shard = Shard(),  # noqa: B008, it is frozen
 ) -> tf.data.Dataset:
     """One element per call and replica: `(features[step, share, …], labels[step, share], weights[step, share], count)`.
 
     A replica's share of a batch is `batch_size / shard.total` examples. All elements have `steps_per_call` steps, so
     that one program serves all; steps from `count` on are padding. `weights` is float32, 1 where there are no
-    `class_weights` (`float32[class]`).
+    `class_weights` (`float32[class]`). With `length_buckets`, features are `int[step, share, length]`, cut to the
+    shortest of these lengths that holds all texts of the call.
     """
+    buckets = LengthBuckets(features, length_buckets, plan, seed) if length_buckets else None
     read_features, all_labels = _reader(features), tf.constant(labels, tf.int32)
     weights_of_classes = None if class_weights is None else tf.constant(class_weights, tf.float32)
     share = plan.batch_size // shard.total
@@ -90,7 +95,10 @@ def training_calls(
         start = (first_step % plan.steps_per_epoch) * plan.batch_size + replica * share
         positions = tf.minimum(start + in_batch.ravel(), plan.num_examples - 1)
         order_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
-        rows = tf.random.experimental.index_shuffle(positions, order_seed, plan.num_examples - 1)
+        if buckets is None:
+            rows = tf.random.experimental.index_shuffle(positions, order_seed, plan.num_examples - 1)
+        else:
+            rows, length = buckets.look_up(epoch, start - replica * share, positions)
         batch_features, batch_labels = read_features(rows), tf.gather(all_labels, rows)
         if augmentation is not None:
             batch_features = augmentation(batch_features, rows, order_seed)
@@ -99,6 +107,8 @@ def training_calls(
         else:
             weights = tf.reshape(tf.gather(weights_of_classes, batch_labels), shape)
         batch_features = tf.reshape(batch_features, shape + tuple(batch_features.shape[1:]))
+        if buckets is not None:
+            batch_features = batch_features[..., :length]
         return batch_features, tf.reshape(batch_labels, shape), weights, count
 
     calls = tf.data.Dataset.from_tensor_slices(shard.each_replica(*plan.calls(start_step)))

@@ -5,7 +5,10 @@ import keras
 
 @keras.saving.register_keras_serializable("zoo")
 class PositionEmbedding(keras.layers.Layer):
-    """`float[batch, length, width]` → the same plus a learned vector a position (Devlin et al., 2019, BERT)."""
+    """`float[batch, length, width]` → the same plus a learned vector a position (Devlin et al., 2019, BERT).
+
+    It is built for the longest input; shorter ones get the first positions.
+    """
 
     def build(self, input_shape):
         self.embeddings = self.add_weight(
@@ -15,4 +18,4 @@ class PositionEmbedding(keras.layers.Layer):
         )
 
     def call(self, inputs):
-        return inputs + keras.ops.cast(self.embeddings, inputs.dtype)
+        return inputs + keras.ops.cast(self.embeddings[: inputs.shape[1]], inputs.dtype)

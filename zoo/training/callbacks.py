@@ -154,6 +154,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.folder, self.plan, self.history, self.selection = folder, plan, history, selection
         self.seconds, self.strategy, self.writes = minutes * 60, strategy, is_chief(strategy)
         self.saved_at = time.monotonic()
+        self.count, self.seconds_saving = 0, 0.0
         self.signal_number: int | None = None
         self.restored_arrays: dict[str, np.ndarray] | None = None
 
@@ -197,7 +198,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def save(self, step: int) -> bool:
         """Write a checkpoint. A disk that refuses it is told of, ends no training and harms no older checkpoint."""
-        self.saved_at = time.monotonic()
+        started = self.saved_at = time.monotonic()
         arrays, selection = self.selection.state()
         state = {"step": step, "selection": selection, "history": self.history.rows}
         arrays = resume.trainer_arrays(self.model) | arrays
@@ -209,6 +210,8 @@ class Checkpoints(keras.callbacks.Callback):
             older = "the one before it stays" if any(self.folder.glob("step-*.npz")) else "there is none yet"
             tqdm.tqdm.write(f"{self.folder}: checkpoint not written ({error.strerror}); {older}", file=sys.stderr)
             return False
+        self.count += 1
+        self.seconds_saving += time.monotonic() - started
         return True
 
     @contextlib.contextmanager

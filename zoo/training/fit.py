@@ -69,7 +69,7 @@ def train(
             taken = None
             preprocessing.adapt(model, dataset.train.features)
         layerwise.freeze(model, settings.frozen_layers)
-        objective = objective_of(config, model)
+        objective = objective_of(config, model, options)
         arrays = objective.arrays(dataset)
         trainer, plan = _compile(objective, config, arrays)
 
@@ -99,7 +99,7 @@ def train(
         if chief:
             _save_model(run, model, config, dataset)
             objective.evaluate(run, dataset, selection)
-            advice = record.finish_record(run, started, trainer, history)
+            advice = record.finish_record(run, started, trainer, history, checkpoints)
             if advice and show_progress:
                 print(advice, file=sys.stderr)
         strategies.total(strategy, [0.0])  # a worker that left earlier would end the others
@@ -254,6 +254,7 @@ def _fit(trainer, plan, config: Config, dataset, augmentation, strategy, start_s
             start_step=first_step,
             augmentation=augmentation,
             class_weights=weights,
+            length_buckets=config.training.length_buckets,
         )
         trainer.fit(
             strategies.distribute(strategy, lambda shard, build=build: build(shard=shard)),

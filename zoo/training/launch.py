@@ -66,6 +66,7 @@ def _run_once(command: list[str], workers: int, threads: int | None, logs: pathl
                 start_new_session=True,  # a Ctrl-C of the terminal reaches the workers through us alone
             )
             processes.append(process)
+            _give_cores(process.pid, index, workers, threads)
             printer = threading.Thread(target=_print_lines, args=(process, index, logs / f"worker-{index}.log"))
             printer.start()
             printers.append(printer)
@@ -85,6 +86,14 @@ def _run_once(command: list[str], workers: int, threads: int | None, logs: pathl
             printer.join()
     status = failed_first[0] if failed_first else max(p.returncode for p in processes)
     return 128 - status if status < 0 else status
+
+
+def _give_cores(pid: int, index: int, workers: int, threads: int | None) -> None:
+    """Cores of its own for a worker, one a thread, where there are enough; else they disturb each other."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+    if threads and workers * threads <= len(cores):
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(pid, cores[index * threads : (index + 1) * threads])
 
 
 def _one_failed(processes) -> bool:

@@ -7,14 +7,16 @@ import numpy as np
 
 from zoo import registry, runs
 from zoo.config import Config
+from zoo.errors import ZooError
 from zoo.training import preprocessing
 
 
 class Classification:
     """Say the class of an example."""
 
-    def __init__(self, config: Config, model):
-        self.config, self.model = config, model
+    def __init__(self, config: Config, model, options: dict[str, Any]):
+        """`options` are those that the registry's builder made the model with."""
+        self.config, self.model, self.options = config, model, options
 
     def arrays(self, dataset):
         """The dataset as the trainer reads it."""
@@ -23,7 +25,9 @@ class Classification:
     def trainer(self):
         from zoo.training.trainer import build_trainer
 
-        return build_trainer(self.model, self.config.training.seed)
+        name, lengths = self.config.model.name, self.config.training.length_buckets
+        shorter = [registry.create_model(name, **self.options | {"length": length}) for length in lengths]
+        return build_trainer(self.model, self.config.training.seed, shorter)
 
     def loss(self):
         """(loss, metric named accuracy)."""
@@ -107,7 +111,23 @@ class MaskedLanguage(Classification):
         figures.save_training_curves(run.history_file, run.path / "training.png")
 
 
-def objective_of(config: Config, model) -> Classification:
-    """The objective that the model's task asks for."""
+def objective_of(config: Config, model, options: dict[str, Any]) -> Classification:
+    """The objective that the model's task asks for.
+
+    Raises:
+        ZooError: `training.length_buckets` does not go with the model.
+    """
+    from zoo.layers.word_piece import WordPieceTokenizer
+    from zoo.models.front import text_layer
+
     masked = registry.model_info(config.model.name).task == "masked_language_model"
-    return (MaskedLanguage if masked else Classification)(config, model)
+    lengths, front = config.training.length_buckets, text_layer(model)
+    if lengths and (masked or not isinstance(front, WordPieceTokenizer)):
+        raise ZooError(
+            f"training.length_buckets: {config.model.name} cannot do with shorter texts; BERT classifiers alone can"
+        )
+    if lengths and (sorted(set(lengths)) != lengths or lengths[-1] >= front.length):
+        raise ZooError(
+            f"training.length_buckets={lengths}: rising lengths below the model's, {front.length}, are needed"
+        )
+    return (MaskedLanguage if masked else Classification)(config, model, options)

@@ -45,7 +45,7 @@ def start_record(run: Run, config: Config, dataset, trainer, plan, strategy) -> 
     )
 
 
-def finish_record(run: Run, started: float, trainer, history) -> str | None:
+def finish_record(run: Run, started: float, trainer, history, checkpoints) -> str | None:
     """Close the record of a run that began, or went on, at `started` (`time.time()`), and drop its checkpoints.
 
     Returns a line of advice where the training often waited for data.
@@ -56,6 +56,8 @@ def finish_record(run: Run, started: float, trainer, history) -> str | None:
         wall_seconds=wall_seconds(run, started),
         seconds_to_first_call=round((history.first_call_ended or time.time()) - started, 2),
         data_wait_share=round(waited, 4),
+        checkpoints_written=checkpoints.count,
+        checkpoint_seconds=round(checkpoints.seconds_saving, 3),
         peak_memory_mib=peak_memory_mib(),
     )
     for checkpoint in run.checkpoints.glob("step-*.npz"):

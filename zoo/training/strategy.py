@@ -49,6 +49,11 @@ COMBINATIONS = (
     Combination("training.optimizer.clip_norm=1.0", lambda s: s.optimizer.clip_norm is not None),
     Combination("training.early_stopping={patience: 1}", lambda s: s.early_stopping is not None),
     Combination("training.steps_per_call=8", lambda s: (s.steps_per_call or 1) > 1),
+    Combination(
+        "training.length_buckets=[8]",
+        lambda s: bool(s.length_buckets),
+        {"tpu": "TPUs need batches of one shape"},
+    ),
 )
 
 

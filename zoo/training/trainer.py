@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -25,6 +26,10 @@ class Trainer(keras.Model):
     gradient_accumulation_steps = 1
     data_wait_seconds = 0.0
     position = BatchPosition(0)
+
+    def network_of(self, x) -> keras.Model:
+        """What maps a batch of training to logits: the trainer, or a network of the same layers for shorter texts."""
+        return self
 
     @property
     def step(self) -> int:
@@ -63,7 +68,7 @@ class Trainer(keras.Model):
             self.position.first_example = replica * share + part * share // parts
             x, y, sample_weight = (tf.split(tensor, parts)[part] for tensor in data)
             with tf.GradientTape() as tape:
-                logits = self(x, training=True)
+                logits = self.network_of(x)(x, training=True)
                 loss = self.compute_loss(x, y, logits, sample_weight, training=True)
                 scaled_loss = self.optimizer.scale_loss(loss / parts)
             self._loss_tracker.update_state(loss * replicas, sample_weight=tf.shape(y)[0])
@@ -147,13 +152,14 @@ class Trainer(keras.Model):
         return dict(zip(names, tf.unstack(means), strict=True))
 
 
-def build_trainer(model: keras.Model, seed: int = 0) -> Trainer:
+def build_trainer(model: keras.Model, seed: int = 0, shorter: Sequence[keras.Model] = ()) -> Trainer:
     """The trainer of a classifier: from its input, or what follows its strings, to its layer `logits`.
 
     It has the model's own weights.
 
     Args:
         seed: decides the masks of the dropout layers.
+        shorter: models of the same builder for shorter texts, whose graphs training also runs, with `model`'s weights.
 
     Raises:
         ValueError: the model has no such layer.
@@ -161,7 +167,22 @@ def build_trainer(model: keras.Model, seed: int = 0) -> Trainer:
     twin, position = twin_for_training(model, model.get_layer("logits").output, seed)
     trainer = Trainer(twin.inputs[0], twin.outputs[0], name="trainer")
     trainer.position = position
+    if shorter:
+        networks = {network.input_shape[1]: network for network in (_with_layers_of(twin, other) for other in shorter)}
+        trainer.network_of = lambda x: networks.get(x.shape[1], trainer)
     return trainer
+
+
+def _with_layers_of(twin: keras.Model, other: keras.Model) -> keras.Model:
+    """The graph of `other`, from what follows its strings to `logits`, with the layers of `twin` that hold state."""
+    shared = {layer.name.removeprefix("positioned_"): layer for layer in twin.layers}
+
+    def with_state(layer):
+        holds_state = type(layer) is keras.layers.Dropout or getattr(layer, "weights", ())
+        return shared[layer.name] if holds_state else layer
+
+    part = keras.Model(text_layer(other).output, other.get_layer("logits").output)
+    return keras.models.clone_model(part, clone_function=with_state)
 
 
 def twin_for_training(model: keras.Model, output, seed: int) -> tuple[keras.Model, BatchPosition]:
