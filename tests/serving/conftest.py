@@ -34,6 +34,7 @@ class Server:
         self.stdout, self.stderr = folder / "stdout", folder / "stderr"
         environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
         self.process = fork_server.start(command, folder, environment, self.stdout, self.stderr)
+        self.stdout.touch()
         deadline = time.monotonic() + 120
         while not (ready := re.search(r"(\S+) is served at http://127\.0\.0\.1:(\d+)", self.stdout.read_text())):
             assert self.process.poll() is None and time.monotonic() < deadline, self.stderr.read_text()
@@ -94,7 +95,8 @@ def digits_run(handwriting, tmp_path_factory):
     images, labels = handwriting
     info = dataclasses.replace(datasets.dataset_info("image_folder"), label_names=tuple("0123456789"))
     parts = [Split(images[a:b], labels[a:b], np.arange(a, b)) for a, b in ((0, 1500), (1500, 1650), (1650, 1797))]
-    settings = ["dataset.name=image_folder", "training.epochs=12", "training.batch_size=50"]
+    settings = ["dataset.name=image_folder", "dataset.augmentation={}", "training.epochs=12", "training.xla=off"]
+    settings += ["training.batch_size=50", "training.optimizer={name: adam, learning_rate: 0.01}"]
     config = zoo.load_config("mnist_mlp", assignments=settings)
     dataset = datasets.Dataset(info, *parts, digest="sha256:test", report={})
     return zoo.train(config, tmp_path_factory.mktemp("runs"), dataset=dataset, show_progress=False)

@@ -4,6 +4,7 @@ Gradient times input, with the gradient averaged on the way from nothing at all 
 input: at its end alone, where a sure model is flat, a gradient says little.
 """
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +33,6 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
     Raises:
       ZooError: the model does not read texts.
     """
-    import keras
     import tensorflow as tf
 
     from zoo.layers.tf_idf import TfIdf
@@ -43,8 +43,7 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
         raise ZooError(f"--explain: {loaded_model.path} is a model of {loaded_model.task}; it explains texts alone")
     vocabulary = np.array(front.vocabulary if hasattr(front, "vocabulary") else front.get_vocabulary(), object)
     inner = next(layer for layer in loaded_model.model.layers[2:] if layer.weights)  # an embedding, or TF-IDF
-    rest = keras.Model([front.output, inner.output], _logits_layer(loaded_model).output)
-    rest.supports_masking = True  # the mask of an embedding comes with its values
+    rest = _after(front, inner, _logits_layer(loaded_model))
     explanations = []
     for text in features:
         ids = front(tf.constant([text]))
@@ -75,14 +74,9 @@ def explain_images(loaded_model: "LoadedModel", images: np.ndarray) -> np.ndarra
     Raises:
       ZooError: the model does not read pictures, or has no layer `logits`.
     """
-    import keras
-
-    model = loaded_model.model
     if loaded_model.task != "image_classification":
         raise ZooError(f"{loaded_model.path} is a model of {loaded_model.task}; explain_images needs one of pictures")
-    pixels = keras.Input(model.input_shape[1:])  # the model's own input would round the way to whole numbers
-    part = keras.Model(model.input, _logits_layer(loaded_model).output)
-    logits = keras.models.clone_model(part, pixels, clone_function=lambda layer: layer)
+    logits = _from_pixels(loaded_model.model, _logits_layer(loaded_model))
     maps = [_integrated(logits, image[None].astype("float32"), _IMAGE_STEPS).sum(axis=-1) for image in images]
     return np.stack(maps) if maps else np.zeros(images.shape[:-1], "float32")
 
@@ -92,6 +86,26 @@ def _logits_layer(loaded_model: "LoadedModel"):
         return loaded_model.model.get_layer("logits")
     except ValueError:
         raise ZooError(f"{loaded_model.path}: has no layer named logits, which an explanation starts from") from None
+
+
+# A model made of another's layers leaves a node in each of them, and a server explains without end: made once.
+@functools.lru_cache(maxsize=1)
+def _after(front, inner, logits_layer):
+    """The model from what `front` and `inner` give to the logits."""
+    import keras
+
+    rest = keras.Model([front.output, inner.output], logits_layer.output)
+    rest.supports_masking = True  # the mask of an embedding comes with its values
+    return rest
+
+
+@functools.lru_cache(maxsize=1)
+def _from_pixels(model, logits_layer):
+    """The model from float pixels to the logits; its own input would round the way from black to whole numbers."""
+    import keras
+
+    part = keras.Model(model.input, logits_layer.output)
+    return keras.models.clone_model(part, keras.Input(model.input_shape[1:]), clone_function=lambda layer: layer)
 
 
 def _integrated(logits_of, values, steps: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from zoo.errors import ZooError
 from zoo.evaluation import explain
 from zoo.loading import LoadedModel
 from zoo.serving.batching import Batcher, QueueFull
@@ -58,7 +59,7 @@ class Service:
         )
         self._held_bytes = self._side_jobs = 0
         self._side_thread = ThreadPoolExecutor(1, thread_name_prefix="side")
-        self._explains = hasattr(loaded_model.model, "inputs") and loaded_model.task in ("text_classification",)
+        self._explains = hasattr(loaded_model.model, "inputs") and loaded_model.task != "table_classification"
         page = resources.files("zoo.serving").joinpath("page.html").read_text(encoding="utf-8")
         self._page = page.replace("{{ model_name }}", html.escape(name)).encode()
         self._routes = self._make_routes()
@@ -71,13 +72,16 @@ class Service:
 
         async def send_counted(message):
             nonlocal status
-            status = message.get("status", status)
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if self.stopping:
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 
         self.in_flight += 1
         try:
             if self.stopping and not scope["path"].startswith(("/health", "/metrics")):
-                response = _refusal(Refused(503, "the server is stopping", _RETRY | {"Connection": "close"}))
+                response = _refusal(Refused(503, "the server is stopping", _RETRY))
                 await response(scope, receive, send_counted)
             else:
                 await self._routes(scope, receive, send_counted)
@@ -260,11 +264,14 @@ class Service:
             self._side_jobs -= 1
 
     def _explain_one(self, features: np.ndarray) -> dict[str, Any]:
-        if self.model.task == "text_classification":
-            (scores,) = explain.explain(self.model, features)
-            return {"words": [{"word": word, "score": round(score, 4)} for word, score in scores]}
-        (heat_map,) = explain.explain_images(self.model, features)
-        return {"heat_map": np.round(heat_map.astype("float64"), 4).tolist()}
+        try:
+            if self.model.task == "text_classification":
+                (scores,) = explain.explain(self.model, features)
+                return {"words": [{"word": word, "score": round(score, 4)} for word, score in scores]}
+            (heat_map,) = explain.explain_images(self.model, features)
+            return {"heat_map": np.round(heat_map.astype("float64"), 4).tolist()}
+        except ZooError as error:
+            raise Refused(400, str(error)) from None
 
 
 def _tensor(dtype: str, shape: tuple[int, ...]) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """What a server takes."""
 
 import dataclasses
+import math
+
+from zoo.errors import ZooError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,6 +16,9 @@ class Limits:
         max_queue: rows that may wait, and the most that one request may bring.
         max_body_mb: 10⁶ bytes of a request.
         request_timeout: seconds for a request to arrive, and again for its answer.
+
+    Raises:
+        ZooError: one of them is not finite.
     """
 
     max_batch_size: int = 32
@@ -20,6 +26,11 @@ class Limits:
     max_queue: int = 1024
     max_body_mb: float = 8.0
     request_timeout: float = 30.0
+
+    def __post_init__(self):
+        for name, value in dataclasses.asdict(self).items():
+            if not math.isfinite(value):
+                raise ZooError(f"--{name}={value}: is no bound; give a number")
 
     @property
     def max_body_bytes(self) -> int:

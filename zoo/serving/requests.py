@@ -197,9 +197,9 @@ def _depth(values: Any) -> int:
 
 
 def _found(values: list[Any]) -> str:
-    """How a wrong shape begins, such as `rows of shape [28, 27]`."""
+    """How a wrong shape begins."""
     sizes, first = [], values[0]
-    while isinstance(first, list):
+    while isinstance(first, list) and len(sizes) < 8:
         sizes.append(len(first))
         first = first[0] if first else None
     return f"the first row is of shape {sizes}, or the rows differ"
