@@ -125,7 +125,9 @@ def text_server(start_server, text_file):
 def table_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "table.keras"
     labels = {"label_names": ["no", "yes"], "task": "table_classification", "feature_names": ["left", "right"]}
-    save_model(zoo.create_model("xor_mlp"), path, labels)
+    model, generator = zoo.create_model("xor_mlp"), np.random.default_rng(0)
+    model.set_weights([generator.uniform(0.5, 1.5, weights.shape) for weights in model.get_weights()])
+    save_model(model, path, labels)
     return path
 
 
