@@ -71,8 +71,8 @@ def start_server(fork_server, tmp_path_factory):
     """A function that starts scripts/serve.py with flags; the servers end with the session."""
     servers = []
 
-    def start(*flags) -> Server:
-        server = Server(fork_server, tmp_path_factory.mktemp("server"), list(flags))
+    def start(*flags, folder: pathlib.Path | None = None) -> Server:
+        server = Server(fork_server, folder or tmp_path_factory.mktemp("server"), list(flags))
         servers.append(server)
         return server
 

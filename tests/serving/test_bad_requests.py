@@ -4,13 +4,17 @@ import base64
 import concurrent.futures
 import io
 import json
+import runpy
 import socket
 import struct
 import time
 import zlib
 
+import keras
 import pytest
 from PIL import Image
+
+from zoo.loading import save_model
 
 PREDICT = "/v1/models/my.table-1:predict"
 GOOD = b'{"instances": [[0, 1]]}'
@@ -114,7 +118,7 @@ def test_bad_texts(text_server, body, status, words):
 def test_explanations_are_bounded_and_refused_where_there_are_none(table_server, text_server):
     assert table_server.post("explain", {"instances": [[0, 1]]})[::2] == (
         400,
-        {"error": "no explanations of a model of table_classification, or of an exported one"},
+        {"error": "no explanations of this model; there are of Keras models of pictures and texts"},
     )
     assert text_server.post("explain", {"instances": ["a"] * 9})[0] == 413
 
@@ -185,11 +189,35 @@ def test_what_is_no_http_and_too_many_requests_at_once(table_server):
     assert exchange(table_server, flood, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").count(b"HTTP/1.1 200") < 5000
 
 
+SLOW_LAYER = """
+import time
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("slow")
+class Slow(keras.layers.Layer):
+    def call(self, x):
+        def sleep(values):
+            time.sleep(float(values[0, 0]))
+            return values
+
+        return tf.ensure_shape(tf.numpy_function(sleep, [x], tf.float32), x.shape)
+"""
+
+
 @pytest.fixture(scope="module")
-def hasty_server(start_server, table_file):
-    """It waits half a second for a request, computes one row at a time, and lets one wait."""
-    flags = ["--request_timeout=0.5", "--max_batch_size=1", "--max_queue=1", "--max_body_mb=0.01"]
-    return start_server(f"--model_file={table_file}", "--model_name=my.table-1", *flags)
+def hasty_server(start_server, tmp_path_factory):
+    """It computes one row at a time, which takes as many seconds as the row's first number says, and lets two wait."""
+    folder = tmp_path_factory.mktemp("slow")
+    (folder / "slow_layer.py").write_text(SLOW_LAYER)
+    module = runpy.run_path(str(folder / "slow_layer.py"))
+    inputs = keras.Input((2,))
+    outputs = keras.layers.Dense(2, activation="softmax")(module["Slow"]()(inputs))
+    save_model(keras.Model(inputs, outputs), folder / "slow.keras", {"task": "table_classification"})
+    flags = ["--model_file=slow.keras", "--import=slow_layer", "--model_name=my.table-1", "--request_timeout=0.5"]
+    return start_server(*flags, "--max_batch_size=1", "--max_queue=2", "--max_body_mb=0.01", folder=folder)
 
 
 def test_slow_clients_are_let_go(hasty_server):
@@ -206,20 +234,23 @@ def test_slow_clients_are_let_go(hasty_server):
     assert hasty_server.request("POST", PREDICT, GOOD)[0] == 200
 
 
-def test_a_full_queue_says_when_to_come_back(hasty_server):
-    def ask(_):
-        return hasty_server.request("POST", PREDICT, GOOD)
+def test_an_answer_that_takes_too_long_and_a_queue_that_is_full(hasty_server):
+    def ask(seconds):
+        return hasty_server.post("predict", {"instances": [[seconds, 1]]})
 
-    for _ in range(20):
-        with concurrent.futures.ThreadPoolExecutor(40) as pool:
-            answers = list(pool.map(ask, range(120)))
-        refused = [(headers, answer) for status, headers, answer in answers if status == 503]
-        assert all(answer == answers[0][2] for status, _, answer in answers if status == 200)
-        assert {status for status, _, _ in answers} <= {200, 503}
-        if refused:
-            break
-    headers, answer = refused[0]
-    assert int(headers["retry-after"]) >= 1 and "try again" in answer["error"]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        slow = pool.submit(ask, 1.5)
+        time.sleep(0.2)
+        others = list(pool.map(ask, [0.0] * 6))
+        status, _, answer = slow.result()
+    assert (status, answer) == (504, {"error": "no answer within 0.5 s"})
+    assert {status for status, _, _ in others} == {503, 504}
+    full = [(headers, answer) for status, headers, answer in others if status == 503]
+    assert len(full) == 4
+    assert all(int(headers["retry-after"]) >= 1 and "try again" in answer["error"] for headers, answer in full)
+    time.sleep(1.5)
+    assert ask(0.0)[0] == 200
+    assert hasty_server.post("predict", {"instances": [[0, 1]] * 3})[0] == 413
 
 
 def test_json_of_any_make_is_never_a_fault_of_the_server(table_server):

@@ -2,12 +2,15 @@
 
 import asyncio
 import threading
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
+from zoo.loading import LoadedModel
 from zoo.serving.batching import Batcher, QueueFull
-from zoo.serving.compiled import batch_sizes
+from zoo.serving.compiled import batch_sizes, compiled
 
 
 def rows(*values):
@@ -97,3 +100,26 @@ def test_a_fault_reaches_those_in_the_batch_and_the_next_goes_on():
 @pytest.mark.parametrize(("largest", "sizes"), [(1, [1]), (2, [1, 2]), (32, [1, 2, 4, 8, 16, 32]), (6, [1, 2, 4, 6])])
 def test_a_few_sizes_cover_all_batches(largest, sizes):
     assert batch_sizes(largest) == sizes
+
+
+def test_no_batch_traces_the_model_anew():
+    traces = []
+
+    class Counted(keras.layers.Layer):
+        def call(self, x):
+            traces.append(x.shape)
+            return x
+
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(Counted()(inputs)))
+    loaded = LoadedModel(model, ["no", "yes"], "table_classification", Path("model.keras"))
+    traces.clear()
+    function = compiled(loaded, 6)
+    assert traces == [(1, 3), (2, 3), (4, 3), (6, 3)]
+    features = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
+    expected = model(features).numpy()
+    traces.clear()
+    for count in range(1, 7):
+        found = function(features[:count])
+        np.testing.assert_allclose(found, np.concatenate([1 - expected, expected], axis=1)[:count], atol=1e-6)
+    assert traces == []

@@ -59,7 +59,8 @@ class Service:
         )
         self._held_bytes = self._side_jobs = 0
         self._side_thread = ThreadPoolExecutor(1, thread_name_prefix="side")
-        self._explains = hasattr(loaded_model.model, "inputs") and loaded_model.task != "table_classification"
+        layers = getattr(loaded_model.model, "layers", [])  # an exported model has none to look into
+        self._explains = loaded_model.task != "table_classification" and any(x.name == "logits" for x in layers)
         page = resources.files("zoo.serving").joinpath("page.html").read_text(encoding="utf-8")
         self._page = page.replace("{{ model_name }}", html.escape(name)).encode()
         self._routes = self._make_routes()
@@ -108,7 +109,7 @@ class Service:
     async def explain(self, request: Request) -> Response:
         """What each row's answer rests on: a heat map of a picture, the words of a text."""
         if not self._explains:
-            raise Refused(400, f"no explanations of a model of {self.model.task}, or of an exported one")
+            raise Refused(400, "no explanations of this model; there are of Keras models of pictures and texts")
         async with self._rows(request, max_rows=MAX_EXPLAINED) as (_, features):
             probabilities = await self._probabilities(features)
             found = [await self._on_the_side(self._explain_one, row) for row in np.split(features, len(features))]
@@ -199,7 +200,7 @@ class Service:
         try:
             await self._read_body(request, body)
             async with asyncio.timeout(self.limits.request_timeout):
-                rows = read_rows(bytes(body), self.signature, row_keys, max_rows or self.limits.max_queue)
+                rows = read_rows(body, self.signature, row_keys, max_rows or self.limits.max_queue)
                 yield rows.columnar, await self._features(rows.values)
         except TimeoutError:
             raise Refused(504, f"no answer within {self.limits.request_timeout:g} s") from None

@@ -65,7 +65,7 @@ class Rows:
     columnar: bool
 
 
-def read_rows(body: bytes, signature: Signature, row_keys: tuple[str, ...], max_rows: int) -> Rows:
+def read_rows(body: bytes | bytearray, signature: Signature, row_keys: tuple[str, ...], max_rows: int) -> Rows:
     """The rows in a body of TensorFlow Serving's form: `instances`, row by row, or `inputs`, as columns.
 
     Args:
