@@ -32,7 +32,7 @@ IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the mod
 
 def main(arguments: list[str]) -> None:
     command_line.import_modules(IMPORT.value)
-    from zoo.evaluation import explain, predict
+    from zoo.evaluation import explain, highlight, predict
 
     paths = list(arguments) + TEXT_FILE.value
     for value in INPUT.value:
@@ -53,13 +53,13 @@ def main(arguments: list[str]) -> None:
         for prediction, scores in zip(predictions, explanations, strict=True):
             prediction["words"] = [{"word": word, "score": score} for word, score in scores]
         if EXPLAIN_HTML.value:
-            explain.write_html(names, predictions, explanations, EXPLAIN_HTML.value)
+            highlight.write_html(names, predictions, explanations, EXPLAIN_HTML.value)
     if JSON.value:
         print(json.dumps(predictions, indent=2, ensure_ascii=False))
     else:
         print(predict.predictions_table(predictions, TOP.value))
         if EXPLAIN.value:
-            print("\n".join(f"{name}: {explain.colored(e)}" for name, e in zip(names, explanations, strict=True)))
+            print("\n".join(f"{name}: {highlight.colored(e)}" for name, e in zip(names, explanations, strict=True)))
 
 
 if __name__ == "__main__":

@@ -41,10 +41,14 @@ def predict_probabilities(model, features: np.ndarray | StoredRows, batch_size: 
         return np.concatenate([predict_probabilities(model, block, batch_size) for block in blocks(features)])
     if features.dtype == object:  # texts cost more memory each than pictures, in what the model makes of them
         batch_size = min(batch_size, 64)
-    probabilities = np.asarray(model.predict(features, batch_size=batch_size, verbose=0), "float32")
-    if probabilities.shape[1] == 1:
-        probabilities = np.concatenate([1 - probabilities, probabilities], axis=1)
-    return probabilities
+    return two_columns(np.asarray(model.predict(features, batch_size=batch_size, verbose=0), "float32"))
+
+
+def two_columns(probabilities: np.ndarray) -> np.ndarray:
+    """`float32[examples, classes]` → the same; of one sigmoid unit, `[examples, 1]`, both classes' probabilities."""
+    if probabilities.shape[1] > 1:
+        return probabilities
+    return np.concatenate([1 - probabilities, probabilities], axis=1)
 
 
 def save_model(model, path: pathlib.Path, labels: dict[str, Any]) -> None:
@@ -105,6 +109,9 @@ def _task_of(model) -> str:
 def _read_labels(path: pathlib.Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
+            outside = [name for name in archive.namelist() if name.startswith("/") or ".." in name.split("/")]
+            if outside:
+                raise ZooError(f"{path}: refused, its member {outside[0]!r} would be written outside of its folder")
             damaged = archive.testzip()
             if damaged:
                 raise ZooError(f"{path}: damaged ({damaged} fails its checksum); copy or train it again")

@@ -1,11 +1,10 @@
-"""Which words an answer rests on: integrated gradients (Sundararajan et al., 2017, Axiomatic attribution).
+"""Which words or pixels an answer rests on: integrated gradients (Sundararajan et al., 2017, Axiomatic attribution).
 
-Gradient times input, with the gradient averaged on the way from no words at all to the text: at its end alone, where a
-sure model is flat, a Transformer's gradient says little.
+Gradient times input, with the gradient averaged on the way from nothing at all (no words, a black picture) to the
+input: at its end alone, where a sure model is flat, a gradient says little.
 """
 
-import html
-from pathlib import Path
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
 _SHOWN_PAIRS = 20
-_STEPS = 32
+_TEXT_STEPS = 32
+_IMAGE_STEPS = 64
 Scores = list[tuple[str, float]]
 
 
@@ -33,7 +33,6 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
     Raises:
       ZooError: the model does not read texts.
     """
-    import keras
     import tensorflow as tf
 
     from zoo.layers.tf_idf import TfIdf
@@ -44,12 +43,11 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
         raise ZooError(f"--explain: {loaded_model.path} is a model of {loaded_model.task}; it explains texts alone")
     vocabulary = np.array(front.vocabulary if hasattr(front, "vocabulary") else front.get_vocabulary(), object)
     inner = next(layer for layer in loaded_model.model.layers[2:] if layer.weights)  # an embedding, or TF-IDF
-    rest = keras.Model([front.output, inner.output], loaded_model.model.get_layer("logits").output)
-    rest.supports_masking = True  # the mask of an embedding comes with its values
+    rest = _after(front, inner, _logits_layer(loaded_model))
     explanations = []
     for text in features:
         ids = front(tf.constant([text]))
-        scores = _integrated(rest, ids, inner(ids), inner.compute_mask(ids, None))
+        scores = _integrated(_logits_of_text(rest, ids, inner.compute_mask(ids, None)), inner(ids), _TEXT_STEPS)
         if isinstance(inner, TfIdf):
             order = np.argsort(-np.abs(scores), kind="stable")[:_SHOWN_PAIRS]
             words = [(vocabulary[i], float(scores[i])) for i in order if scores[i]]
@@ -60,53 +58,87 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
     return explanations
 
 
-def colored(scores: Scores) -> str:
-    """Returns the words for a terminal of 256 colours: green speaks for the label, red against it."""
-    return " ".join(f"\x1b[48;5;{_color_number(score)}m{_printable(word)}\x1b[0m" for word, score in scores)
+def explain_images(loaded_model: "LoadedModel", images: np.ndarray) -> np.ndarray:
+    """How much each pixel speaks for (above 0) or against the label that the model gives its picture.
 
+    The way begins at black, which is nothing at all on pictures that are light on dark; a saved model has no training
+    pictures to take a mean from. A black pixel therefore has no say of its own.
 
-def write_html(names: list[str], predictions: list[dict], explanations: list[Scores], path: str | Path) -> None:
-    """Writes a page with each text, its label, and its words on green or red.
+    Args:
+      images: uint8[examples, height, width, channel].
+
+    Returns:
+      float32[examples, height, width], summed over the channels. A picture's sum is what the answer's logit over the
+      mean of all logits gains from black to the picture (completeness).
 
     Raises:
-      ZooError: the file cannot be written.
+      ZooError: the model does not read pictures, or has no layer `logits`.
     """
-    blocks = []
-    for name, prediction, scores in zip(names, predictions, explanations, strict=True):
-        words = " ".join(
-            f'<span title="{score:+.2f}" style="background: rgba({"0, 140, 60" if score > 0 else "200, 40, 40"}, '
-            f'{min(abs(score), 1):.2f})">{html.escape(word)}</span>'
-            for word, score in scores
-        )
-        label = html.escape(f"{prediction['label']} {prediction['probability']:.4f}")
-        blocks.append(f"<h2>{html.escape(name)}: {label}</h2>\n<p>{words}</p>")
-    page = "\n".join(
-        ['<!doctype html><meta charset="utf-8"><title>Which words mattered</title>',
-         "<p>Green words speak for the label, red ones against it: integrated gradients.</p>", *blocks]
-    )  # fmt: skip
+    if loaded_model.task != "image_classification":
+        raise ZooError(f"{loaded_model.path} is a model of {loaded_model.task}; explain_images needs one of pictures")
+    logits = _from_pixels(loaded_model.model, _logits_layer(loaded_model))
+    maps = [_integrated(logits, image[None].astype("float32"), _IMAGE_STEPS).sum(axis=-1) for image in images]
+    return np.stack(maps) if maps else np.zeros(images.shape[:-1], "float32")
+
+
+def _logits_layer(loaded_model: "LoadedModel"):
     try:
-        Path(path).write_text(page + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ZooError(f"--explain_html={path}: cannot be written ({error.strerror}); name another file") from None
+        return loaded_model.model.get_layer("logits")
+    except ValueError:
+        raise ZooError(f"{loaded_model.path}: has no layer named logits, which an explanation starts from") from None
 
 
-def _integrated(rest, ids, values, mask) -> np.ndarray:
-    """What each of `values[1, …]`, the text embedded or counted, adds to the answer's logit over the others' mean."""
+# A model made of another's layers leaves a node in each of them, and a server explains without end: made once.
+@functools.lru_cache(maxsize=1)
+def _after(front, inner, logits_layer):
+    """The model from what `front` and `inner` give to the logits."""
+    import keras
+
+    rest = keras.Model([front.output, inner.output], logits_layer.output)
+    rest.supports_masking = True  # the mask of an embedding comes with its values
+    return rest
+
+
+@functools.lru_cache(maxsize=1)
+def _from_pixels(model, logits_layer):
+    """The model from float pixels to the logits; its own input would round the way from black to whole numbers."""
+    import keras
+
+    part = keras.Model(model.input, logits_layer.output)
+    return keras.models.clone_model(part, keras.Input(model.input_shape[1:]), clone_function=lambda layer: layer)
+
+
+def _integrated(logits_of, values, steps: int) -> np.ndarray:
+    """What each of `values[1, …]` adds, on the way from 0, to the answer's logit over the mean of all logits.
+
+    `logits_of` maps float[batch, …] to logits, float32[batch, num_classes].
+    """
     import tensorflow as tf
 
     def two_logits_or_more(logits):
         return tf.concat([-logits / 2, logits / 2], axis=1) if logits.shape[1] == 1 else logits
 
-    label = int(tf.argmax(two_logits_or_more(rest([ids, values], mask=[None, mask]))[0]))
-    shares = tf.reshape((tf.range(_STEPS, dtype=tf.float32) + 0.5) / _STEPS, [-1] + [1] * (len(values.shape) - 1))
+    label = int(tf.argmax(two_logits_or_more(logits_of(values))[0]))
+    shares = tf.reshape((tf.range(steps, dtype=tf.float32) + 0.5) / steps, [-1] + [1] * (len(values.shape) - 1))
     path = tf.cast(shares, values.dtype) * values
-    masks = None if mask is None else tf.repeat(mask, _STEPS, axis=0)
     with tf.GradientTape() as tape:
         tape.watch(path)
-        logits = two_logits_or_more(rest([tf.repeat(ids, _STEPS, axis=0), path], mask=[None, masks]))
+        logits = two_logits_or_more(logits_of(path))
         contrast = tf.reduce_sum(logits[:, label] - tf.reduce_mean(logits, axis=1))
     gradients = tf.reduce_mean(tf.cast(tape.gradient(contrast, path), tf.float32), axis=0)
     return (tf.cast(values[0], tf.float32) * gradients).numpy()
+
+
+def _logits_of_text(rest, ids, mask):
+    """The logits of a text `ids[1, length]` as a function of its embeddings, or counts, `float[batch, …]`."""
+    import tensorflow as tf
+
+    def logits_of(values):
+        count = len(values)
+        masks = None if mask is None else tf.repeat(mask, count, axis=0)
+        return rest([tf.repeat(ids, count, axis=0), values], mask=[None, masks])
+
+    return logits_of
 
 
 def _words(vocabulary: np.ndarray, ids: np.ndarray, scores: np.ndarray) -> Scores:
@@ -119,14 +151,3 @@ def _words(vocabulary: np.ndarray, ids: np.ndarray, scores: np.ndarray) -> Score
         else:
             words.append((piece, score))
     return words
-
-
-def _color_number(score: float) -> int:
-    """One of six strengths of green or red on the colour cube of terminals; almost nothing stays black."""
-    strength = min(round(abs(score) * 5), 5)
-    return 16 + (6 * strength if score > 0 else 36 * strength)
-
-
-def _printable(word: str) -> str:
-    """A text must not steer the terminal."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in word)

@@ -8,7 +8,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -57,15 +57,26 @@ def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.
     return names, np.stack(images)
 
 
-def _read_picture(file: Path, notices: Notices) -> Iterator[tuple[str, "Image"]]:
+def open_picture(file: Path | BinaryIO, name: str, max_pixels: int | None = None) -> "Image":
+    """A PNG or JPEG picture, turned upright.
+
+    Raises:
+      ZooError: it cannot be read, or has more than `max_pixels`.
+    """
     from PIL import Image, ImageOps
 
     try:
         with Image.open(file, formats=("PNG", "JPEG")) as opened:
-            image = ImageOps.exif_transpose(opened)  # reads every pixel, so that a truncated file fails here
+            if max_pixels is not None and opened.width * opened.height > max_pixels:
+                raise ZooError(f"{name}: {opened.width}x{opened.height} pixels; at most {max_pixels:,} are read")
+            return ImageOps.exif_transpose(opened)  # reads every pixel, so that a truncated file fails here
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = "not a PNG or JPEG" if isinstance(error, Image.UnidentifiedImageError) else error
-        raise ZooError(f"{file}: unreadable image ({reason}); save it again as PNG or JPEG") from None
+        raise ZooError(f"{name}: unreadable image ({reason}); save it again as PNG or JPEG") from None
+
+
+def _read_picture(file: Path, notices: Notices) -> Iterator[tuple[str, "Image"]]:
+    image = open_picture(file, str(file))
     if is_sixteen_bit(image):
         notices["16-bit grey scaled to 8 bits"].append(str(file))
     yield str(file), to_eight_bits(image)

@@ -1,0 +1,153 @@
+"""The page in a real browser: ink, texts, numbers and a picture become answers; nothing fails in its console."""
+
+import math
+import shutil
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("selenium", reason="selenium is not installed")
+
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no chromium and chromedriver here")
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--window-size=1000,900",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def opened(browser):
+    """A function that opens a server's page; afterwards, its console has to be empty."""
+    yield lambda server: browser.get(server.address)
+    assert browser.get_log("browser") == []
+
+
+def wait_for(browser, condition):
+    return WebDriverWait(browser, 30).until(lambda _: condition())
+
+
+def draw(browser, points):
+    """A stroke by the mouse through points in shares of the drawing area."""
+    ink = browser.find_element(By.ID, "ink")
+    width, height = ink.size["width"], ink.size["height"]
+    chain = ActionChains(browser, duration=5)
+    for number, (x, y) in enumerate(points):
+        chain.move_to_element_with_offset(ink, int((x - 0.5) * width), int((y - 0.5) * height))
+        if number == 0:
+            chain.click_and_hold()
+    chain.release().perform()
+
+
+def answer(browser):
+    return browser.find_element(By.ID, "answer").text
+
+
+def percentages(browser):
+    return [float(bar.text.strip("> %")) for bar in browser.find_elements(By.CSS_SELECTOR, ".bar span")]
+
+
+def pixels(browser, canvas):
+    """Rows of the red channel of a canvas."""
+    return browser.execute_script(
+        """const {width, height} = document.getElementById(arguments[0]), rows = [];
+        const {data} = document.getElementById(arguments[0]).getContext("2d").getImageData(0, 0, width, height);
+        for (let y = 0; y < height; y++) rows.push(Array.from({length: width}, (_, x) => data[4 * (y * width + x)]));
+        return rows;""",
+        canvas,
+    )
+
+
+def test_a_drawn_digit_is_read_and_explained(browser, opened, digits_server):
+    opened(digits_server)
+    assert "10 classes" in wait_for(browser, lambda: browser.find_element(By.ID, "about").text.strip())
+    circle = [(0.25 + 0.1 * math.cos(t / 4), 0.3 + 0.16 * math.sin(t / 4)) for t in range(27)]
+    draw(browser, circle)  # small, and far from the middle
+    wait_for(browser, lambda: answer(browser).startswith("0"))
+    shares = percentages(browser)
+    assert len(shares) == 10 and sum(shares) == pytest.approx(100, abs=1) and max(shares) == shares[0]
+    wait_for(browser, lambda: browser.find_element(By.ID, "heat-caption").text)
+    seen = pixels(browser, "seen")
+    inked = [(x, y) for y, row in enumerate(seen) for x, value in enumerate(row) if value > 60]
+    assert len(seen) == len(seen[0]) == 28
+    assert 18 <= max(y for _, y in inked) - min(y for _, y in inked) + 1 <= 21
+    mass = sum(map(sum, seen))
+    centre = [sum(value * place[axis] for place, value in numbered(seen)) / mass for axis in (0, 1)]
+    assert centre == pytest.approx([13.5, 13.5], abs=1)
+    assert any(map(any, pixels(browser, "heat")))
+    browser.find_element(By.ID, "clear").click()
+    assert answer(browser) == "waiting for an input" and not percentages(browser)
+
+
+def numbered(picture):
+    return [((x, y), value) for y, row in enumerate(picture) for x, value in enumerate(row)]
+
+
+def test_a_picture_is_uploaded_and_inverted(browser, opened, digits_server, handwriting, tmp_path):
+    images, labels = handwriting
+    digit = next(image for image, label in zip(images[-40:], labels[-40:], strict=True) if label == 0)[..., 0]
+    for name, picture in (("light.png", digit), ("dark.png", 255 - digit)):
+        Image.fromarray(picture).resize((200, 200)).save(tmp_path / name)
+    opened(digits_server)
+    file, invert = (browser.find_element(By.ID, name) for name in ("file", "invert"))
+    file.send_keys(str(tmp_path / "light.png"))
+    wait_for(browser, lambda: percentages(browser))
+    assert answer(browser).startswith("0")
+    before = percentages(browser)
+    file.send_keys(str(tmp_path / "dark.png"))
+    wait_for(browser, lambda: percentages(browser) not in ([], before))
+    browser.execute_script("arguments[0].click()", invert)
+    wait_for(browser, lambda: percentages(browser) == pytest.approx(before, abs=0.3))
+    (tmp_path / "text.png").write_text("no picture")
+    file.send_keys(str(tmp_path / "text.png"))
+    assert "text.png is no picture" in wait_for(browser, lambda: browser.find_element(By.ID, "error").text)
+
+
+def test_words_of_a_text_are_coloured_and_labels_are_no_markup(browser, opened, text_server):
+    opened(text_server)
+    field = wait_for(browser, lambda: browser.find_element(By.ID, "words-in"))
+    wait_for(browser, field.is_displayed)
+    field.send_keys("a good <i>book</i>")
+    wait_for(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#words mark"))
+    marks = browser.find_elements(By.CSS_SELECTOR, "#words mark")
+    assert [mark.text for mark in marks][:2] == ["a", "good"]
+    assert any("rgba(" in mark.value_of_css_property("background-color") for mark in marks)
+    assert [bar.text for bar in browser.find_elements(By.CSS_SELECTOR, ".bar b")] == ["<b>no</b>", "yes"]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_numbers_of_a_table_on_a_narrow_and_a_wide_window(browser, opened, table_server, width):
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    )
+    opened(table_server)
+    fields = wait_for(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#fields input"))
+    assert [span.text for span in browser.find_elements(By.CSS_SELECTOR, "#fields span")] == ["left", "right"]
+    before = wait_for(browser, lambda: percentages(browser))
+    fields[0].clear()
+    fields[0].send_keys("40")
+    wait_for(browser, lambda: percentages(browser) not in ([], before))
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_page_is_whole_by_itself(table_server):
+    _, headers, page = table_server.request("GET", "/")
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "http://" not in page.replace("http://www.w3.org/2000/svg", "") and "https://" not in page

@@ -1,0 +1,50 @@
+"""What the server counts, for Prometheus."""
+
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """Counters of one server.
+
+    Args:
+        sizes: those of batches, the histogram's buckets.
+        waiting_rows, in_flight: tell how many rows wait for a batch, and how many requests for their answer.
+    """
+
+    def __init__(self, sizes: list[int], waiting_rows: Callable[[], int], in_flight: Callable[[], int]):
+        disable_created_metrics()  # two lines for each counter that nobody reads
+        self._registry = CollectorRegistry()
+        of_request = {"labelnames": ("operation", "status"), "registry": self._registry}
+        self._requests = Counter("zoo_requests", "Requests that were answered.", **of_request)
+        self._seconds = Histogram(
+            "zoo_request_seconds", "From a request's headers to the end of its answer.", ("operation",),
+            buckets=_SECONDS, registry=self._registry,
+        )  # fmt: skip
+        batches = Histogram("zoo_batch_rows", "Rows computed together.", buckets=sizes, registry=self._registry)
+        self.observe_batch = batches.observe
+        for name, help_text, value in (
+            ("zoo_queue_rows", "Rows that wait for their batch.", waiting_rows),
+            ("zoo_requests_in_flight", "Requests that are being answered.", in_flight),
+        ):
+            Gauge(name, help_text, registry=self._registry).set_function(value)
+        ProcessCollector(registry=self._registry)
+
+    def observe_request(self, operation: str, status: int, seconds: float) -> None:
+        self._requests.labels(operation, status).inc()
+        self._seconds.labels(operation).observe(seconds)
+
+    def text(self) -> bytes:
+        """Prometheus's text format."""
+        return generate_latest(self._registry)

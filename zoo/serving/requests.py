@@ -1,0 +1,205 @@
+"""What a request's body holds, as the model reads it; anything else is refused with a status and one sentence."""
+
+import base64
+import binascii
+import dataclasses
+import io
+from collections.abc import Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pydantic_core
+
+from zoo.datasets.pictures import fit_picture, to_eight_bits
+from zoo.datasets.texts import as_array, clean
+from zoo.errors import ZooError
+from zoo.evaluation.read_images import open_picture
+
+if TYPE_CHECKING:
+    from zoo.loading import LoadedModel
+
+MAX_PIXELS = 25_000_000  # of a picture to decode: 75 MB of colour
+MAX_CHARACTERS = 200_000  # of a text: what is behind them, no model of the zoo reads
+_DTYPES = {"image_classification": "uint8", "table_classification": "float32", "text_classification": "string"}
+_VALUES = {"uint8": "whole numbers 0 to 255", "float32": "finite numbers", "string": "texts"}
+
+
+class Refused(Exception):  # noqa: N818, the client's error
+    """A request that is answered with a status of 4xx or 5xx and one sentence."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None):
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, headers
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """What one row of the model's input is."""
+
+    input_name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, loaded_model: "LoadedModel") -> "Signature":
+        """Raises: ZooError: the model is of a task, or of a shape, that the server does not know."""
+        model, task = loaded_model.model, loaded_model.task
+        if task not in _DTYPES:
+            raise ZooError(f"{loaded_model.path}: its task is {task!r}; the server knows {', '.join(_DTYPES)}")
+        shape = tuple(model.input_shape[1:])
+        if None in shape:
+            raise ZooError(f"{loaded_model.path}: its input has an open size, {shape}; the server needs a fixed one")
+        inputs = getattr(model, "inputs", None)
+        return cls(inputs[0].name if inputs else "inputs", _DTYPES[task], shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[row{''.join(f', {size}' for size in self.shape)}], {_VALUES[self.dtype]}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """The rows of a request, pictures among them still as their files' bytes; whether they came as columns."""
+
+    values: list[Any]
+    columnar: bool
+
+
+def read_rows(body: bytes | bytearray, signature: Signature, row_keys: tuple[str, ...], max_rows: int) -> Rows:
+    """The rows in a body of TensorFlow Serving's form: `instances`, row by row, or `inputs`, as columns.
+
+    Args:
+        row_keys: what the key of rows may be called.
+
+    Raises:
+        Refused: the body is not of that form.
+    """
+    wanted = " or ".join(f'{{"{key}": [row, …]}}' for key in (*row_keys, "inputs"))
+    try:
+        request = pydantic_core.from_json(body, allow_inf_nan=False, cache_strings="none")
+    except ValueError as error:
+        why = "it is nested too deeply" if "recursion" in str(error) else f"{error} (NaN and Infinity are no JSON)"
+        raise Refused(400, f"the body cannot be read as JSON: {why}") from None
+    if not isinstance(request, dict):
+        raise Refused(400, f"the body is no JSON object; send {wanted}")
+    unknown = request.keys() - {*row_keys, "inputs", "signature_name"}
+    if unknown:
+        raise Refused(400, f"unknown key {min(unknown)[:50]!r}; send {wanted}")
+    if request.get("signature_name", "serving_default") not in ("serving_default", ""):
+        raise Refused(400, 'the one signature_name is "serving_default"')
+    keys = request.keys() - {"signature_name"}
+    if len(keys) != 1:
+        raise Refused(400, f"{'both rows and columns' if keys else 'no rows'}; send {wanted}")
+    key = keys.pop()
+    values = request[key]
+    if key == "inputs" and isinstance(values, dict):
+        values = _of_input(values, signature)
+    elif isinstance(values, list):
+        values = [_of_input(row, signature) if isinstance(row, dict) and "b64" not in row else row for row in values]
+    if not isinstance(values, list) or not values:
+        raise Refused(400, f'"{key}" is no list of rows, or an empty one; expected {signature}')
+    if len(values) > max_rows:
+        raise Refused(413, f"{len(values)} rows; at most {max_rows} a request")
+    return Rows(values, columnar=key == "inputs")
+
+
+def to_features(values: list[Any], signature: Signature) -> np.ndarray:
+    """Rows without pictures' files → `uint8` or `float32[rows, …]`, or `object[rows]` of cleaned texts.
+
+    Raises:
+        Refused: the shape or the kind of a value is not the model's.
+    """
+    if signature.dtype == "string":
+        return as_array(clean(_as_text(value)) for value in values)
+    shape = signature.shape
+    if shape[-1] == 1 and len(shape) == 3 and _depth(values) == len(shape):  # grey pictures need no channel axis
+        shape = shape[:-1]
+    numbers = _flat(values, shape, signature)
+    try:
+        if signature.dtype == "uint8":
+            flat = np.frombuffer(bytes(numbers), "uint8")
+        else:
+            with np.errstate(over="ignore"):
+                flat = np.array(numbers, "float64").astype("float32")
+    except (ValueError, OverflowError):
+        raise Refused(400, f"a number is out of range; expected {signature}") from None
+    if not np.isfinite(flat).all():
+        raise Refused(400, f"a number is out of float32's range; expected {signature}")
+    return flat.reshape(-1, *signature.shape)
+
+
+def decode_picture(value: dict[str, Any], signature: Signature) -> np.ndarray:
+    """`{"b64": PNG or JPEG}` → `uint8[height, width, channel]`, turned, resized and made grey as predict.py does.
+
+    Raises:
+        Refused: it is no picture, or too large a one.
+    """
+    if signature.dtype != "uint8":
+        raise Refused(400, f'"b64" is for pictures and texts; expected {signature}')
+    try:
+        picture = open_picture(io.BytesIO(_from_base64(value)), '"b64"', max_pixels=MAX_PIXELS)
+    except ZooError as error:
+        raise Refused(400, str(error)) from None
+    return fit_picture(to_eight_bits(picture), *signature.shape)
+
+
+def is_file(value: Any, signature: Signature) -> bool:
+    """Whether a row is a picture's file, to be decoded first."""
+    return isinstance(value, dict) and signature.dtype != "string"
+
+
+def _of_input(value: dict[str, Any], signature: Signature) -> Any:
+    """The value in `{input name: value}`."""
+    if value.keys() != {signature.input_name}:
+        raise Refused(400, f'the one input is called "{signature.input_name}"')
+    return value[signature.input_name]
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, dict):
+        try:
+            value = _from_base64(value).decode()
+        except UnicodeDecodeError:
+            raise Refused(400, 'the bytes in "b64" are no UTF-8') from None
+    if not isinstance(value, str):
+        raise Refused(400, f"a row is of type {type(value).__name__}; expected texts")
+    if len(value) > MAX_CHARACTERS:
+        raise Refused(413, f"a text of {len(value):,} characters; at most {MAX_CHARACTERS:,} are taken")
+    return value
+
+
+def _from_base64(value: dict[str, Any]) -> bytes:
+    try:
+        return base64.b64decode(value["b64"], validate=True)
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        raise Refused(400, 'an object among the rows is not {"b64": "…"} of valid base64') from None
+
+
+def _flat(values: list[Any], shape: tuple[int, ...], signature: Signature) -> list[int | float]:
+    """All numbers of nested lists, which have to be of that shape, in order."""
+    level = values
+    for size in shape:
+        if set(map(type, level)) != {list} or set(map(len, level)) != {size}:
+            raise Refused(400, f"{_found(values)}; expected {signature}")
+        level = list(chain.from_iterable(level))
+    kinds = set(map(type, level))
+    if not kinds <= ({int} if signature.dtype == "uint8" else {int, float}):
+        strange = min(kind.__name__ for kind in kinds - {int})
+        raise Refused(400, f"a value is of type {strange}; expected {signature}")
+    return level
+
+
+def _depth(values: Any) -> int:
+    depth = 0
+    while isinstance(values, list) and values:
+        values, depth = values[0], depth + 1
+    return depth
+
+
+def _found(values: list[Any]) -> str:
+    """How a wrong shape begins."""
+    sizes, first = [], values[0]
+    while isinstance(first, list) and len(sizes) < 8:
+        sizes.append(len(first))
+        first = first[0] if first else None
+    return f"the first row is of shape {sizes}, or the rows differ"
