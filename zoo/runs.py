@@ -69,6 +69,26 @@ class Run:
         self.write_json("run.json", before | values)
 
 
+class ExportedRun(Run):
+    """What export.py leaves: a model in another format, with its own figures on the run's test split."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """That of the run it was made from; the name of the model says the format too."""
+        parity = self.read_json("parity.json")
+        try:
+            return parity["run"] | {"model": f"{parity['run']['model']} [{parity['name']}]"}
+        except (KeyError, TypeError):
+            raise ZooError(f"{self.path / 'parity.json'}: damaged; export again") from None
+
+    @property
+    def model_file(self) -> pathlib.Path:
+        try:
+            return self.path / self.read_json("parity.json")["file"]
+        except (KeyError, TypeError):
+            raise ZooError(f"{self.path / 'parity.json'}: damaged; export again") from None
+
+
 def create_run(runs_dir: str | os.PathLike, model_name: str) -> Run:
     """Make a new, empty run directory.
 
@@ -86,12 +106,14 @@ def create_run(runs_dir: str | os.PathLike, model_name: str) -> Run:
 
 
 def open_run(path: str | os.PathLike) -> Run:
-    """The run at a path.
+    """The run, or the export, at a path.
 
     Raises:
         ZooError: there is none.
     """
     path = pathlib.Path(path)
+    if (path / "parity.json").exists():
+        return ExportedRun(path)
     if not path.is_dir():
         raise ZooError(f"{path}: no such run directory; training prints where it puts its run")
     if not (path / "run.json").exists():

@@ -11,7 +11,8 @@ from zoo.benchmark.turns import usable_cores
 from zoo.errors import ZooError
 from zoo.text_table import align_columns
 
-_CALLS, _WARM_UP_CALLS = 300, 20
+_CALLS, _LEAST_CALLS, _WARM_UP_CALLS = 300, 100, 20
+_SECONDS_OF_CALLS = 20.0
 _BATCH_SIZES = (128, 1024, 8192)
 _SECONDS_A_BATCH_SIZE = 3.0
 WAYS = {"predict": "model.predict(x)", "call": "model(x)", "compiled": "tf.function of the model"}
@@ -44,14 +45,15 @@ def measure_inference(run_path: str | None) -> dict[str, Any]:
         "model": run.record["model"],
         "parameters": model.count_params(),
         "threads": usable_cores(),
-        "latency_ms": {way: _latency(_ways(model, 1)[way], features) for way in WAYS},
+        "latency_ms": {way: latency(ways(model, 1)[way], features) for way in WAYS},
         "examples_per_second": {
-            way: {size: round(_rate(_ways(model, size)[way], features, size)) for size in _BATCH_SIZES} for way in WAYS
+            way: {size: round(_rate(ways(model, size)[way], features, size)) for size in _BATCH_SIZES} for way in WAYS
         },
     }
 
 
-def _ways(model, batch_size: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+def ways(model, batch_size: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """The `WAYS` to call a Keras model on batches of one size."""
     import tensorflow as tf
 
     specification = tf.TensorSpec((batch_size, *model.input_shape[1:]), model.inputs[0].dtype)
@@ -63,10 +65,12 @@ def _ways(model, batch_size: int) -> dict[str, Callable[[np.ndarray], np.ndarray
     }
 
 
-def _latency(function: Callable[[np.ndarray], np.ndarray], features: np.ndarray) -> dict[str, float]:
-    """Milliseconds for one example, each time another."""
-    taken = []
+def latency(function: Callable[[np.ndarray], np.ndarray], features: np.ndarray) -> dict[str, float]:
+    """Milliseconds for one example, each time another; fewer calls where they take long."""
+    taken, began = [], time.perf_counter()
     for number in range(_WARM_UP_CALLS + _CALLS):
+        if number > _WARM_UP_CALLS + _LEAST_CALLS and time.perf_counter() - began > _SECONDS_OF_CALLS:
+            break
         example = features[number % len(features)][None]
         started = time.perf_counter()
         function(example)
