@@ -27,12 +27,12 @@ def describe_tokenizer(front) -> dict[str, Any]:
         "character",
     ):
         raise ZooError(f"layer {front.name!r} splits texts in a way that takes Keras; export to saved_model or keras")
-    ngrams = settings["ngrams"]
+    ngrams = settings["ngrams"] or 1
     return {
         "kind": "words",
         "length": settings["output_sequence_length"],
         "split": settings["split"],
-        "ngrams": max(ngrams) if ngrams else 1,
+        "ngrams": list(range(1, ngrams + 1) if isinstance(ngrams, int) else ngrams),
         "vocabulary": [str(word) for word in front.get_vocabulary()],
     }
 
@@ -72,7 +72,7 @@ def _words(description: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]
         plain = re.sub(PUNCTUATION, "", text.encode().lower().decode())
         words = list(plain) if description["split"] == "character" else plain.encode().split()
         words = [word if isinstance(word, str) else word.decode() for word in words]
-        grams = [" ".join(words[i : i + n]) for n in range(1, ngrams + 1) for i in range(len(words) - n + 1)]
+        grams = [" ".join(words[i : i + n]) for n in ngrams for i in range(len(words) - n + 1)]
         found = [ids.get(gram, 1) for gram in grams[:length]]
         return found + [0] * (length - len(found))
 

@@ -71,7 +71,8 @@ def latency(function: Callable[[np.ndarray], np.ndarray], features: np.ndarray) 
     for number in range(_WARM_UP_CALLS + _CALLS):
         if number > _WARM_UP_CALLS + _LEAST_CALLS and time.perf_counter() - began > _SECONDS_OF_CALLS:
             break
-        example = features[number % len(features)][None]
+        row = number % len(features)
+        example = features[row : row + 1]
         started = time.perf_counter()
         function(example)
         taken.append(1000 * (time.perf_counter() - started))

@@ -89,13 +89,12 @@ def _tokenizing(tokenizer: dict[str, Any], model) -> tuple[list[str], str, str]:
         )
         return ["import numpy as np", "from tokenizers import BertWordPieceTokenizer"], read, "TEXT"
     split = "list(text)" if tokenizer["split"] == "character" else "[word.decode() for word in text.encode().split()]"
-    grams = f"range(1, {tokenizer['ngrams'] + 1})"
     read = (
         'vocabulary = json.load(open("labels.json"))["tokenizer"]["vocabulary"]\n'
         "ids = {word: number for number, word in enumerate(vocabulary)}\n"
         f'text = re.sub(r"""{PUNCTUATION}""", "", sys.argv[1].encode().lower().decode())\n'
         f"words = {split}\n"
-        f'grams = [" ".join(words[i : i + n]) for n in {grams} for i in range(len(words) - n + 1)]\n'
+        f'grams = [" ".join(words[i : i + n]) for n in {tokenizer["ngrams"]} for i in range(len(words) - n + 1)]\n'
         f"found = [ids.get(gram, 1) for gram in grams[:{length}]]\n"
         f'features = np.array([found + [0] * ({length} - len(found))], "{dtype}")'
     )

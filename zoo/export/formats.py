@@ -177,7 +177,7 @@ def _write_keras(source: Source, quantize: str | None, path: pathlib.Path) -> No
 
 
 def _write_saved_model(source: Source, quantize: None, path: pathlib.Path) -> None:
-    source.model.export(str(path), format="saved_model", verbose=False)
+    source.model.export(str(path), format="tf_saved_model", verbose=False)
     (path / "assets.extra").mkdir()
     labels = json.dumps(source.labels, ensure_ascii=False)
     (path / "assets.extra" / LABELS).write_text(labels, encoding="utf-8")
