@@ -47,6 +47,15 @@ class Run:
     def label_names(self) -> list[str]:
         return self.labels["label_names"]
 
+    @property
+    def model_name(self) -> str:
+        return self.path.parent.name
+
+    @property
+    def variant(self) -> str:
+        """What the config does not say: the format of an export."""
+        return ""
+
     def read_json(self, name: str) -> dict[str, Any]:
         """Raises: ZooError: the file is missing or damaged."""
         path = self.path / name
@@ -73,20 +82,36 @@ class ExportedRun(Run):
     """What export.py leaves: a model in another format, with its own figures on the run's test split."""
 
     @property
-    def record(self) -> dict[str, Any]:
-        """That of the run it was made from; the name of the model says the format too."""
+    def parity(self) -> dict[str, Any]:
+        """Raises: ZooError: it is damaged, or the file failed."""
         parity = self.read_json("parity.json")
         try:
-            return parity["run"] | {"model": f"{parity['run']['model']} [{parity['name']}]"}
+            file, failed = parity["file"], parity["failed"]
+            whole = pathlib.PurePath(file).name == file != ".." and {"model", "seed"} <= set(parity["run"])
         except (KeyError, TypeError):
-            raise ZooError(f"{self.path / 'parity.json'}: damaged; export again") from None
+            whole = False
+        if not whole:
+            raise ZooError(f"{self.path / 'parity.json'}: damaged; export again")
+        if failed:
+            raise ZooError(f"{self.path}: left out, this export failed: {failed[0]}")
+        return parity
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """That of the run it was made from; the name of the model says the format too."""
+        return self.parity["run"] | {"model": self.model_name}
+
+    @property
+    def model_name(self) -> str:
+        return f"{self.parity['run']['model']} [{self.variant}]"
+
+    @property
+    def variant(self) -> str:
+        return self.parity.get("name", self.path.name)
 
     @property
     def model_file(self) -> pathlib.Path:
-        try:
-            return self.path / self.read_json("parity.json")["file"]
-        except (KeyError, TypeError):
-            raise ZooError(f"{self.path / 'parity.json'}: damaged; export again") from None
+        return self.path / self.parity["file"]
 
 
 def create_run(runs_dir: str | os.PathLike, model_name: str) -> Run:
@@ -121,6 +146,12 @@ def open_run(path: str | os.PathLike) -> Run:
         hint = f"; did you mean {inside[-1].parent}?" if inside else "; it has no run.json"
         raise ZooError(f"{path}: is not a run{hint}")
     return Run(path)
+
+
+def size_of(path: pathlib.Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def write_atomically(path: pathlib.Path, content: bytes) -> None:

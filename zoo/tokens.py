@@ -1,6 +1,7 @@
 """Texts → ids without TensorFlow, for the formats that take ids: the same ids as the layer of strings gives."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -47,20 +48,33 @@ def make_tokenizer(description: dict[str, Any]) -> Callable[[Sequence[str]], np.
 
 
 def _word_piece(description: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]:
-    """BERT's tokenizer (Devlin et al., 2019). A special token that stands in a text is text, as it is to the layer."""
+    """BERT's tokenizer (Devlin et al., 2019), in lower case by Unicode's NFKC case folding, as tensorflow-text does it.
+
+    A special token that stands in a text is text, as it is to the layer.
+    """
     try:
         import tokenizers
     except ModuleNotFoundError:
         raise ZooError("this model needs the package tokenizers: pip install 'keras-model-zoo[text]'") from None
     ids = {piece: number for number, piece in enumerate(description["vocabulary"])}
     tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece(ids, unk_token="[UNK]"))
-    tokenizer.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=description["lower_case"])
+    lower_case = description["lower_case"]
+    tokenizer.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=False, strip_accents=lower_case)
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
     ends = [(token, ids[token]) for token in ("[SEP]", "[CLS]")]
     tokenizer.post_processor = tokenizers.processors.BertProcessing(*ends)
     tokenizer.enable_truncation(description["length"])
     tokenizer.enable_padding(length=description["length"])
-    return lambda texts: np.array([encoding.ids for encoding in tokenizer.encode_batch(list(texts))], "int64")
+
+    def tokenize(texts: Sequence[str]) -> np.ndarray:
+        encodings = tokenizer.encode_batch([_folded(text) if lower_case else text for text in texts])
+        return np.array([encoding.ids for encoding in encodings], "int64").reshape(-1, description["length"])
+
+    return tokenize
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def _words(description: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]:

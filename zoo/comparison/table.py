@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.comparison import statistics
 from zoo.errors import ZooError, nearest
-from zoo.runs import Run
+from zoo.runs import Run, open_run, size_of
 from zoo.text_table import align_columns
 
 COLUMNS = [
@@ -70,16 +70,27 @@ def find_runs(paths: Sequence[str], models: Sequence[str] = ("*",)) -> list[Run]
     found = {}
     for path in paths:
         folders = [pathlib.Path(name) for name in glob.glob(path)]
-        records = [record for folder in folders for record in sorted(folder.glob("**/run.json"))]
+        records = [record for folder in folders for record in _records(folder)]
         if not records:
             raise ZooError(f"{path}: no run there; name a folder that training wrote, or a glob of them in quotes")
-        found |= {record.parent.resolve(): Run(record.parent) for record in records}
-    kept = [run for run in found.values() if any(fnmatch.fnmatch(run.path.parent.name, model) for model in models)]
+        found |= {record.parent.resolve(): open_run(record.parent) for record in records}
+    kept = [run for run in found.values() if any(fnmatch.fnmatch(_name(run), model) for model in models)]
     if not kept:
-        raise ZooError(
-            f"--models={','.join(models)}: {nearest(models[0], {r.path.parent.name for r in found.values()})}"
-        )
+        raise ZooError(f"--models={','.join(models)}: {nearest(models[0], {_name(run) for run in found.values()})}")
     return kept
+
+
+def _name(run: Run) -> str:
+    """A run's model is its folder's name, so that a damaged record does not hide it; an export's record says it."""
+    try:
+        return run.model_name
+    except ZooError:  # `read_results` tells of it
+        return run.path.name
+
+
+def _records(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Of runs below a folder; of exports where there are none, so that a run's exports come only when named."""
+    return sorted(folder.glob("**/run.json")) or sorted(folder.glob("**/parity.json"))
 
 
 def read_results(runs: Sequence[Run]) -> tuple[list[Result], list[str]]:
@@ -148,7 +159,8 @@ def _config_digest(run: Run) -> str:
         values["dataset"].pop("data_dir", None)
     except (YAMLError, AttributeError) as error:
         raise ValueError(f"config.yaml: {type(error).__name__}") from None
-    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:8]
+    content = json.dumps(values, sort_keys=True, default=str) + run.variant
+    return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
 def compare(results: Sequence[Result]) -> list[list[dict[str, Any]]]:
@@ -195,7 +207,7 @@ def _row(group: list[Result], correct: np.ndarray) -> dict[str, Any]:
         "ece": mean("expected_calibration_error"),
         "coverage_90": float(np.mean([result.coverage_90 for result in group])),
         "parameters": first.record["parameters"],
-        "size_mib": model_file.stat().st_size / 2**20 if model_file.exists() else None,
+        "size_mib": size_of(model_file) / 2**20 if model_file.exists() else None,
         "seconds": float(np.median([result.record["wall_seconds"] for result in group])),
         "peak_memory_mib": max(result.record["peak_memory_mib"] for result in group),
         "device": first.record["device"],

@@ -81,13 +81,16 @@ def _tokenizing(tokenizer: dict[str, Any], model) -> tuple[list[str], str, str]:
 
     dtype, length = numbers_model(model).inputs[0].dtype, tokenizer["length"]
     if tokenizer["kind"] == "word_piece":
+        folded = 'unicodedata.normalize("NFKC", sys.argv[1]).casefold()' if tokenizer["lower_case"] else "sys.argv[1]"
+        options = f"lowercase=False, strip_accents={tokenizer['lower_case']}"
         read = (
-            f'tokenizer = BertWordPieceTokenizer("vocab.txt", lowercase={tokenizer["lower_case"]})\n'
+            f'tokenizer = BertWordPieceTokenizer("vocab.txt", {options})\n'
             f"tokenizer.enable_truncation({length})\n"
             f"tokenizer.enable_padding(length={length})\n"
-            f'features = np.array([tokenizer.encode(sys.argv[1]).ids], "{dtype}")'
+            f'features = np.array([tokenizer.encode({folded}).ids], "{dtype}")'
         )
-        return ["import numpy as np", "from tokenizers import BertWordPieceTokenizer"], read, "TEXT"
+        imports = ["import numpy as np", "from tokenizers import BertWordPieceTokenizer"]
+        return [*imports, *(["import unicodedata"] if tokenizer["lower_case"] else [])], read, "TEXT"
     split = "list(text)" if tokenizer["split"] == "character" else "[word.decode() for word in text.encode().split()]"
     read = (
         'vocabulary = json.load(open("labels.json"))["tokenizer"]["vocabulary"]\n'

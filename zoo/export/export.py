@@ -18,7 +18,7 @@ from zoo.export import formats, parity
 from zoo.export.example import example_script
 from zoo.export.measure import measure
 from zoo.quiet import import_tensorflow
-from zoo.runs import Run, open_run
+from zoo.runs import Run, open_run, size_of
 from zoo.runtimes import file_digest
 
 _KEPT_OF_RUN = ("status", "model", "dataset", "seed", "data_digest", "parameters", "wall_seconds", "peak_memory_mib",
@@ -57,7 +57,7 @@ def export(
     folder = pathlib.Path(output) if output else run.path / "exports"
     import_tensorflow()
     with _working_folder(folder) as working:
-        source, reference_file = _source(run, dataset, working)
+        source = _source(run, dataset, working)
         kept = []
         for target in targets:
             reason = formats.refusal(target, source.model)
@@ -69,7 +69,7 @@ def export(
                 kept.append(target)
         print(f"keras: predicting {len(dataset.test):,} test rows", file=sys.stderr)
         run_file = functools.partial(measure, features=dataset.test.features, folder=working, imports=imports)
-        reference = run_file(reference_file)
+        reference = run_file(source.file)
         reference["as_trained"] = _as_trained(run, reference["probabilities"])
         made = []
         for target in kept:
@@ -107,7 +107,7 @@ def _working_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
         raise ZooError(f"--output={folder}: cannot be written ({error.strerror}); name another folder") from None
 
 
-def _source(run: Run, dataset, working: pathlib.Path) -> tuple[formats.Source, pathlib.Path]:
+def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
     """The model in float32, and its file, whose answers all others are compared with."""
     from zoo.loading import load_model
     from zoo.models.front import text_layer
@@ -121,7 +121,7 @@ def _source(run: Run, dataset, working: pathlib.Path) -> tuple[formats.Source, p
     front = text_layer(model)
     if front is not None:
         labels["tokenizer"] = describe_tokenizer(front)
-    return formats.Source(model, labels, dataset.train.features), path
+    return formats.Source(path, model, labels, dataset.train.features)
 
 
 def _as_trained(run: Run, reference: np.ndarray) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _export_one(target, source, run, test, reference, run_file, working) -> dict
         facts["failed"] = [str(error)]
     else:
         probabilities = measured.pop("probabilities")
-        facts |= {"digest": file_digest(made.path / target.file), "size_bytes": _size(made.path / target.file)}
+        facts |= {"digest": file_digest(made.path / target.file), "size_bytes": size_of(made.path / target.file)}
         facts |= parity.judge(probabilities, reference["probabilities"], test.labels, bool(target.quantize))
         facts |= {"runtime": measured["runtime"], "latency_ms": measured["latency_ms"]}
         if not target.quantize and measured["one_by_one"] > parity.LIMITS["float"]["max_abs_difference"]:
@@ -196,8 +196,3 @@ def _move_into_place(made: pathlib.Path, final: pathlib.Path) -> None:
     if final.exists():
         os.replace(final, made.with_name(f"{made.name}.before"))  # in the working folder, which goes away
     os.replace(made, final)
-
-
-def _size(path: pathlib.Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())

@@ -58,6 +58,7 @@ class Target:
 class Source:
     """What is exported: a float32 Keras model from raw input, its labels, and training features to calibrate on."""
 
+    file: pathlib.Path
     model: Any
     labels: dict[str, Any]
     training_features: Any
@@ -164,20 +165,28 @@ def _calibration(source: Source) -> np.ndarray:
 
 
 def _write_keras(source: Source, quantize: str | None, path: pathlib.Path) -> None:
-    from zoo.loading import save_model
+    from zoo.loading import load_model, save_model
 
     model = source.model
     if quantize:
-        import keras
-
-        model = keras.models.clone_model(model)
-        model.set_weights(source.model.get_weights())
+        model = load_model(source.file).model  # quantization is in place
         model.quantize("int8")
     save_model(model, path, source.labels)
 
 
 def _write_saved_model(source: Source, quantize: None, path: pathlib.Path) -> None:
-    source.model.export(str(path), format="tf_saved_model", verbose=False)
+    """By TensorFlow itself: Keras's own export stores every variable twice."""
+    import tensorflow as tf
+
+    model, archive = source.model, tf.Module()
+    specification = tf.TensorSpec((None, *model.input_shape[1:]), model.inputs[0].dtype, name=model.inputs[0].name)
+
+    @tf.function(input_signature=[specification], autograph=False)
+    def serve(inputs):
+        return {"probabilities": model(inputs, training=False)}
+
+    archive.model, archive.serve = model, serve
+    tf.saved_model.save(archive, str(path), signatures={"serving_default": serve})
     (path / "assets.extra").mkdir()
     labels = json.dumps(source.labels, ensure_ascii=False)
     (path / "assets.extra" / LABELS).write_text(labels, encoding="utf-8")
@@ -186,7 +195,12 @@ def _write_saved_model(source: Source, quantize: None, path: pathlib.Path) -> No
 def _write_onnx(source: Source, quantize: str | None, path: pathlib.Path) -> None:
     import onnx
 
+    import keras
+
     model = numbers_model(source.model)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):  # its tensors would become inputs; arrays become constants
+            layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
     model.export(str(path), format="onnx", verbose=False, input_signature=_signature(model, None))
     if quantize:
         _quantize_onnx(source, quantize, path)
