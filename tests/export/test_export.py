@@ -47,7 +47,7 @@ def test_an_export_stands_in_the_comparison_and_in_evaluation(script, table_run)
     record = json.loads((folder / "parity.json").read_text())
     assert record["max_abs_difference"] <= 1e-4 and record["failed"] == []
     assert set(record["latency_ms"]["predict"]) == {"p50", "p99"}
-    rows = json.loads(script("compare", "runs", folder, "--format=json").stdout)[0]
+    rows = json.loads(script("compare", "runs", folder, "--format=json", "--columns=model,accuracy,size_mib").stdout)[0]
     assert {row["model"] for row in rows} == {"binary_mlp", "binary_mlp [onnx]"}
     assert len({row["accuracy"] for row in rows}) == 1 and all(row["size_mib"] > 0 for row in rows)
     for flag in (f"--run={folder}", f"--model_file={folder / 'model.onnx'}", f"--model_file={folder}"):

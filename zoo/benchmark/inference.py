@@ -12,7 +12,7 @@ from zoo.errors import ZooError
 from zoo.text_table import align_columns
 
 _CALLS, _LEAST_CALLS, _WARM_UP_CALLS = 300, 100, 20
-_SECONDS_OF_CALLS = 20.0
+_SECONDS_OF_CALLS = 5.0
 _BATCH_SIZES = (128, 1024, 8192)
 _SECONDS_A_BATCH_SIZE = 3.0
 WAYS = {"predict": "model.predict(x)", "call": "model(x)", "compiled": "tf.function of the model"}

@@ -193,9 +193,8 @@ def _write_saved_model(source: Source, quantize: None, path: pathlib.Path) -> No
 
 
 def _write_onnx(source: Source, quantize: str | None, path: pathlib.Path) -> None:
-    import onnx
-
     import keras
+    import onnx
 
     model = numbers_model(source.model)
     for layer in model.layers:
