@@ -15,6 +15,7 @@ from zoo.datasets.stored import StoredRows, blocks
 from zoo.errors import ZooError
 from zoo.quiet import import_tensorflow
 from zoo.runs import Run, open_run
+from zoo.runtimes import is_exported, open_exported
 
 _LABELS = "labels.json"
 
@@ -62,7 +63,9 @@ def save_model(model, path: pathlib.Path, labels: dict[str, Any]) -> None:
 
 
 def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
-    """Load the model of a run, or a `.keras` file. No code from the file is run: Keras's safe mode stays on.
+    """Load the model of a run or of an export's folder, a `.keras`, `.onnx` or `.tflite` file, or a SavedModel.
+
+    No code from a `.keras` file is run: Keras's safe mode stays on. An exported file answers in its own runtime.
 
     Raises:
         ZooError: there is no model, the file is damaged, or it holds a Lambda or an unknown class.
@@ -70,13 +73,16 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
     if isinstance(path_or_run, Run):
         path = path_or_run.model_file
         if not path.exists():
-            raise ZooError(f"{path_or_run.path}: the run has no model.keras; it did not finish (train.py --resume)")
+            raise ZooError(f"{path_or_run.path}: the run has no {path.name}; it did not finish (train.py --resume)")
     else:
         path = pathlib.Path(path_or_run)
-        if path.is_dir():
+        if path.is_dir() and not is_exported(path):
             return load_model(open_run(path))
     if not path.exists():
         raise ZooError(f"{path}: no such model file")
+    if is_exported(path):
+        model = open_exported(path)
+        return _with_labels(model, model.labels, path)
     labels = _read_labels(path)
     import_tensorflow()
     import keras
@@ -90,6 +96,10 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
     except Exception as error:  # the file is the user's: whatever Keras makes of it is one line
         reason = _why_refused(error)
         raise ZooError(f"{path}: {reason}") from error
+    return _with_labels(model, labels, path)
+
+
+def _with_labels(model, labels: dict[str, Any], path: pathlib.Path) -> LoadedModel:
     num_classes = max(model.output_shape[-1], 2)
     return LoadedModel(
         model=model,

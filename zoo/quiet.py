@@ -12,7 +12,7 @@ def import_tensorflow(start: bool = True) -> None:
     TensorFlow 2.21 writes them to file descriptor 2 whatever TF_CPP_MIN_LOG_LEVEL says, so that is closed meanwhile;
     a user who sets TF_CPP_MIN_LOG_LEVEL to 0 sees everything. Errors still come as exceptions.
     """
-    with _silenced_unless_asked_for():
+    with silenced_unless_asked_for():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
@@ -21,7 +21,8 @@ def import_tensorflow(start: bool = True) -> None:
         import keras  # noqa: F401
 
 
-def _silenced_unless_asked_for():
+def silenced_unless_asked_for():
+    """A context in which what libraries write to file descriptor 2 is lost, unless TF_CPP_MIN_LOG_LEVEL is 0."""
     return contextlib.nullcontext() if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0" else _silent_standard_error()
 
 

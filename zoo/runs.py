@@ -47,6 +47,15 @@ class Run:
     def label_names(self) -> list[str]:
         return self.labels["label_names"]
 
+    @property
+    def model_name(self) -> str:
+        return self.path.parent.name
+
+    @property
+    def variant(self) -> str:
+        """What the config does not say: the format of an export."""
+        return ""
+
     def read_json(self, name: str) -> dict[str, Any]:
         """Raises: ZooError: the file is missing or damaged."""
         path = self.path / name
@@ -69,6 +78,42 @@ class Run:
         self.write_json("run.json", before | values)
 
 
+class ExportedRun(Run):
+    """What export.py leaves: a model in another format, with its own figures on the run's test split."""
+
+    @property
+    def parity(self) -> dict[str, Any]:
+        """Raises: ZooError: it is damaged, or the file failed."""
+        parity = self.read_json("parity.json")
+        try:
+            file, failed = parity["file"], parity["failed"]
+            whole = pathlib.PurePath(file).name == file != ".." and {"model", "seed"} <= set(parity["run"])
+        except (KeyError, TypeError):
+            whole = False
+        if not whole:
+            raise ZooError(f"{self.path / 'parity.json'}: damaged; export again")
+        if failed:
+            raise ZooError(f"{self.path}: left out, this export failed: {failed[0]}")
+        return parity
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """That of the run it was made from; the name of the model says the format too."""
+        return self.parity["run"] | {"model": self.model_name}
+
+    @property
+    def model_name(self) -> str:
+        return f"{self.parity['run']['model']} [{self.variant}]"
+
+    @property
+    def variant(self) -> str:
+        return self.parity.get("name", self.path.name)
+
+    @property
+    def model_file(self) -> pathlib.Path:
+        return self.path / self.parity["file"]
+
+
 def create_run(runs_dir: str | os.PathLike, model_name: str) -> Run:
     """Make a new, empty run directory.
 
@@ -86,12 +131,14 @@ def create_run(runs_dir: str | os.PathLike, model_name: str) -> Run:
 
 
 def open_run(path: str | os.PathLike) -> Run:
-    """The run at a path.
+    """The run, or the export, at a path.
 
     Raises:
         ZooError: there is none.
     """
     path = pathlib.Path(path)
+    if (path / "parity.json").exists():
+        return ExportedRun(path)
     if not path.is_dir():
         raise ZooError(f"{path}: no such run directory; training prints where it puts its run")
     if not (path / "run.json").exists():
@@ -99,6 +146,12 @@ def open_run(path: str | os.PathLike) -> Run:
         hint = f"; did you mean {inside[-1].parent}?" if inside else "; it has no run.json"
         raise ZooError(f"{path}: is not a run{hint}")
     return Run(path)
+
+
+def size_of(path: pathlib.Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def write_atomically(path: pathlib.Path, content: bytes) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from zoo.comparison import statistics
 from zoo.config import Config
 from zoo.errors import ZooError, nearest
-from zoo.runs import Run
+from zoo.runs import ExportedRun, Run, open_run
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, zipfile.BadZipFile)
 _NUMBERS = ("parameters", "wall_seconds", "peak_memory_mib")
@@ -49,14 +49,30 @@ def find_runs(paths: Sequence[str], models: Sequence[str] = ("*",)) -> list[Run]
     found = {}
     for path in paths:
         folders = [pathlib.Path(path)] if pathlib.Path(path).exists() else map(pathlib.Path, glob.glob(path))
-        records = [record for folder in folders for record in sorted(folder.glob("**/run.json"))]
+        records = [record for folder in folders for record in _records(folder)]
         if not records:
             raise ZooError(f"{path}: no run there; name a folder that training wrote, or a glob of them in quotes")
-        found |= {record.parent.resolve(): Run(record.parent) for record in records}
-    kept = [run for path, run in found.items() if any(fnmatch.fnmatch(path.parent.name, model) for model in models)]
+        found |= {record.parent.resolve(): open_run(record.parent) for record in records}
+    names = {path: _name(run, path) for path, run in found.items()}
+    kept = [run for path, run in found.items() if any(fnmatch.fnmatch(names[path], model) for model in models)]
     if not kept:
-        raise ZooError(f"--models={','.join(models)}: {nearest(','.join(models), {p.parent.name for p in found})}")
+        raise ZooError(f"--models={','.join(models)}: {nearest(','.join(models), set(names.values()))}")
     return kept
+
+
+def _name(run: Run, path: pathlib.Path) -> str:
+    """A run's model is its folder's name, so that a damaged record does not hide it; an export's record says it."""
+    if not isinstance(run, ExportedRun):
+        return path.parent.name
+    try:
+        return run.model_name
+    except ZooError:  # `read_results` tells of it
+        return path.name
+
+
+def _records(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Of runs below a folder; of exports where there are none, so that a run's exports come only when named."""
+    return sorted(folder.glob("**/run.json")) or sorted(folder.glob("**/parity.json"))
 
 
 def read_results(runs: Sequence[Run]) -> tuple[list[Result], list[str]]:
@@ -99,7 +115,7 @@ def _read(run: Run) -> tuple[Result, list[str]]:
             run=run,
             record=record,
             figures=figures,
-            config_digest=recipe_digest((run.path / "config.yaml").read_text(encoding="utf-8")),
+            config_digest=recipe_digest((run.path / "config.yaml").read_text(encoding="utf-8"), run.variant),
             test_digest=_test_digest(record, ids, labels, names),
             correct=probabilities.argmax(axis=1) == labels,
             coverage_90=statistics.accuracy_at_coverage(probabilities, labels),
@@ -185,8 +201,10 @@ def _test_digest(record: dict, ids: np.ndarray, labels: np.ndarray, names: list[
     return content.hexdigest()[:8]
 
 
-def recipe_digest(text: str) -> str:
+def recipe_digest(text: str, variant: str = "") -> str:
     """Eight digits of what a config.yaml asks for, without what no figure should depend on: seed, claim, data_dir.
+
+    `variant` is that of a run: the format of an export.
 
     Of values that differ from the defaults alone, so that a key that the zoo learns later leaves the digests of older
     runs as they are. A config that this version of the zoo cannot read is taken by its raw values.
@@ -207,4 +225,5 @@ def recipe_digest(text: str) -> str:
     with contextlib.suppress(pydantic.ValidationError):
         # Not `config.validate`: a model that the user's own module registers is a model too.
         values = Config.model_validate(values).model_dump(mode="json", exclude_defaults=True)
-    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:8]
+    content = json.dumps(values, sort_keys=True, default=str) + variant
+    return hashlib.sha256(content.encode()).hexdigest()[:8]

@@ -11,6 +11,7 @@ from zoo.comparison.columns import COLUMNS, DEFAULT_COLUMNS
 from zoo.comparison.reading import Result, find_runs, read_result, read_results
 from zoo.comparison.rendering import render
 from zoo.comparison.selecting import Condition, check_columns, meeting, parse_conditions, sort_rows
+from zoo.runs import size_of
 
 __all__ = [
     "COLUMNS",
@@ -140,7 +141,7 @@ def _row(group: list[Result]) -> dict[str, Any]:
         "corrupted_accuracy": mean(result.corrupted_accuracy for result in group),
         "parameters": first.record["parameters"],
         "flops": next((record["flops"] for record in records if record.get("flops")), None),
-        "size_mib": next((r.run.model_file.stat().st_size / 2**20 for r in group if r.run.model_file.exists()), None),
+        "size_mib": next((size_of(r.run.model_file) / 2**20 for r in group if r.run.model_file.exists()), None),
         "seconds": float(np.median([record["wall_seconds"] for record in records])),
         "peak_memory_mib": max(record["peak_memory_mib"] for record in records),
         "device": "; ".join(sorted({record["device"] for record in records})),

@@ -37,7 +37,10 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
 
     from zoo.layers.tf_idf import TfIdf
     from zoo.models.front import text_layer
+    from zoo.runtimes import ExportedModel
 
+    if isinstance(loaded_model.model, ExportedModel):
+        raise ZooError(f"--explain: {loaded_model.path} has no gradients; explain the run's model.keras")
     front = text_layer(loaded_model.model)
     if front is None:
         raise ZooError(f"--explain: {loaded_model.path} is a model of {loaded_model.task}; it explains texts alone")

@@ -1,0 +1,64 @@
+"""The plain tokenizers give the ids of the layers inside the models, for any text."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import zoo
+from zoo.datasets.texts import clean
+from zoo.layers.word_piece import SPECIAL_TOKENS, WordPieceTokenizer
+from zoo.models.front import text_layer
+from zoo.tokens import describe_tokenizer, make_tokenizer
+
+TEXTS = ["The cat, the CAT; a dog!", "Müller's dog — ÄÖÜ straße", "one two  three\tfour", "书很好 书", "x_y `z` {w}"]
+any_text = st.text(st.characters(max_codepoint=0x2FFF, exclude_categories=("Cs", "Cn", "Co")), max_size=60)
+made_of_known = st.lists(st.sampled_from([*" ".join(TEXTS).split(), ",", "\n", "\u00a0", "Dog"]), max_size=12).map(
+    " ".join
+)
+
+
+def words_layer(**options):
+    front = text_layer(zoo.create_model("linear_text", vocabulary_size=60, length=12, **options))
+    front.adapt(TEXTS)
+    return front
+
+
+def word_piece_layer(lower_case=True):
+    layer = WordPieceTokenizer(300, 12, lower_case)
+    layer.adapt(TEXTS * 2)
+    return layer
+
+
+LAYERS = {
+    "words": lambda: words_layer(ngrams=1),
+    "pairs": lambda: words_layer(ngrams=2),
+    "characters": lambda: words_layer(ngrams=2, split="character"),
+    "word_piece": word_piece_layer,
+    "word_piece_cased": lambda: word_piece_layer(lower_case=False),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_ids_are_those_of_the_layer(name):
+    layer = LAYERS[name]()
+    tokenize = make_tokenizer(describe_tokenizer(layer))
+
+    @settings(deadline=None, max_examples=40)
+    @given(st.lists(any_text | made_of_known, min_size=1, max_size=4))
+    @example(TEXTS)
+    @example(["", " ", "İstanbul ǅ ﬁ", f"a {' '.join(SPECIAL_TOKENS)} b", "word " * 40])
+    def check(texts):
+        texts = [clean(text) for text in texts]
+        np.testing.assert_array_equal(tokenize(texts), np.asarray(layer(tf.constant(texts))))
+
+    check()
+
+
+def test_a_setting_without_a_plain_tokenizer_is_refused():
+    import keras
+
+    layer = keras.layers.TextVectorization(standardize=None)
+    with pytest.raises(zoo.ZooError, match="export to saved_model or keras"):
+        describe_tokenizer(layer)

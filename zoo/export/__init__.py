@@ -1,0 +1,1 @@
+"""A run's model in the formats that people deploy, each checked in its own runtime."""

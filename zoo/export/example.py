@@ -1,0 +1,104 @@
+"""The script beside an exported file: raw input to a named answer without the zoo."""
+
+from typing import Any
+
+from zoo.tokens import PUNCTUATION
+
+_RUN = {
+    "keras": (
+        "keras",
+        'probabilities = keras.saving.load_model("model.keras").predict(features, verbose=0)[0]',
+    ),
+    "saved_model": (
+        "tensorflow as tf",
+        'model = tf.saved_model.load("model")\n'
+        'probabilities = list(model.signatures["serving_default"](tf.constant(features)).values())[0].numpy()[0]',
+    ),
+    "onnx": (
+        "onnxruntime",
+        'session = onnxruntime.InferenceSession("model.onnx")\n'
+        "probabilities = session.run(None, {session.get_inputs()[0].name: features})[0][0]",
+    ),
+    "litert": (
+        "ai_edge_litert.interpreter as litert",
+        'interpreter = litert.Interpreter("model.tflite")\n'
+        "interpreter.allocate_tensors()\n"
+        'interpreter.set_tensor(interpreter.get_input_details()[0]["index"], features)\n'
+        "interpreter.invoke()\n"
+        'probabilities = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]',
+    ),
+}
+
+
+def example_script(form: str, labels: dict[str, Any], model) -> str:
+    """A Python script that reads its input from the command line and prints a label and its probability.
+
+    Args:
+        form: keras, saved_model, onnx or litert.
+        labels: what travels in the file.
+        model: the Keras model, raw input to probabilities.
+    """
+    module, run = _RUN[form]
+    imports, read, argument = _reading(form, labels, model)
+    names = ["import json", "import sys", *imports, f"import {module}"]
+    lines = [f'"""python example.py {argument}, in this folder."""', "", *_sorted(names), ""]
+    lines += [read, run, 'names = json.load(open("labels.json"))["label_names"]']
+    if model.output_shape[-1] == 1:
+        lines.append("probabilities = [1 - probabilities[0], probabilities[0]]")
+    lines.append('print(max(zip(probabilities, names))[1], f"{max(probabilities):.4f}")')
+    return "\n".join(lines) + "\n"
+
+
+def _sorted(imports: list[str]) -> list[str]:
+    return sorted(set(imports), key=lambda line: (line.startswith("from"), line))
+
+
+def _reading(form: str, labels: dict[str, Any], model) -> tuple[list[str], str, str]:
+    """Import lines, the lines that read `features`, and what the command line takes."""
+    sizes = model.input_shape[1:]
+    if len(sizes) == 3:
+        height, width, channels = sizes
+        mode = "L" if channels == 1 else "RGB"
+        read = (
+            f'picture = Image.open(sys.argv[1]).convert("{mode}").resize(({width}, {height}))\n'
+            f'features = np.asarray(picture, "uint8").reshape(1, {height}, {width}, {channels})'
+        )
+        return ["import numpy as np", "from PIL import Image"], read, "picture.png"
+    if len(sizes) == 1:
+        return ["import numpy as np"], 'features = np.array([sys.argv[1:]], "float32")', "NUMBER NUMBER …"
+    if form in ("keras", "saved_model"):
+        imports = ["import tensorflow as tf"] if form == "keras" else []
+        if labels["tokenizer"]["kind"] == "word_piece":
+            imports.append("import tensorflow_text  # registers the tokenizer's operations")
+        if form == "keras":
+            imports.append("import zoo.layers  # registers the model's layers")
+        return imports, "features = " + ("tf.constant(sys.argv[1:2])" if form == "keras" else "sys.argv[1:2]"), "TEXT"
+    return _tokenizing(labels["tokenizer"], model)
+
+
+def _tokenizing(tokenizer: dict[str, Any], model) -> tuple[list[str], str, str]:
+    from zoo.export.formats import numbers_model
+
+    dtype, length = numbers_model(model).inputs[0].dtype, tokenizer["length"]
+    if tokenizer["kind"] == "word_piece":
+        folded = 'unicodedata.normalize("NFKC", sys.argv[1]).casefold()' if tokenizer["lower_case"] else "sys.argv[1]"
+        options = f"lowercase=False, strip_accents={tokenizer['lower_case']}"
+        read = (
+            f'tokenizer = BertWordPieceTokenizer("vocab.txt", {options})\n'
+            f"tokenizer.enable_truncation({length})\n"
+            f"tokenizer.enable_padding(length={length})\n"
+            f'features = np.array([tokenizer.encode({folded}).ids], "{dtype}")'
+        )
+        imports = ["import numpy as np", "from tokenizers import BertWordPieceTokenizer"]
+        return [*imports, *(["import unicodedata"] if tokenizer["lower_case"] else [])], read, "TEXT"
+    split = "list(text)" if tokenizer["split"] == "character" else "[word.decode() for word in text.encode().split()]"
+    read = (
+        'vocabulary = json.load(open("labels.json"))["tokenizer"]["vocabulary"]\n'
+        "ids = {word: number for number, word in enumerate(vocabulary)}\n"
+        f'text = re.sub(r"""{PUNCTUATION}""", "", sys.argv[1].encode().lower().decode())\n'
+        f"words = {split}\n"
+        f'grams = [" ".join(words[i : i + n]) for n in {tokenizer["ngrams"]} for i in range(len(words) - n + 1)]\n'
+        f"found = [ids.get(gram, 1) for gram in grams[:{length}]]\n"
+        f'features = np.array([found + [0] * ({length} - len(found))], "{dtype}")'
+    )
+    return ["import re", "import numpy as np"], read, "TEXT"

@@ -1,0 +1,198 @@
+"""From a run to checked files of other formats: the whole story is `export`, read top to bottom."""
+
+import contextlib
+import dataclasses
+import functools
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.export import formats, parity
+from zoo.export.example import example_script
+from zoo.export.measure import measure
+from zoo.quiet import import_tensorflow
+from zoo.runs import Run, open_run, size_of
+from zoo.runtimes import file_digest
+
+_KEPT_OF_RUN = ("status", "model", "dataset", "seed", "data_digest", "parameters", "wall_seconds", "peak_memory_mib",
+                "device", "precision", "git_revision", "versions")  # fmt: skip
+
+
+def export(
+    run_path: str | os.PathLike,
+    form: str,
+    quantize: str | None = None,
+    output: str | os.PathLike | None = None,
+    imports: Sequence[str] = (),
+) -> list[dict[str, Any]]:
+    """Write a run's model in one format or all, and compare each file with Keras on the whole test split.
+
+    A file that passes lies in `output/<name>/` with labels.json, parity.json, results.json, predictions.npz and an
+    example.py; one that does not, in `output/<name>.failed/`.
+
+    Args:
+        run_path: the folder of a finished run of a classifier.
+        form: one of `zoo.export.formats.FORMATS`, or all.
+        quantize: one of `zoo.export.formats.QUANTIZATIONS`.
+        output: by default the folder exports of the run.
+        imports: the user's modules, which register classes of the model.
+
+    Returns:
+        What parity.json holds, a dict a file, in which `failed` is empty if it passed. With `all`, formats that the
+        model cannot be had in are left out, with the reason on standard error.
+
+    Raises:
+        ZooError: the run, its data or the combination cannot be exported, or `output` cannot be written.
+    """
+    targets = formats.targets(form, quantize)
+    run = open_run(run_path)
+    dataset = _dataset_of(run)
+    folder = pathlib.Path(output) if output else run.path / "exports"
+    import_tensorflow()
+    with _working_folder(folder) as working:
+        source = _source(run, dataset, working)
+        kept = []
+        for target in targets:
+            reason = formats.refusal(target, source.model)
+            if reason and form != "all":
+                raise ZooError(f"--format={target.format}: {reason}")
+            if reason:
+                print(f"{target.name}: left out: {reason}", file=sys.stderr)
+            else:
+                kept.append(target)
+        print(f"keras: predicting {len(dataset.test):,} test rows", file=sys.stderr)
+        run_file = functools.partial(measure, features=dataset.test.features, folder=working, imports=imports)
+        reference = run_file(source.file)
+        reference["as_trained"] = _as_trained(run, reference["probabilities"])
+        made = []
+        for target in kept:
+            print(f"{target.name}: writing, then predicting {len(dataset.test):,} test rows", file=sys.stderr)
+            made.append(_export_one(target, source, run, dataset.test, reference, run_file, working))
+            name = f"{target.name}.failed" if made[-1]["failed"] else target.name
+            _move_into_place(working / target.name, folder / name)
+            if not made[-1]["failed"]:
+                shutil.rmtree(folder / f"{target.name}.failed", ignore_errors=True)
+        return made
+
+
+def _dataset_of(run: Run):
+    from zoo import datasets
+    from zoo.config import load_config
+
+    if run.record.get("status") != "finished":
+        raise ZooError(f"{run.path}: is {run.record.get('status')}; finish it with train.py --resume={run.path}")
+    if not run.labels.get("task", "").endswith("_classification"):
+        raise ZooError(f"{run.path}: a model of {run.labels.get('task')}; export.py takes classifiers")
+    dataset = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset)
+    if dataset.digest != run.record["data_digest"]:
+        raise ZooError(f"{run.path}: the data have changed since it was trained, so that its test rows are others")
+    return dataset
+
+
+@contextlib.contextmanager
+def _working_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A folder on the same disk, so that a finished export moves into place in one step."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".exporting-") as working:
+            yield pathlib.Path(working)
+    except OSError as error:
+        raise ZooError(f"--output={folder}: cannot be written ({error.strerror}); name another folder") from None
+
+
+def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
+    """The model in float32, and its file, whose answers all others are compared with."""
+    from zoo.loading import load_model
+    from zoo.models.front import text_layer
+    from zoo.tokens import describe_tokenizer
+
+    load_model(run)  # what is wrong with the run's own file is told by its own name
+    path = working / "model.keras"
+    formats.float32_file(run.model_file, path)
+    model = load_model(path).model
+    labels = {key: value for key, value in run.labels.items() if value is not None}
+    front = text_layer(model)
+    if front is not None:
+        labels["tokenizer"] = describe_tokenizer(front)
+    return formats.Source(path, model, labels, dataset.train.features)
+
+
+def _as_trained(run: Run, reference: np.ndarray) -> dict[str, Any]:
+    """How far float32 is from the precision of training: the run's own predictions beside the reference's."""
+    with np.load(run.path / "predictions.npz") as stored:
+        answers = stored["probabilities"]
+    if answers.shape != reference.shape:
+        raise ZooError(f"{run.path / 'predictions.npz'}: not the predictions of its test split; train again")
+    return {
+        "precision": run.record.get("precision", "float32"),
+        "max_abs_difference": float(np.abs(answers - reference).max()),
+        "label_agreement": float((answers.argmax(axis=1) == reference.argmax(axis=1)).mean()),
+    }
+
+
+def _export_one(target, source, run, test, reference, run_file, working) -> dict[str, Any]:
+    """Fill the folder `working/<name>`; returns its parity.json."""
+    from zoo.evaluation.metrics import classification_results
+
+    made = Run(working / target.name)
+    made.path.mkdir()
+    facts = {
+        "name": target.name,
+        "format": target.format,
+        "quantize": target.quantize,
+        "file": target.file,
+        "run": {key: run.record.get(key) for key in _KEPT_OF_RUN},
+        "keras_latency_ms": reference["latency_ms"],
+        "as_trained": reference["as_trained"],
+    }
+    try:
+        formats.write(_fitting_labels(source, target), target, made.path)
+        measured = run_file(made.path / target.file)
+    except ZooError as error:
+        facts["failed"] = [str(error)]
+    else:
+        probabilities = measured.pop("probabilities")
+        facts |= {"digest": file_digest(made.path / target.file), "size_bytes": size_of(made.path / target.file)}
+        facts |= parity.judge(probabilities, reference["probabilities"], test.labels, bool(target.quantize))
+        facts |= {"runtime": measured["runtime"], "latency_ms": measured["latency_ms"]}
+        if not target.quantize and measured["one_by_one"] > parity.LIMITS["float"]["max_abs_difference"]:
+            facts["failed"].append(f"single examples are {measured['one_by_one']:.4g} off those of a batch")
+        np.savez_compressed(
+            made.path / "predictions.npz", ids=test.ids, labels=test.labels, probabilities=probabilities
+        )
+        if np.isfinite(probabilities).all():
+            results = classification_results(probabilities, test.labels, run.label_names)
+            made.write_json("results.json", {"test": results})
+    _write_beside(made, target, source, run, facts)
+    return facts
+
+
+def _fitting_labels(source: formats.Source, target: formats.Target) -> formats.Source:
+    """Formats that take strings hold the vocabulary already."""
+    if target.format in ("onnx", "litert") or "tokenizer" not in source.labels:
+        return source
+    tokenizer = {key: value for key, value in source.labels["tokenizer"].items() if key != "vocabulary"}
+    return dataclasses.replace(source, labels=source.labels | {"tokenizer": tokenizer})
+
+
+def _write_beside(made: Run, target: formats.Target, source: formats.Source, run: Run, facts: dict[str, Any]) -> None:
+    labels = _fitting_labels(source, target).labels
+    made.write_json("labels.json", labels)
+    made.write_json("parity.json", facts)
+    made.write_text("config.yaml", (run.path / "config.yaml").read_text(encoding="utf-8"))
+    made.write_text("example.py", example_script(target.format, labels, source.model))
+    if "vocabulary" in labels.get("tokenizer", {}) and labels["tokenizer"]["kind"] == "word_piece":
+        made.write_text("vocab.txt", "\n".join(labels["tokenizer"]["vocabulary"]) + "\n")
+
+
+def _move_into_place(made: pathlib.Path, final: pathlib.Path) -> None:
+    if final.exists():
+        os.replace(final, made.with_name(f"{made.name}.before"))  # in the working folder, which goes away
+    os.replace(made, final)

@@ -1,0 +1,107 @@
+"""What a file answers, and how fast, in a process of its own: python -m zoo.export.measure FILE FEATURES OUTPUT.
+
+A new process has nothing of the one that wrote the file: what the file lacks, it lacks here.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from zoo.errors import ZooError
+
+
+def measure(path: pathlib.Path, features, folder: pathlib.Path, imports: Sequence[str] = ()) -> dict:
+    """Start the process.
+
+    Args:
+        path: of any model that `zoo.load_model` takes.
+        features: raw input, as the split of a dataset holds it.
+        folder: for files that are left there.
+        imports: the user's modules, which register classes of theirs.
+
+    Returns:
+        {"probabilities": float32[examples, num_classes], "runtime": words, "latency_ms": {way: {"p50", "p99"}}}, the
+        ways being `predict` and, of a Keras model, `compiled` too; predictions of single examples are among what
+        is measured, and `one_by_one` is the largest difference from those of batches.
+
+    Raises:
+        ZooError: the runtime refuses the file, or dies of it.
+    """
+    features_file, output = (
+        folder / ("features.npz" if features.dtype == object else "features.npy"),
+        folder / "measured",
+    )
+    if not features_file.exists():
+        _save_features(features, features_file)
+    command = [sys.executable, "-m", __name__, str(path), str(features_file), str(output), *imports]
+    process = subprocess.run(command, capture_output=True, text=True)
+    if process.returncode:
+        lines = process.stderr.strip().splitlines() or [f"it ended with status {process.returncode}"]
+        raise ZooError(f"{path.name} does not run in its runtime: {lines[-1].removeprefix('error: ')[:300]}")
+    facts = json.loads(pathlib.Path(f"{output}.json").read_text())
+    return facts | {"probabilities": np.load(f"{output}.npy")}
+
+
+def _save_features(features, path: pathlib.Path) -> None:
+    from zoo.datasets.stored import blocks
+    from zoo.datasets.texts import pack
+
+    if features.dtype == object:
+        content, ends = pack(features)
+        np.savez(path, content=content, ends=ends)
+        return
+    stored = np.lib.format.open_memmap(path, "w+", features.dtype, features.shape)
+    start = 0
+    for block in blocks(features):  # they may be larger than memory
+        stored[start : start + len(block)] = block
+        start += len(block)
+    stored.flush()
+
+
+def _load_features(path: str) -> np.ndarray:
+    from zoo.datasets.texts import unpack
+
+    stored = np.load(path, mmap_mode="r")
+    return stored if isinstance(stored, np.ndarray) else unpack(stored["content"], stored["ends"])
+
+
+def _main(path: str, features_file: str, output: str, *imports: str) -> None:
+    from zoo.command_line import import_modules
+    from zoo.evaluation.speed import compile_for, latency
+    from zoo.loading import load_model, predict_probabilities
+
+    import_modules(imports)
+    loaded = load_model(path)
+    features = _load_features(features_file)
+    probabilities = loaded.predict_probabilities(features)
+    one_by_one = predict_probabilities(loaded.model, features[:20], batch_size=1)
+    if hasattr(loaded.model, "runtime"):
+        runtime, functions = loaded.model.runtime, {"predict": lambda x: loaded.model.predict(x, batch_size=1)}
+    else:
+        import keras
+
+        model = loaded.model
+        functions = {
+            "predict": lambda x: model.predict(x, batch_size=1, verbose=0),
+            "compiled": compile_for(model, 1),
+        }
+        runtime = f"Keras {keras.__version__}"
+    facts = {
+        "runtime": runtime,
+        "one_by_one": float(np.abs(one_by_one - probabilities[:20]).max()),
+        "latency_ms": {name: latency(function, features) for name, function in functions.items()},
+    }
+    np.save(f"{output}.npy", probabilities)
+    pathlib.Path(f"{output}.json").write_text(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    try:
+        _main(*sys.argv[1:])
+    except ZooError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
