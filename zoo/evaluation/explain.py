@@ -40,7 +40,9 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
 
     front = text_layer(loaded_model.model)
     if front is None:
-        raise ZooError(f"--explain: {loaded_model.path} is a model of {loaded_model.task}; it explains texts alone")
+        raise ZooError(
+            f"--explain: {loaded_model.path} is a model of {loaded_model.task}; it explains texts and pictures alone"
+        )
     vocabulary = np.array(front.vocabulary if hasattr(front, "vocabulary") else front.get_vocabulary(), object)
     inner = next(layer for layer in loaded_model.model.layers[2:] if layer.weights)  # an embedding, or TF-IDF
     rest = keras.Model([front.output, inner.output], _logits_layer(loaded_model).output)
@@ -81,7 +83,7 @@ def explain_images(loaded_model: "LoadedModel", images: np.ndarray) -> np.ndarra
     if loaded_model.task != "image_classification":
         raise ZooError(f"{loaded_model.path} is a model of {loaded_model.task}; explain_images needs one of pictures")
     pixels = keras.Input(model.input_shape[1:])  # the model's own input would round the way to whole numbers
-    part = keras.Model(model.input, _logits_layer(loaded_model).output)
+    part = keras.Model(model.inputs[0], _logits_layer(loaded_model).output)
     logits = keras.models.clone_model(part, pixels, clone_function=lambda layer: layer)
     maps = [_integrated(logits, image[None].astype("float32"), _IMAGE_STEPS).sum(axis=-1) for image in images]
     return np.stack(maps) if maps else np.zeros(images.shape[:-1], "float32")
