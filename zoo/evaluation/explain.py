@@ -4,6 +4,7 @@ Gradient times input, with the gradient averaged on the way from nothing at all 
 input: at its end alone, where a sure model is flat, a gradient says little.
 """
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,16 +78,23 @@ def explain_images(loaded_model: "LoadedModel", images: np.ndarray) -> np.ndarra
     Raises:
       ZooError: the model does not read pictures, or has no layer `logits`.
     """
-    import keras
-
-    model = loaded_model.model
     if loaded_model.task != "image_classification":
         raise ZooError(f"{loaded_model.path} is a model of {loaded_model.task}; explain_images needs one of pictures")
-    pixels = keras.Input(model.input_shape[1:])  # the model's own input would round the way to whole numbers
-    part = keras.Model(model.inputs[0], _logits_layer(loaded_model).output)
-    logits = keras.models.clone_model(part, pixels, clone_function=lambda layer: layer)
-    maps = [_integrated(logits, image[None].astype("float32"), _IMAGE_STEPS).sum(axis=-1) for image in images]
+    _logits_layer(loaded_model)
+    logits_of = _logits_of_pixels(loaded_model.model)
+    maps = [_integrated(logits_of, image[None].astype("float32"), _IMAGE_STEPS).sum(axis=-1) for image in images]
     return np.stack(maps) if maps else np.zeros(images.shape[:-1], "float32")
+
+
+@functools.lru_cache(maxsize=4)  # each graph leaves its mark on the layers that it shares
+def _logits_of_pixels(model):
+    """A function of float32[batch, height, width, channel]: the model's own input would round it to whole numbers."""
+    import keras
+    import tensorflow as tf
+
+    part = keras.Model(model.inputs[0], model.get_layer("logits").output)
+    graph = keras.models.clone_model(part, keras.Input(part.input_shape[1:]), clone_function=lambda layer: layer)
+    return tf.function(lambda pixels: graph(pixels, training=False), autograph=False)
 
 
 def _logits_layer(loaded_model: "LoadedModel"):
