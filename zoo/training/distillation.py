@@ -1,4 +1,4 @@
-"""A trained model teaches a smaller one (Hinton, Vinyals & Dean, 2015, Distilling the knowledge in a neural network)."""
+"""A trained model teaches a smaller one: Hinton, Vinyals & Dean (2015), Distilling the knowledge in a network."""
 
 import hashlib
 
