@@ -1,6 +1,7 @@
 """A trained model teaches a smaller one: Hinton, Vinyals & Dean (2015), Distilling the knowledge in a network."""
 
 import hashlib
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -49,28 +50,23 @@ class Distillation:
         soft = temperature**2 * tf.reduce_mean(sample_weight * divergence) / replicas
         return (1 - alpha) * (loss - penalty) + alpha * soft + penalty
 
-    def record(self, run: Run, resumed: bool) -> None:
-        """Write into run.json who teaches.
-
-        Raises:
-            ZooError: a resumed run began with another teacher.
-        """
-        before = run.record.get("teacher") if resumed else None
-        if before and before["digest"] != self.digest:
-            raise ZooError(f"{run.path}: its teacher, {self.path}, has changed since this run began; train it again")
-        run.update_record(teacher={"path": str(self.path), "digest": self.digest})
+    @property
+    def record(self) -> dict[str, str]:
+        """Who teaches, for run.json."""
+        return {"path": str(self.path), "digest": self.digest}
 
 
-def load_teacher(settings, model, label_names: list[str]) -> Distillation | None:
+def load_teacher(settings, model, label_names: Sequence[str], resume: Run | None = None) -> Distillation | None:
     """The distillation that a training asks for, or None.
 
     Args:
         settings: a `zoo.config.TrainingSection`.
         model: the student.
         label_names: the classes of the student's data, in order.
+        resume: the run that goes on, if one does.
 
     Raises:
-        ZooError: there is no such teacher, it did not finish, or it does not fit; one line says what.
+        ZooError: there is no such teacher, it did not finish, it does not fit, or the run began with another.
     """
     if settings.distillation is None:
         return None
@@ -99,7 +95,10 @@ def load_teacher(settings, model, label_names: list[str]) -> Distillation | None
         )
     if settings.length_buckets:
         raise ZooError("training.length_buckets does not go with training.distillation: the teacher reads one length")
-    return Distillation(settings.distillation, teacher)
+    distillation = Distillation(settings.distillation, teacher)
+    if resume and resume.record["teacher"]["digest"] != distillation.digest:
+        raise ZooError(f"{where}: has changed since {resume.path} began; train again without --resume")
+    return distillation
 
 
 def _words_of(model):

@@ -71,7 +71,7 @@ def train(
         layerwise.freeze(model, settings.frozen_layers)
         objective = objective_of(config, model, options)
         arrays = objective.arrays(dataset)
-        teaching = distillation.load_teacher(settings, model, dataset.info.label_names)
+        teaching = distillation.load_teacher(settings, model, dataset.info.label_names, resume)
         trainer, plan = _compile(objective, config, arrays, teaching)
 
     chief = strategies.is_chief(strategy)
@@ -91,7 +91,7 @@ def train(
     if chief:
         record.start_record(run, config, dataset, trainer, plan, strategy)
         if teaching:
-            teaching.record(run, bool(resume))
+            run.update_record(teacher=teaching.record)
     try:
         with checkpoints.watching_signals():
             average = [zoo_callbacks.AverageInValidation()] if settings.optimizer.ema_momentum else []

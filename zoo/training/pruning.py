@@ -92,8 +92,8 @@ def prune_while_training(optimizer, trainer, settings, plan) -> None:
 def _smallest(magnitudes, count):
     """The `count`-th smallest, float32[], of float32[…] of 0 and more, exact.
 
-    Such floats are ordered as their bits are, which are found from the highest down: with XLA's sort on a CPU, mnist_mlp
-    trained forty times as slowly.
+    Such floats are ordered as their bits are, which are found from the highest down: with XLA's sort on a CPU,
+    mnist_mlp trained forty times as slowly.
     """
     import tensorflow as tf
 
