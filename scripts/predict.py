@@ -5,12 +5,14 @@
     python scripts/predict.py --run=runs/bbc_news_minilm/20250101-120000-abc123 --text="Stocks fell sharply." --explain
 
 Image models read PNG, JPEG and npy files, and folders of them; sizes and colours are converted with a notice, nothing
-is inverted (MNIST's digits are white on black). Table models read CSV files with a header. Text models read --text,
+is inverted (MNIST's digits are white on black). --explain writes their heat maps into explained.png, in the folder of
+--output or the one you are in. Table models read CSV files with a header. Text models read --text,
 .txt files and the column text of CSV files.
 """
 
 import json
 import os
+import sys
 
 from absl import flags
 
@@ -22,8 +24,8 @@ MODEL_FILE = flags.DEFINE_string("model_file", None, "A .keras file, in place of
 INPUT = flags.DEFINE_multi_string("input", [], "File or folder; may be repeated, or hold several with commas.")
 TEXT = flags.DEFINE_multi_string("text", [], "A text to predict; may be repeated.")
 TEXT_FILE = flags.DEFINE_multi_string("text_file", [], "A .txt or .csv file of texts; may be repeated.")
-EXPLAIN = flags.DEFINE_bool("explain", False, "Show which words of a text mattered, in colour.")
-EXPLAIN_HTML = flags.DEFINE_string("explain_html", None, "HTML file for the words that mattered.")
+EXPLAIN = flags.DEFINE_bool("explain", False, "Show which words mattered, or write a PNG of which pixels.")
+EXPLAIN_HTML = flags.DEFINE_string("explain_html", None, "HTML file for the words or pixels that mattered.")
 JSON = flags.DEFINE_bool("json", False, "Print JSON in place of the table.")
 OUTPUT = flags.DEFINE_string("output", None, "CSV file for the predictions.")
 TOP = flags.DEFINE_integer("top", 3, "How many labels to show for each example.", lower_bound=1)
@@ -32,7 +34,7 @@ IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the mod
 
 def main(arguments: list[str]) -> None:
     command_line.import_modules(IMPORT.value)
-    from zoo.evaluation import explain, highlight, predict
+    from zoo.evaluation import explain, figures, highlight, predict
 
     paths = list(arguments) + TEXT_FILE.value
     for value in INPUT.value:
@@ -48,17 +50,23 @@ def main(arguments: list[str]) -> None:
     predictions = predict.predict(loaded_model, names, features)
     if OUTPUT.value:
         predict.write_predictions(predictions, OUTPUT.value)
+    pictures = loaded_model.task == "image_classification"
     if EXPLAIN.value or EXPLAIN_HTML.value:
-        explanations = explain.explain(loaded_model, features)
-        for prediction, scores in zip(predictions, explanations, strict=True):
-            prediction["words"] = [{"word": word, "score": score} for word, score in scores]
+        explanations = (explain.explain_images if pictures else explain.explain)(loaded_model, features)
         if EXPLAIN_HTML.value:
-            highlight.write_html(names, predictions, explanations, EXPLAIN_HTML.value)
+            highlight.write_html(names, features, predictions, explanations, EXPLAIN_HTML.value)
+        if EXPLAIN.value and pictures:
+            sheet = os.path.join(os.path.dirname(OUTPUT.value or ""), "explained.png")
+            figures.save_heat_maps(names, features, predictions, explanations, sheet)
+            print(f"heat maps: {sheet}", file=sys.stderr)
+        if not pictures:
+            for prediction, scores in zip(predictions, explanations, strict=True):
+                prediction["words"] = [{"word": word, "score": score} for word, score in scores]
     if JSON.value:
         print(json.dumps(predictions, indent=2, ensure_ascii=False))
     else:
         print(predict.predictions_table(predictions, TOP.value))
-        if EXPLAIN.value:
+        if EXPLAIN.value and not pictures:
             print("\n".join(f"{name}: {highlight.colored(e)}" for name, e in zip(names, explanations, strict=True)))
 
 

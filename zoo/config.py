@@ -91,6 +91,27 @@ class MaskingSection(_Section):
     whole_words: bool = False
 
 
+class PruningSection(_Section):
+    """Which part of each kernel becomes 0 between two epochs; `end_epoch` is three quarters of all epochs if None."""
+
+    final_sparsity: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    begin_epoch: NonNegativeFloat = 0.0
+    end_epoch: PositiveFloat | None = None
+    steps_between: PositiveInt = 100
+
+    def epochs_of(self, epochs: int) -> tuple[float, float]:
+        """Where it begins and ends in a training of so many epochs."""
+        return self.begin_epoch, 0.75 * epochs if self.end_epoch is None else self.end_epoch
+
+
+class DistillationSection(_Section):
+    """Whose logits the model learns beside the labels; `alpha` is their part of the loss."""
+
+    teacher: str
+    temperature: PositiveFloat = 4.0
+    alpha: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+
 class TrainingSection(_Section):
     """How the model is trained. `batch_size` is the global one, whatever the number of devices."""
 
@@ -114,6 +135,18 @@ class TrainingSection(_Section):
     optimizer: OptimizerSection = OptimizerSection()
     schedule: ScheduleSection = ScheduleSection()
     early_stopping: EarlyStoppingSection | None = None
+    pruning: PruningSection | None = None
+    distillation: DistillationSection | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _pruning_ends_in_time(self):
+        begin, end = self.pruning.epochs_of(self.epochs) if self.pruning else (0, self.epochs)
+        if not begin < end <= self.epochs:
+            raise ValueError(
+                f"pruning from epoch {begin:g} to {end:g} does not lie within {self.epochs} epochs; set "
+                "training.pruning.begin_epoch and end_epoch"
+            )
+        return self
 
 
 class ClaimSection(_Section):

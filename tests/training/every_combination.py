@@ -53,7 +53,10 @@ def main(strategy: str, folder: str) -> None:
         model, own, data = ("mnist_mlp", of_images, dataset)
         if "length_buckets" in combination.setting:
             model, own, data = ("bbc_news_bert", of_texts, texts)
-        config = zoo.load_config(model, assignments=[*basics, *own, combination.setting])
+        setting = combination.setting
+        if "teacher" in setting:  # the first run, which all workers find under the same name
+            setting = setting.replace("RUN", str(min(pathlib.Path(folder).glob("runs/mnist_mlp/*/model.keras"))))
+        config = zoo.load_config(model, assignments=[*basics, *own, setting])
         assert combination.is_set(config.training)
         try:
             run = zoo.train(config, pathlib.Path(folder) / "runs", dataset=data, show_progress=False)

@@ -1,45 +1,11 @@
 """Training: each setting changes what it says, and an interrupted run ends where the uninterrupted one does."""
 
-import dataclasses
-
 import numpy as np
 import pytest
-from tensorflow.python.framework.config import disable_op_determinism
+from small_trainings import train, weights
 
 import zoo
-from zoo import datasets
-from zoo.datasets.splits import Split
 from zoo.training.callbacks import Checkpoints
-
-
-@pytest.fixture(scope="module")
-def digits():
-    """640 random pictures whose class is the brightest quarter."""
-    generator = np.random.default_rng(0)
-    labels = generator.integers(0, 4, 640).astype("int32")
-    images = generator.integers(0, 90, (640, 8, 8, 1), dtype="uint8")
-    for image, label in zip(images, labels, strict=True):
-        row, column = divmod(label, 2)
-        image[4 * row : 4 * row + 4, 4 * column : 4 * column + 4] += 100
-    info = dataclasses.replace(datasets.dataset_info("image_folder"), label_names=("a", "b", "c", "d"))
-    parts = [Split(images[a:b], labels[a:b], np.arange(a, b)) for a, b in ((0, 400), (400, 500), (500, 640))]
-    return datasets.Dataset(info, *parts, digest="sha256:test", report={})
-
-
-def train(dataset, runs_dir, *assignments, resume=None):
-    basics = ["dataset.name=image_folder", "training.epochs=3", "training.batch_size=40", "training.steps_per_call=4"]
-    plain = zoo.load_config(
-        "mnist_mlp",
-        assignments=["dataset.augmentation={}", "training.optimizer={}", "training.schedule={}", *basics, *assignments],
-    )
-    try:
-        return zoo.train(plain, runs_dir, dataset=dataset, resume=resume, show_progress=False)
-    finally:
-        disable_op_determinism()  # it would turn XLA off for the trainings that follow in this process
-
-
-def weights(run):
-    return np.concatenate([w.ravel() for w in zoo.load_model(run).model.get_weights()])
 
 
 @pytest.fixture(scope="module")

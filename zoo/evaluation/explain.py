@@ -37,16 +37,16 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
 
     from zoo.layers.tf_idf import TfIdf
     from zoo.models.front import text_layer
-    from zoo.runtimes import ExportedModel
 
-    if isinstance(loaded_model.model, ExportedModel):
-        raise ZooError(f"--explain: {loaded_model.path} has no gradients; explain the run's model.keras")
+    logits_layer = _logits_layer(loaded_model)
     front = text_layer(loaded_model.model)
     if front is None:
-        raise ZooError(f"--explain: {loaded_model.path} is a model of {loaded_model.task}; it explains texts alone")
+        raise ZooError(
+            f"--explain: {loaded_model.path} is a model of {loaded_model.task}; it explains texts and pictures alone"
+        )
     vocabulary = np.array(front.vocabulary if hasattr(front, "vocabulary") else front.get_vocabulary(), object)
     inner = next(layer for layer in loaded_model.model.layers[2:] if layer.weights)  # an embedding, or TF-IDF
-    rest = _after(front, inner, _logits_layer(loaded_model))
+    rest = _after(front, inner, logits_layer)
     explanations = []
     for text in features:
         ids = front(tf.constant([text]))
@@ -79,12 +79,26 @@ def explain_images(loaded_model: "LoadedModel", images: np.ndarray) -> np.ndarra
     """
     if loaded_model.task != "image_classification":
         raise ZooError(f"{loaded_model.path} is a model of {loaded_model.task}; explain_images needs one of pictures")
-    logits = _from_pixels(loaded_model.model, _logits_layer(loaded_model))
-    maps = [_integrated(logits, image[None].astype("float32"), _IMAGE_STEPS).sum(axis=-1) for image in images]
+    _logits_layer(loaded_model)
+    logits_of = _logits_of_pixels(loaded_model.model)
+    maps = [_integrated(logits_of, image[None].astype("float32"), _IMAGE_STEPS).sum(axis=-1) for image in images]
     return np.stack(maps) if maps else np.zeros(images.shape[:-1], "float32")
 
 
+@functools.lru_cache(maxsize=4)  # each graph leaves its mark on the layers that it shares
+def _logits_of_pixels(model):
+    """A function of float32[batch, height, width, channel]: the model's own input would round it to whole numbers."""
+    import keras
+    import tensorflow as tf
+
+    part = keras.Model(model.inputs[0], model.get_layer("logits").output)
+    graph = keras.models.clone_model(part, keras.Input(part.input_shape[1:]), clone_function=lambda layer: layer)
+    return tf.function(lambda pixels: graph(pixels, training=False), autograph=False)
+
+
 def _logits_layer(loaded_model: "LoadedModel"):
+    if not hasattr(loaded_model.model, "get_layer"):
+        raise ZooError(f"{loaded_model.path}: an exported file has no gradients; explain the run's model.keras")
     try:
         return loaded_model.model.get_layer("logits")
     except ValueError:
@@ -100,15 +114,6 @@ def _after(front, inner, logits_layer):
     rest = keras.Model([front.output, inner.output], logits_layer.output)
     rest.supports_masking = True  # the mask of an embedding comes with its values
     return rest
-
-
-@functools.lru_cache(maxsize=1)
-def _from_pixels(model, logits_layer):
-    """The model from float pixels to the logits; its own input would round the way from black to whole numbers."""
-    import keras
-
-    part = keras.Model(model.input, logits_layer.output)
-    return keras.models.clone_model(part, keras.Input(model.input_shape[1:]), clone_function=lambda layer: layer)
 
 
 def _integrated(logits_of, values, steps: int) -> np.ndarray:

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.errors import ZooError
+from zoo.evaluation.highlight import overlay
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 MISTAKES = 25
+HEAT_MAPS = 30
 MAXIMUM_CLASSES_WITH_NUMBERS = 25
 _FONTS_OF_OTHER_SCRIPTS = ("Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Zen Hei", "PingFang SC", "Microsoft YaHei")
 
@@ -126,23 +130,60 @@ def save_worst_mistakes(
         with _picture(path, figsize=(6, 2)) as figure:
             figure.text(0.5, 0.5, f"No mistake in {len(labels):,} examples", ha="center", va="center", fontsize=14)
     elif np.ndim(features) == 4:
+        heading += ", the surest first: true → predicted  probability"
         _draw_images([features[i] for i in worst], titles, origins, heading, path)
     else:
         _draw_list([features[i] for i in worst], titles, origins, heading, path)
 
 
-def _draw_images(
-    images: Sequence[np.ndarray], titles: Sequence[str], origins: Sequence[str], heading: str, path: str | Path
+def save_heat_maps(
+    names: Sequence[str], images: np.ndarray, predictions: Sequence[dict], scores: np.ndarray, path: str | Path
 ) -> None:
-    """Draws up to 25 images uint8[height, width, channel] in rows of five."""
-    rows = -(-len(images) // 5)
+    """Shows the first 30 pictures, each beside its heat map, three in a row.
+
+    Args:
+      names: what each picture is called.
+      images: uint8[examples, height, width, channel].
+      predictions: as `zoo.evaluation.predict` gives them.
+      scores: float32[examples, height, width], as `explain_images` gives them.
+      path: the PNG to write.
+
+    Raises:
+      ZooError: the file cannot be written.
+    """
+    gap = np.full((images.shape[1], max(1, images.shape[2] // 14), 3), 255, "uint8")
+    pairs = [
+        np.concatenate([np.broadcast_to(image, (*map_.shape, 3)), gap, overlay(image, map_)], axis=1)
+        for image, map_ in zip(images[:HEAT_MAPS], scores[:HEAT_MAPS], strict=True)
+    ]
+    titles = [f"{_shortened(p['label'], 20)}  {p['probability']:.4f}" for p in predictions[:HEAT_MAPS]]
+    origins = [_shortened(name, 40) for name in names[:HEAT_MAPS]]
+    heading = "What speaks for the label (blue) and against it (orange)"
+    if len(images) > HEAT_MAPS:
+        heading += f", the first {HEAT_MAPS} of {len(images):,}; --explain_html shows all"
+    try:
+        _draw_images(pairs, titles, origins, heading, path, columns=3)
+    except OSError as error:
+        raise ZooError(f"{path}: cannot be written ({error.strerror}); give --output another folder") from None
+
+
+def _draw_images(
+    images: Sequence[np.ndarray],
+    titles: Sequence[str],
+    origins: Sequence[str],
+    heading: str,
+    path: str | Path,
+    columns: int = 5,
+) -> None:
+    """Draws images uint8[height, width, channel] in rows."""
+    rows = -(-len(images) // columns)
     if max(map(len, titles)) > 24:
         titles = [title.replace(" → ", "\n→ ") for title in titles]
     with _picture(path, figsize=(10, 2.3 * rows + 0.6)) as figure:
         figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-        figure.suptitle(f"{heading}, the surest first: true → predicted  probability", fontsize=12)
+        figure.suptitle(heading, fontsize=12)
         for position, (image, title, origin) in enumerate(zip(images, titles, origins, strict=True), start=1):
-            axes = figure.add_subplot(rows, 5, position)
+            axes = figure.add_subplot(rows, columns, position)
             axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
             axes.set_title(title, fontsize=11 if len(title) < 16 else 8.5)
             axes.set_xlabel(origin, fontsize=6.5, color=GREY, labelpad=2)

@@ -1,12 +1,25 @@
 """How explanations are shown: words in colour, heat maps over pictures, on a terminal, in a PNG or on a page."""
 
+import base64
 import html
+import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from zoo.errors import ZooError
 from zoo.evaluation.explain import Scores
+
+_HEAD = """<!doctype html>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>What mattered</title>
+<style>
+:root { color-scheme: light dark; font: 16px/1.6 system-ui, sans-serif }
+body { max-width: 44rem; margin: 2rem auto; padding: 0 1rem }
+h2 { font-size: 1rem; overflow-wrap: anywhere }
+img { width: 14rem; max-width: 48%; image-rendering: pixelated }
+</style>"""
 
 
 def overlay(image: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -30,29 +43,60 @@ def colored(scores: Scores) -> str:
     return " ".join(f"\x1b[48;5;{_color_number(score)}m{_printable(word)}\x1b[0m" for word, score in scores)
 
 
-def write_html(names: list[str], predictions: list[dict], explanations: list[Scores], path: str | Path) -> None:
-    """Writes a page with each text, its label, and its words on green or red.
+def write_html(
+    names: Sequence[str], features: np.ndarray, predictions: Sequence[dict], explanations: Sequence, path: str | Path
+) -> None:
+    """Writes a page that needs no other file: each example, its label, and what mattered, in colour.
+
+    Args:
+      names, features, predictions: as `zoo.evaluation.predict` gives them.
+      explanations: of each example, what `explain` (texts) or `explain_images` gives.
+      path: the HTML file to write.
 
     Raises:
       ZooError: the file cannot be written.
     """
+    pictures = features.dtype != object
+    legend = (
+        "Blue pixels speak for the label, orange ones against it"
+        if pictures
+        else "Green words speak for the label, red ones against it"
+    )
     blocks = []
-    for name, prediction, scores in zip(names, predictions, explanations, strict=True):
-        words = " ".join(
-            f'<span title="{score:+.2f}" style="background: rgba({"0, 140, 60" if score > 0 else "200, 40, 40"}, '
-            f'{min(abs(score), 1):.2f})">{html.escape(word)}</span>'
-            for word, score in scores
-        )
+    for name, feature, prediction, scores in zip(names, features, predictions, explanations, strict=True):
         label = html.escape(f"{prediction['label']} {prediction['probability']:.4f}")
-        blocks.append(f"<h2>{html.escape(name)}: {label}</h2>\n<p>{words}</p>")
-    page = "\n".join(
-        ['<!doctype html><meta charset="utf-8"><title>Which words mattered</title>',
-         "<p>Green words speak for the label, red ones against it: integrated gradients.</p>", *blocks]
-    )  # fmt: skip
+        shown = _picture_block(feature, scores) if pictures else _words_block(scores)
+        blocks.append(f"<h2>{html.escape(name)}: {label}</h2>\n<p>{shown}</p>")
+    page = "\n".join([_HEAD, f"<p>{legend}: integrated gradients.</p>", *blocks])
     try:
         Path(path).write_text(page + "\n", encoding="utf-8")
     except OSError as error:
         raise ZooError(f"--explain_html={path}: cannot be written ({error.strerror}); name another file") from None
+
+
+def _words_block(scores: Scores) -> str:
+    return " ".join(
+        f'<span title="{score:+.2f}" style="background: rgba({"0, 140, 60" if score > 0 else "200, 40, 40"}, '
+        f'{min(abs(score), 1):.2f})">{html.escape(word)}</span>'
+        for word, score in scores
+    )
+
+
+def _picture_block(image: np.ndarray, scores: np.ndarray) -> str:
+    shown = image[..., 0] if image.shape[-1] == 1 else image
+    return "\n".join(
+        f'<img alt="{words}" src="data:image/png;base64,{base64.b64encode(png(pixels)).decode()}">'
+        for words, pixels in (("picture", shown), ("heat map", overlay(image, scores)))
+    )
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A PNG file of uint8[height, width] or uint8[height, width, 3]."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, format="PNG")
+    return stream.getvalue()
 
 
 def _color_number(score: float) -> int:

@@ -92,9 +92,10 @@ class Selection(keras.callbacks.Callback):
     It must stand before `AverageInValidation` among the callbacks, so that it sees the averaged weights.
     """
 
-    def __init__(self, early_stopping=None):
+    def __init__(self, early_stopping=None, counts=lambda model: True):
+        """`counts(model)` says whether an epoch may be chosen: one that is not pruned enough yet may not."""
         super().__init__()
-        self.early_stopping = early_stopping
+        self.early_stopping, self.counts = early_stopping, counts
         self.best_accuracy, self.best_loss, self.best_epoch = -math.inf, math.inf, 0
         self.accuracy_to_beat, self.epochs_without_improvement = -math.inf, 0
         self.best_weights: list[np.ndarray] = []
@@ -107,6 +108,8 @@ class Selection(keras.callbacks.Callback):
     def on_test_end(self, logs=None):
         accuracy, loss = float(logs["accuracy"]), float(logs["loss"])
         self.last_weights = self.model.get_weights()
+        if not self.counts(self.model):
+            return
         if (accuracy, -loss) > (self.best_accuracy, -self.best_loss):
             self.best_accuracy, self.best_loss, self.best_epoch = accuracy, loss, self.epoch + 1
             self.best_weights = self.last_weights

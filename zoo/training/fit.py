@@ -54,7 +54,7 @@ def train(
     strategies.refuse_early(settings)
     import_tensorflow(start=False)
     from zoo.training import callbacks as zoo_callbacks
-    from zoo.training import layerwise, preprocessing, pretrained
+    from zoo.training import distillation, layerwise, preprocessing, pretrained, pruning
     from zoo.training.programs import precision_advice
 
     strategy = strategies.make_strategy(settings)  # before data, whose preparation starts TensorFlow
@@ -75,7 +75,8 @@ def train(
         layerwise.freeze(model, settings.frozen_layers)
         objective = objective_of(config, model, options)
         arrays = objective.arrays(dataset)
-        trainer, plan = _compile(objective, config, arrays)
+        teaching = distillation.load_teacher(settings, model, dataset.info.label_names, resume)
+        trainer, plan = _compile(objective, config, arrays, teaching)
 
     chief = strategies.is_chief(strategy)
     run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
@@ -84,7 +85,7 @@ def train(
         for line in filter(None, (taken, precision_advice(settings.precision))):
             print(line, file=sys.stderr)
     history = zoo_callbacks.History(run.history_file if chief else None, plan, show_progress and chief)
-    selection = zoo_callbacks.Selection(settings.early_stopping)
+    selection = zoo_callbacks.Selection(settings.early_stopping, pruning.is_finished(settings.pruning))
     checkpoints = zoo_callbacks.Checkpoints(
         run and run.checkpoints, plan, history, selection, settings.checkpoint_minutes, strategy
     )
@@ -93,6 +94,8 @@ def train(
     strategies.refuse_disagreement(strategy, start_step)
     if chief:
         record.start_record(run, config, dataset, trainer, plan, strategy)
+        if teaching:
+            run.update_record(teacher=teaching.record)
     try:
         with checkpoints.watching_signals():
             average = [zoo_callbacks.AverageInValidation()] if settings.optimizer.ema_momentum else []
@@ -104,6 +107,8 @@ def train(
         if chief:
             _save_model(run, model, config, dataset)
             objective.evaluate(run, dataset, selection)
+            if settings.pruning:
+                run.update_record(pruned=pruning.sizes(model))
             advice = record.finish_record(run, started, trainer, history, checkpoints)
             run.update_record(flops=record.flops(model))
             if advice and show_progress:
@@ -183,7 +188,7 @@ def _check_sizes(config: Config, dataset) -> None:
         raise ZooError(f"dataset.augmentation is for images; {dataset.info.name!r} holds {dataset.info.kind}s")
 
 
-def _compile(objective, config: Config, dataset):
+def _compile(objective, config: Config, dataset, teaching):
     import keras
     import tensorflow as tf
 
@@ -191,10 +196,12 @@ def _compile(objective, config: Config, dataset):
     from zoo.training.layerwise import decay_learning_rates
     from zoo.training.optimizers import build_optimizer
     from zoo.training.programs import steps_per_call, uses_xla
+    from zoo.training.pruning import prune_while_training
 
     settings = config.training
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    use_xla = replicas == 1 and uses_xla(objective.model, settings.xla)
+    models = [objective.model, *([teaching.model] if teaching else [])]
+    use_xla = replicas == 1 and all(uses_xla(model, settings.xla) for model in models)
     features = dataset.train.features
     plan = BatchPlan(
         num_examples=len(features),
@@ -204,6 +211,7 @@ def _compile(objective, config: Config, dataset):
         epochs=settings.epochs,
     )
     trainer = objective.trainer()
+    trainer.distillation = teaching
     trainer.gradient_accumulation_steps = settings.optimizer.gradient_accumulation_steps
     if settings.optimizer.l2:
         for variable in trainer.trainable_variables:
@@ -213,6 +221,8 @@ def _compile(objective, config: Config, dataset):
     optimizer = build_optimizer(settings.optimizer, settings.schedule, plan.steps_per_epoch, plan.epochs)
     if settings.optimizer.layer_decay:
         decay_learning_rates(optimizer, trainer, settings.optimizer.layer_decay)
+    if settings.pruning:
+        prune_while_training(optimizer, trainer, settings.pruning, plan)
     trainer.compile(optimizer, loss, weighted_metrics=[metric], jit_compile=use_xla)
     # `fit` ends by writing the averaged weights into the model, and a run resumed inside an epoch calls `fit` twice.
     trainer.optimizer.finalize_variable_values = lambda variables: None

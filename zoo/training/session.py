@@ -14,6 +14,7 @@ from zoo.training.strategy import is_first_task
 def train(config: Config, runs_dir: str, resume: runs.Run | None = None, profile: bool = False) -> int:
     """Train, print how it ended and what to type next, and return the exit status."""
     from zoo.training import fit
+    from zoo.training.pruning import in_words as pruning_in_words
 
     try:
         run = fit.train(config, runs_dir, resume=resume, profile=profile)
@@ -36,6 +37,8 @@ def train(config: Config, runs_dir: str, resume: runs.Run | None = None, profile
         print(f"next: python scripts/train.py --model=bbc_news_bert --init_from={shlex.quote(str(run.path))}")
         return 0
     print(f"test accuracy {test['value']:.4f} (95 % interval {low:.4f} to {high:.4f}), {seconds:.0f} s, run {run.path}")
+    if pruned := run.record.get("pruned"):
+        print(pruning_in_words(pruned))
     print(f"next: python scripts/evaluate.py --run={shlex.quote(str(run.path))}")
     return 0
 

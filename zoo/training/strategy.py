@@ -48,6 +48,8 @@ COMBINATIONS = (
     Combination("training.optimizer.ema_momentum=0.9", lambda s: s.optimizer.ema_momentum is not None),
     Combination("training.optimizer.clip_norm=1.0", lambda s: s.optimizer.clip_norm is not None),
     Combination("training.early_stopping={patience: 1}", lambda s: s.early_stopping is not None),
+    Combination("training.pruning={steps_between: 2}", lambda s: s.pruning is not None),
+    Combination("training.distillation={teacher: RUN}", lambda s: s.distillation is not None),
     Combination("training.steps_per_call=8", lambda s: (s.steps_per_call or 1) > 1),
     Combination(
         "training.length_buckets=[8]",

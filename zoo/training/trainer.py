@@ -26,6 +26,7 @@ class Trainer(keras.Model):
     gradient_accumulation_steps = 1
     data_wait_seconds = 0.0
     position = BatchPosition(0)
+    distillation = None
 
     def network_of(self, x) -> keras.Model:
         """What maps a batch of training to logits: the trainer, or a network of the same layers for shorter texts."""
@@ -70,6 +71,8 @@ class Trainer(keras.Model):
             with tf.GradientTape() as tape:
                 logits = self.network_of(x)(x, training=True)
                 loss = self.compute_loss(x, y, logits, sample_weight, training=True)
+                if self.distillation is not None:
+                    loss = self.distillation(loss, self.losses, x, logits, sample_weight)
                 scaled_loss = self.optimizer.scale_loss(loss / parts)
             self._loss_tracker.update_state(loss * replicas, sample_weight=tf.shape(y)[0])
             part_gradients = tape.gradient(scaled_loss, [variable.value for variable in self.trainable_variables])

@@ -1,0 +1,121 @@
+"""A trained model teaches a smaller one: Hinton, Vinyals & Dean (2015), Distilling the knowledge in a network."""
+
+import hashlib
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from zoo.errors import ZooError
+from zoo.loading import LoadedModel, load_model
+from zoo.models.front import text_layer
+from zoo.runs import Run
+
+
+class Distillation:
+    """Mixes what a teacher says of the same batch, as augmented, into the loss.
+
+    The loss is (1 - alpha) · cross-entropy with the labels + alpha · temperature² · KL divergence from the teacher's
+    probabilities to the student's, both at the temperature. The square keeps the gradients of both parts alike in size.
+    The teacher computes within the step, never as in training, and does not change.
+    """
+
+    def __init__(self, settings, teacher: LoadedModel):
+        """`settings` is a `zoo.config.DistillationSection`; `teacher` has passed `load_teacher`."""
+        self.settings, self.path, self.model = settings, teacher.path, teacher.model
+        front = text_layer(teacher.model)
+        inputs = front.output if front else teacher.model.inputs[0]
+        self.logits = keras.Model(inputs, teacher.model.get_layer("logits").output)
+        content = hashlib.sha256()
+        for weights in self.logits.get_weights():
+            content.update(weights.tobytes())
+        self.digest = f"sha256:{content.hexdigest()}"
+
+    def __call__(self, loss, penalties, x, logits, sample_weight):
+        """The loss of a replica's share of a batch, divided by the number of replicas, as `loss` is.
+
+        Args:
+            loss: float32[], from the labels, with the penalties in it.
+            penalties: float32[] of each regularizer, which stay whole.
+            x: what the student sees.
+            logits: float32[batch, num_classes] of the student.
+            sample_weight: float32[batch].
+        """
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        penalty = tf.add_n(penalties) / replicas if penalties else 0.0
+        temperature, alpha = self.settings.temperature, self.settings.alpha
+        taught = tf.nn.log_softmax(_two_columns_or_more(self.logits(x, training=False)) / temperature)
+        said = tf.nn.log_softmax(_two_columns_or_more(logits) / temperature)
+        divergence = tf.reduce_sum(tf.exp(taught) * (taught - said), axis=1)
+        soft = temperature**2 * tf.reduce_mean(sample_weight * divergence) / replicas
+        return (1 - alpha) * (loss - penalty) + alpha * soft + penalty
+
+    @property
+    def record(self) -> dict[str, str]:
+        """Who teaches, for run.json."""
+        return {"path": str(self.path), "digest": self.digest}
+
+
+def load_teacher(settings, model, label_names: Sequence[str], resume: Run | None = None) -> Distillation | None:
+    """The distillation that a training asks for, or None.
+
+    Args:
+        settings: a `zoo.config.TrainingSection`.
+        model: the student.
+        label_names: the classes of the student's data, in order.
+        resume: the run that goes on, if one does.
+
+    Raises:
+        ZooError: there is no such teacher, it did not finish, it does not fit, or the run began with another.
+    """
+    if settings.distillation is None:
+        return None
+    if not any(layer.name == "logits" for layer in model.layers):
+        raise ZooError(f"training.distillation: {model.name} is no classifier; a teacher's logits say nothing to it")
+    where = f"training.distillation.teacher={settings.distillation.teacher}"
+    try:
+        teacher = load_model(settings.distillation.teacher)
+    except ZooError as error:
+        raise ZooError(f"{where}: {error}") from None
+    if not any(layer.name == "logits" for layer in teacher.model.layers):
+        raise ZooError(f"{where}: has no layer named logits; a model that the zoo trained has one")
+    if list(teacher.label_names) != list(label_names):
+        raise ZooError(
+            f"{where}: it knows the classes {_few(teacher.label_names)}, the data have {_few(label_names)}; the same "
+            "ones in the same order are needed"
+        )
+    if teacher.model.input_shape != model.input_shape:
+        raise ZooError(
+            f"{where}: it reads {teacher.model.input_shape[1:]}, the student {model.input_shape[1:]}; train a teacher "
+            "on the same data"
+        )
+    if _words_of(teacher.model) != _words_of(model):
+        raise ZooError(
+            f"{where}: its tokenizer is another than the student's; both need the same vocabulary and length"
+        )
+    if settings.length_buckets:
+        raise ZooError("training.length_buckets does not go with training.distillation: the teacher reads one length")
+    distillation = Distillation(settings.distillation, teacher)
+    if resume and resume.record["teacher"]["digest"] != distillation.digest:
+        raise ZooError(f"{where}: has changed since {resume.path} began; train again without --resume")
+    return distillation
+
+
+def _words_of(model):
+    """What decides the ids of a text; None for a model of anything else."""
+    front = text_layer(model)
+    if front is None:
+        return None
+    vocabulary = front.vocabulary if hasattr(front, "vocabulary") else front.get_vocabulary()
+    return type(front), front.output.shape, [str(word) for word in vocabulary]
+
+
+def _few(names) -> str:
+    names = [str(name) for name in names]
+    return ", ".join(names[:6]) + (f" … ({len(names)})" if len(names) > 6 else "")
+
+
+def _two_columns_or_more(logits):
+    """One sigmoid unit's logit is that of the second class over the first."""
+    logits = tf.cast(logits, tf.float32)
+    return tf.concat([tf.zeros_like(logits), logits], axis=1) if logits.shape[1] == 1 else logits
