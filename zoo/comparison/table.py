@@ -222,20 +222,21 @@ def render(tables: Sequence[Sequence[dict]], columns: Sequence[str], form: str) 
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([_cell(c, row[c]) for c in columns] for rows in tables for row in rows)
+        writer.writerows([cell(c, row[c]) for c in columns] for rows in tables for row in rows)
         return stream.getvalue().rstrip("\n")
     return "\n\n".join(_text_table(rows, columns, form) for rows in tables)
 
 
 def _text_table(rows: Sequence[dict], columns: Sequence[str], form: str) -> str:
-    cells = [[_cell(column, row[column]) for column in columns] for row in rows]
+    cells = [[cell(column, row[column]) for column in columns] for row in rows]
     if form == "terminal":
         return f"{rows[0]['dataset']}\n" + align_columns([list(columns), *cells])
-    lines = [columns, ["---"] * len(columns), *([cell.replace("|", "\\|") for cell in line] for line in cells)]
+    lines = [columns, ["---"] * len(columns), *([text.replace("|", "\\|") for text in line] for line in cells)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _cell(column: str, value: Any) -> str:
+def cell(column: str, value: Any) -> str:
+    """A figure as people read it; blank where there is none."""
     if value is None:
         return ""
     if isinstance(value, list | tuple):
