@@ -3,6 +3,7 @@
 Each chart has the parameter `chosen`: the name of the model that stands out, or "" for none.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,13 +43,17 @@ def cost(rows: Sequence[dict], column: str, title: str, colours: dict[str, str])
         return None
     front = curves.on_pareto_front([row[column] for row in rows], [row["accuracy"] for row in rows])
     rows = [
-        {"model": row["model"], "cost": row[column], "front": on_front, "colour": colours.get(row["model"], _REST)}
-        | {key: row[key] for key in ("accuracy", "low", "high")}
+        {key: row[key] for key in ("model", "accuracy", "low", "high")}
+        | {"cost": row[column], "front": on_front, "colour": (colour := colours.get(row["model"], _REST))}
+        | {"fill": colour if on_front else _PAPER}
         for row, on_front in zip(rows, front, strict=True)
     ]
     x = alt.X("cost:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=14))
-    x = x.axis(format="~s", tickCount=5, labelOverlap=True)
-    y = alt.Y("accuracy:Q", title="test accuracy", scale=alt.Scale(zero=False, nice=True, padding=6))
+    x = x.axis(
+        format="~s" if column in ("parameters", "flops") else ",.4~r", tickCount=5, labelOverlap=True, grid=False
+    )
+    scale = alt.Scale(zero=False, nice=True)
+    y = alt.Y("accuracy:Q", title="test accuracy", scale=scale)
     base = alt.Chart().encode(x=x, y=y, opacity=_faded(0.15))
     tooltip = [
         alt.Tooltip("model:N"), alt.Tooltip("accuracy:Q", format=".4f"), alt.Tooltip("low:Q", format=".4f"),
@@ -58,15 +63,12 @@ def cost(rows: Sequence[dict], column: str, title: str, colours: dict[str, str])
     steps = alt.Chart().transform_filter("datum.front").mark_line(
         interpolate="step-after", stroke=_MUTED, strokeDash=[4, 4], strokeWidth=1.5
     )  # fmt: skip
-    own_colour = alt.Color("colour:N", scale=None)
+    own_colour = alt.Stroke("colour:N", scale=None)
     layers = alt.layer(
         steps.encode(x=x, y=y),
-        base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q", color=own_colour),
-        base.transform_filter("!datum.front").mark_point(size=70, strokeWidth=2, fill=_PAPER).encode(
-            stroke=own_colour, tooltip=tooltip
-        ),
-        base.transform_filter("datum.front").mark_point(size=110, strokeWidth=0, filled=True, fillOpacity=1).encode(
-            fill=own_colour, tooltip=tooltip
+        base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q", stroke=own_colour),
+        base.mark_point(size=90, strokeWidth=2, filled=True, fillOpacity=1, strokeOpacity=1).encode(
+            fill=alt.Fill("fill:N", scale=None), stroke=own_colour, tooltip=tooltip
         ),
         data=alt.Data(values=rows),
     )  # fmt: skip
@@ -84,8 +86,11 @@ def learning(rows: Sequence[dict], metric: str, colours: dict[str, str]) -> dict
     rows = [row for row in rows if row["metric"] == metric]
     if not rows:
         return None
-    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", tickMinStep=1, grid=False), scale=alt.Scale(nice=False))
-    y = alt.Y("mean:Q", title=metric, scale=alt.Scale(domain=_without_first_epochs(rows, metric), nice=True))
+    x = alt.X(
+        "epoch:Q", title="epoch", axis=alt.Axis(format="d", tickMinStep=1, grid=False), scale=alt.Scale(nice=False)
+    )
+    scale = alt.Scale(domain=_without_first_epochs(rows, metric), zero=False, nice=True)
+    y = alt.Y("mean:Q", title=metric, scale=scale)
     colour = _model_colour(colours)
     base = alt.Chart().encode(x=x, y=y, color=colour, opacity=_faded(0.08))
     tooltip = [
@@ -96,7 +101,7 @@ def learning(rows: Sequence[dict], metric: str, colours: dict[str, str]) -> dict
     short = max(row["epoch"] for row in rows) < 12  # few points need marks: a line of one point is invisible
     layers = alt.layer(
         alt.Chart().transform_filter(validation).mark_area(clip=True).encode(
-            x=x, y=alt.Y("low:Q"), y2="high:Q", fill=colour, fillOpacity=_faded(0.02, 0.15), detail="model:N"
+            x=x, y=alt.Y("low:Q", scale=scale), y2="high:Q", fill=colour, fillOpacity=_faded(0.02, 0.15)
         ),
         base.transform_filter("datum.part === 'training'").mark_line(strokeWidth=1.2, strokeDash=[3, 3], clip=True),
         base.transform_filter(validation).mark_line(strokeWidth=2, clip=True, point=short),
@@ -167,7 +172,7 @@ def reliability(rows: Sequence[dict], colour: str) -> dict:
     layers = alt.layer(
         diagonal.mark_line(stroke=_MUTED, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y),
         base.mark_line(stroke=colour, strokeWidth=1.5),
-        base.mark_rule(stroke=colour, strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q"),
+        base.mark_rule(stroke=colour, strokeWidth=1.5).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
         base.mark_circle(fill=colour, fillOpacity=0.75).encode(size=size, tooltip=tooltip),
     )
     return _spec(layers, "Reliability diagram", height=230)
@@ -187,10 +192,13 @@ def roc(rows: Sequence[dict], colours: dict[str, str], logarithmic: bool) -> dic
         for x, y in row["points"]
         if x or not logarithmic
     ]
-    scale = alt.Scale(type="log", domain=[1e-4, 1]) if logarithmic else alt.Scale(domain=[0, 1])
-    title = "false-positive rate" + (", logarithmic" if logarithmic else "")
-    x = alt.X("x:Q", title=title, scale=scale).axis(format="~%", tickCount=5)
-    y = alt.Y("y:Q", title="true-positive rate", scale=alt.Scale(domain=[0, 1])).axis(format="~%", tickCount=5)
+    if logarithmic:
+        scale, ticks, title = alt.Scale(type="log", domain=[1e-4, 1]), [1e-4, 1e-3, 0.01, 0.1, 1], "logarithmic"
+        floor = min(0.95, np.floor(20 * min(row["y"] for row in rows)) / 20)
+    else:
+        scale, ticks, title, floor = alt.Scale(domain=[0, 1]), [0, 0.2, 0.4, 0.6, 0.8, 1], "linear", 0.0
+    x = alt.X("x:Q", title=f"false-positive rate, {title}", scale=scale).axis(format="~%", values=ticks)
+    y = alt.Y("y:Q", title="true-positive rate", scale=alt.Scale(domain=[floor, 1])).axis(format="~%", tickCount=5)
     base = alt.Chart().transform_filter("datum.class === shown_class").encode(
         x=x, y=y, color=_model_colour(colours), opacity=_faded(0.1)
     )  # fmt: skip
@@ -204,9 +212,10 @@ def roc(rows: Sequence[dict], colours: dict[str, str], logarithmic: bool) -> dic
         base.mark_point(size=60).encode(opacity=alt.value(0), tooltip=tooltip),
         data=alt.Data(values=rows),
     ).add_params(alt.param(name="shown_class", value=MEAN_OF_CLASSES))
-    return _spec(layers, f"ROC curves, {title}", height=280)
+    return _spec(layers, f"ROC curves, false-positive rate {title}", height=280)
 
 
+@functools.cache
 def javascript() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script that needs nothing else, about 0.9 MB; gives `vegaEmbed`."""
     import vl_convert
@@ -231,11 +240,11 @@ def _faded(opacity: float, otherwise: float = 1.0):
 
 
 def _without_first_epochs(rows: Sequence[dict], metric: str) -> list[float]:
-    """A domain that the curves fill once the first tenth of the epochs is over."""
+    """A domain that the curves fill once the first quarter of the epochs is over; the whole of short ones."""
     series: dict[tuple, list[float]] = {}
     for row in rows:
         series.setdefault((row["model"], row["part"]), []).append(row["mean"])
-    least, most = zip(*(np.quantile(values, [0.1, 0.9]) for values in series.values()), strict=True)
+    least, most = zip(*(np.quantile(v, [0.25, 0.75] if len(v) >= 8 else [0, 1]) for v in series.values()), strict=True)
     every = [row["mean"] for row in rows]
     low, high = (min(least), max(every)) if metric == "accuracy" else (min(every), max(most))
     return [float(low), float(high)] if high > low else [float(low) - 0.01, float(high) + 0.01]

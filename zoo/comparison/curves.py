@@ -102,7 +102,7 @@ def roc_curves(labels: np.ndarray, probabilities: Sequence[np.ndarray], classes:
         heights, areas = [], []
         for seed in probabilities:
             false_rate, true_rate, _ = roc_curve(truth, seed[:, number])
-            # Where the curve rises upright, np.interp takes the upper end: a rate of 0 has the height of its last point.
+            # Where the curve rises upright, np.interp takes the upper end: so does the curve at a rate of 0.
             heights.append(np.interp(_RATES, false_rate, true_rate))
             areas.append(roc_auc_score(truth, seed[:, number]))
         curves[number] = (float(np.mean(areas)), np.mean(heights, axis=0))

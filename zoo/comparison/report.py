@@ -67,9 +67,7 @@ def html_page(
 
         from zoo.comparison import charts
     except ModuleNotFoundError as error:
-        raise ZooError(
-            f"--format=html needs the package {error.name}: pip install 'keras-model-zoo[report]'"
-        ) from None
+        raise ZooError(f"--format=html needs the package {error.name}: pip install 'keras-model-zoo[report]'") from None
     table.render([], columns, "csv")  # a wrong column is refused here
     of_test = collections.defaultdict(list)
     for result in results:
@@ -99,8 +97,9 @@ def html_page(
         # These two scripts run and no other, whatever a name may hold; nothing is loaded from anywhere.
         script_sources=" ".join(map(_source_of_policy, scripts)),
     )
-    if len(page.encode()) > MAXIMUM_BYTES:
-        print(f"notice: the report has {len(page.encode()) / 1e6:.1f} MB; fewer --models make it smaller", file=sys.stderr)
+    size = len(page.encode())
+    if size > MAXIMUM_BYTES:
+        print(f"notice: the report has {size / 1e6:.1f} MB; fewer --models make it smaller", file=sys.stderr)
     return page
 
 
@@ -149,10 +148,12 @@ def _models(rows: list[dict], results: list[Result]) -> list[_Model]:
 
 def _column(name: str, rows: list[dict]) -> dict[str, Any]:
     values = [row[name] for row in rows]
+    numeric = any(isinstance(value, int | float | list | tuple) for value in values)
+    wordy = any(isinstance(value, str) and " " in value for value in values)
     return {
         "name": name,
         "title": name.replace("_", " "),
-        "numeric": any(isinstance(value, int | float | list | tuple) for value in values),
+        "style": "model" if name == "model" else "number" if numeric else "words" if wordy else "",
         "sorted": "descending" if name == "accuracy" and values == sorted(values, reverse=True) else "none",
     }
 
@@ -189,7 +190,8 @@ def _details(models: list[_Model], label_names: Sequence[str], notices: list[str
     colours = {model.name: model.colour for model in models}
     learned = [{"model": m.name} | row for m in models for row in curves.learning_curves(m.histories)]
     learning = [(metric, charts.learning(learned, metric, colours)) for metric in ("accuracy", "loss")]
-    details = _no_details() | {"learning": [{"title": metric, "spec": spec} for metric, spec in learning if spec]}
+    details = _no_details()
+    details["learning"] = [{"title": metric.capitalize(), "spec": spec} for metric, spec in learning if spec]
     labels = models[0].predictions[0].labels
     classes = _hardest_classes(models[0].predictions, len(label_names))
     if len(classes) < len(label_names):
