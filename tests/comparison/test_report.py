@@ -297,6 +297,18 @@ def test_what_is_missing_is_said_and_the_rest_comes(tmp_path, pictures):
     assert "<h3>Confusion" in text and "<h4>only a is right" in text and "data:image" not in text
 
 
+def test_configs_of_one_model_are_told_apart(tmp_path, pictures):
+    dataset, section = pictures
+    test = dataset.test
+    for epochs, skill in ((3, 0.6), (4, 0.7)):
+        run = write_run(tmp_path / str(epochs), "net", 0, test.ids, test.labels, LABELS, skill, section, dataset.digest)
+        config = {"model": {"name": "net"}, "dataset": section, "training": {"seed": 0, "epochs": epochs}}
+        run.write_text("config.yaml", json.dumps(config))
+    text = read(tmp_path)
+    for epochs in (3, 4):
+        assert re.search(rf"<td>net@[0-9a-f]{{8}}</td><td>training.epochs={epochs}</td>", text)
+
+
 def test_data_that_changed_are_not_shown(tmp_path, pictures):
     dataset, section = pictures
     for model, skill in (("a", 0.6), ("b", 0.5)):

@@ -3,6 +3,7 @@
 Each chart has the parameter `chosen`: the name of the model that stands out, or "" for none.
 """
 
+import collections
 import functools
 from collections.abc import Sequence
 from typing import Any
@@ -86,9 +87,11 @@ def learning(rows: Sequence[dict], metric: str, colours: dict[str, str]) -> dict
     rows = [row for row in rows if row["metric"] == metric]
     if not rows:
         return None
-    x = alt.X(
-        "epoch:Q", title="epoch", axis=alt.Axis(format="d", tickMinStep=1, grid=False), scale=alt.Scale(nice=False)
-    )
+    lengths = collections.Counter((row["model"], row["part"]) for row in rows)
+    # A line of one point is invisible, and one of few hides how few they are.
+    rows = [row | {"marked": row["part"] == "validation" and lengths[row["model"], row["part"]] < 12} for row in rows]
+    scale = alt.Scale(domain=[1, max(2, *(row["epoch"] for row in rows))], nice=False)
+    x = alt.X("epoch:Q", title="epoch", scale=scale).axis(format="d", tickMinStep=1, grid=False)
     scale = alt.Scale(domain=_without_first_epochs(rows, metric), zero=False, nice=True)
     y = alt.Y("mean:Q", title=metric, scale=scale)
     colour = _model_colour(colours)
@@ -98,13 +101,13 @@ def learning(rows: Sequence[dict], metric: str, colours: dict[str, str]) -> dict
         alt.Tooltip("low:Q", format=".4f"), alt.Tooltip("high:Q", format=".4f"),
     ]  # fmt: skip
     validation = "datum.part === 'validation'"
-    short = max(row["epoch"] for row in rows) < 12  # few points need marks: a line of one point is invisible
     layers = alt.layer(
         alt.Chart().transform_filter(validation).mark_area(clip=True).encode(
             x=x, y=alt.Y("low:Q", scale=scale), y2="high:Q", fill=colour, fillOpacity=_faded(0.02, 0.15)
         ),
         base.transform_filter("datum.part === 'training'").mark_line(strokeWidth=1.2, strokeDash=[3, 3], clip=True),
-        base.transform_filter(validation).mark_line(strokeWidth=2, clip=True, point=short),
+        base.transform_filter(validation).mark_line(strokeWidth=2, clip=True),
+        base.mark_circle(clip=True).encode(size=alt.when("datum.marked").then(alt.value(36)).otherwise(alt.value(0))),
         base.mark_point(size=60, clip=True).encode(opacity=alt.value(0), tooltip=tooltip),
         data=alt.Data(values=rows),
     )  # fmt: skip

@@ -40,6 +40,7 @@ class _Model:
     name: str
     row: dict[str, Any]
     results: list[Result]
+    settings: str = ""  # by which it differs from others of its name
     colour: str | None = None
     histories: list[dict[str, np.ndarray]] = dataclasses.field(default_factory=list)
     predictions: list[disagreements.Predictions] = dataclasses.field(default_factory=list)
@@ -139,11 +140,35 @@ def _models(rows: list[dict], results: list[Result]) -> list[_Model]:
     for result in results:
         groups[result.config_digest].append(result)
     counts = collections.Counter(row["model"] for row in rows)
-    names = [row["model"] if counts[row["model"]] == 1 else f"{row['model']}@{row['config']}" for row in rows]
-    return [
-        _Model(name, row, sorted(groups[row["config"]], key=lambda result: result.record["seed"]))
-        for name, row in zip(names, rows, strict=True)
-    ]
+    models = []
+    for row in rows:
+        name = row["model"] if counts[row["model"]] == 1 else f"{row['model']}@{row['config']}"
+        models.append(_Model(name, row, sorted(groups[row["config"]], key=lambda result: result.record["seed"])))
+    for name, count in counts.items():
+        if count > 1:
+            _tell_apart([model for model in models if model.row["model"] == name])
+    return models
+
+
+def _tell_apart(models: list[_Model]) -> None:
+    """Give each model those values of its config that not all of them have."""
+    from ruamel.yaml import YAML
+
+    def leaves(values, prefix=""):
+        for key, value in values.items():
+            if isinstance(value, dict) and value:
+                yield from leaves(value, f"{prefix}{key}.")
+            else:
+                yield f"{prefix}{key}", value
+
+    configs = []
+    for model in models:
+        text = (model.results[0].run.path / "config.yaml").read_text(encoding="utf-8")
+        configs.append(dict(leaves(YAML(typ="safe", pure=True).load(text) | {"claim": None})))
+    keys = dict.fromkeys(key for config in configs for key in config if key != "training.seed")
+    differing = [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
+    for model, config in zip(models, configs, strict=True):
+        model.settings = ", ".join(f"{key}={config[key]}" for key in differing if key in config)
 
 
 def _column(name: str, rows: list[dict]) -> dict[str, Any]:
