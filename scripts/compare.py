@@ -4,6 +4,7 @@
     python scripts/compare.py runs/mnist_cnn 'runs/mnist_mlp*' --format=markdown
     python scripts/compare.py --where='seconds<100 and accuracy>0.98' --sort_by=parameters
     python scripts/compare.py --columns=model,accuracy,flops,latency_ms,throughput,latency_device --measure_latency
+    python scripts/compare.py --format=html --output=report.html
 
 Runs on other data or another split stand in a table of their own; what cannot be read is named on stderr.
 docs/comparison.md says what the columns, intervals and p-values cover.
@@ -16,12 +17,14 @@ from absl import flags
 from zoo import command_line
 from zoo.comparison import columns
 from zoo.errors import ZooError
+from zoo.runs import write_output
 
 RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs, where no path is given.")
 MODELS = flags.DEFINE_list("models", ["*"], "Patterns of model names.")
 SEEDS = flags.DEFINE_enum("seeds", "all", ["all", "best"], "All seeds of a config, or the best on validation.")
 LEADERBOARD = flags.DEFINE_string("write_leaderboard", None, "CSV file to put the receipts of the runs into.")
-FORMAT = flags.DEFINE_enum("format", "terminal", ["terminal", "markdown", "csv", "json"], "How to print.")
+FORMAT = flags.DEFINE_enum("format", "terminal", ["terminal", "markdown", "csv", "json", "html"], "Form.")
+OUTPUT = flags.DEFINE_string("output", None, "File to write in place of printing; html needs one.")
 COLUMNS = flags.DEFINE_list("columns", columns.DEFAULT_COLUMNS, f"Some of {', '.join(columns.COLUMNS)}.")
 WHERE = flags.DEFINE_multi_string("where", [], "Rows to keep, such as 'seconds<100 and model=mnist_*'.")
 SORT_BY = flags.DEFINE_string("sort_by", None, "Column to sort by, the best first; -COLUMN the other way round.")
@@ -31,6 +34,8 @@ MEASURE = flags.DEFINE_bool("measure_latency", False, "Measure each model's late
 def main(paths: list[str]) -> None:
     from zoo.comparison import table
 
+    if FORMAT.value == "html" and not OUTPUT.value:
+        raise ZooError("--format=html writes a file: say which, --output=report.html")
     table.check_columns(COLUMNS.value, SORT_BY.value)
     conditions = table.parse_conditions(WHERE.value)
     results, notices = table.read_results(table.find_runs(paths or [RUNS_DIR.value], MODELS.value))
@@ -49,10 +54,24 @@ def main(paths: list[str]) -> None:
         from zoo.comparison import receipts
 
         print(receipts.write_leaderboard(LEADERBOARD.value, results), file=sys.stderr)
-    tables = table.compare(results, conditions, SORT_BY.value)
-    if not tables:
-        raise ZooError(f"--where={' and '.join(WHERE.value)}: no row meets it; ask for less")
-    print(table.render(tables, COLUMNS.value, FORMAT.value))
+
+    def compare(chosen):
+        return table.compare(chosen, conditions, SORT_BY.value)
+
+    if FORMAT.value == "html":
+        from zoo.comparison.report import html_page
+
+        text = html_page(results, notices, COLUMNS.value, compare)
+    else:
+        tables = compare(results)
+        if not tables:
+            raise ZooError(f"--where={' and '.join(WHERE.value)}: no row meets it; ask for less")
+        text = table.render(tables, COLUMNS.value, FORMAT.value)
+    if OUTPUT.value:
+        write_output("--output", OUTPUT.value, text + "\n")
+        print(f"{OUTPUT.value}: {len(results)} runs")
+    else:
+        print(text)
 
 
 if __name__ == "__main__":

@@ -167,3 +167,15 @@ def write_atomically(path: pathlib.Path, content: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def write_output(flag: str, path: str, content: str) -> None:
+    """Write the document that a flag asks for.
+
+    Raises:
+        ZooError: the file cannot be written.
+    """
+    try:
+        write_atomically(pathlib.Path(path), content.encode())
+    except OSError as error:
+        raise ZooError(f"{flag}={path}: cannot be written ({error.strerror}); name another file") from None

@@ -9,7 +9,7 @@ import numpy as np
 from zoo.comparison import statistics
 from zoo.comparison.columns import COLUMNS, DEFAULT_COLUMNS
 from zoo.comparison.reading import Result, find_runs, read_result, read_results
-from zoo.comparison.rendering import render
+from zoo.comparison.rendering import cell, render
 from zoo.comparison.selecting import Condition, check_columns, meeting, parse_conditions, sort_rows
 from zoo.runs import size_of
 
@@ -18,6 +18,7 @@ __all__ = [
     "DEFAULT_COLUMNS",
     "Result",
     "best_seeds",
+    "cell",
     "check_columns",
     "compare",
     "find_runs",

@@ -20,6 +20,7 @@ __all__ = [
     "Split",
     "cross_validation_folds",
     "dataset_info",
+    "is_at_hand",
     "list_datasets",
     "load",
     "load_configured",
@@ -106,6 +107,21 @@ def load_configured(section, data_dir: str | os.PathLike | None = None) -> Datas
         ZooError: as `load`.
     """
     return load(section.name, data_dir or section.data_dir, section.validation_fraction, section.image_shape)
+
+
+def is_at_hand(name: str, data_dir: str | os.PathLike | None = None) -> bool:
+    """Whether `load` would find the data on this machine, with nothing to fetch or prepare.
+
+    Raises:
+        ZooError: no such dataset.
+    """
+    info = dataset_info(name)
+    if info.source == "generated":
+        return True
+    path = pathlib.Path(data_dir).expanduser() if data_dir else None
+    if info.needs_data_dir:
+        return path is not None and path.exists()
+    return (prepared.folder_of(name, path) / "dataset_info.json").exists()
 
 
 def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset]:

@@ -31,7 +31,7 @@ def save_training_curves(history_csv: str | Path, path: str | Path) -> None:
       history_csv: a run's history.csv; the validation and learning-rate columns may be missing or empty.
       path: the PNG to write.
     """
-    history = _read_history(Path(history_csv))
+    history = read_history(Path(history_csv))
     epochs = history["epoch"]
     validation = history.get("validation_accuracy")
     best = None if validation is None or np.isnan(validation).all() else int(np.nanargmax(validation))
@@ -242,7 +242,7 @@ def _picture(path: str | Path, figsize: tuple[float, float]) -> Iterator["Figure
         print(f"notice: {path}: no font here has all its characters; one that does: fonts-noto-cjk", file=sys.stderr)
 
 
-def _read_history(history_csv: Path) -> dict[str, np.ndarray]:
+def read_history(history_csv: Path) -> dict[str, np.ndarray]:
     """Returns {column: float64[epochs]} of the columns that hold a number at all; empty cells become NaN."""
     with history_csv.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
