@@ -320,13 +320,13 @@ def test_data_that_changed_are_not_shown(tmp_path, pictures):
 def test_many_models_and_classes_are_limited_and_it_says_so(tmp_path):
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 30, 400)
-    for number in range(40):
+    for number in range(12):
         names = [f"class {name}" for name in range(30)]
         arguments = (np.arange(400), labels, names, 0.5 + number / 100, {"name": "unknown"}, "sha256:1")
         write_run(tmp_path, f"model_{number:02}", number % 5, *arguments)
     text = read(tmp_path)
     assert len(text) < report.MAXIMUM_BYTES
-    assert "the 6 most accurate of 40 have curves" in text
+    assert "the 6 most accurate of 12 have curves" in text
     assert "Of 30 classes, the 20 with the most mistakes of model_" in text
     assert "unknown dataset" in text
 

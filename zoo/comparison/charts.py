@@ -10,6 +10,7 @@ from typing import Any
 
 import altair as alt
 import numpy as np
+import vl_convert
 
 from zoo.comparison import curves
 
@@ -221,8 +222,6 @@ def roc(rows: Sequence[dict], colours: dict[str, str], logarithmic: bool) -> dic
 @functools.cache
 def javascript() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script that needs nothing else, about 0.9 MB; gives `vegaEmbed`."""
-    import vl_convert
-
     # "</script" in a string of the script would end it; "<\\/script" is the same string.
     return vl_convert.javascript_bundle().replace("</script", r"<\/script")
 
