@@ -7,9 +7,6 @@ strong the penalty is, is chosen on validation.
     python scripts/baseline.py --run=runs/mnist_cnn/20250101-120000-abc123
 """
 
-import concurrent.futures
-import multiprocessing
-
 from absl import flags
 
 from zoo import command_line
@@ -23,15 +20,12 @@ RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where run directories are ma
 
 
 def main() -> None:
-    from zoo.training.baseline import check_names, data_of, train_baseline
+    from zoo.training.baseline import check_names, data_of, train_in_own_process
 
     check_names(MODELS.value)
     section = data_of(DATASET.value, RUN.value, DATA_DIR.value)
     for name in MODELS.value:
-        # Each in a new process, so that its peak of memory is its own.
-        context = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(1, context) as process:
-            run = process.submit(train_baseline, name, section, RUNS_DIR.value, SEED.value).result()
+        run = train_in_own_process(name, section, RUNS_DIR.value, SEED.value)
         test = run.results["test"]["accuracy"]
         low, high = test["interval"]
         print(

@@ -73,7 +73,9 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
     if isinstance(path_or_run, Run):
         path = path_or_run.model_file
         if not path.exists():
-            raise ZooError(f"{path_or_run.path}: the run has no {path.name}; it did not finish (train.py --resume)")
+            finished = path_or_run.record.get("status") == "finished"
+            why = "as a baseline it keeps none" if finished else "it did not finish (train.py --resume)"
+            raise ZooError(f"{path_or_run.path}: the run has no {path.name}; {why}")
     else:
         path = pathlib.Path(path_or_run)
         if path.is_dir() and not is_exported(path):

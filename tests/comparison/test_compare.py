@@ -56,6 +56,7 @@ def test_bad_runs_are_named_and_the_rest_still_comes(write_run, run_script):
     write_run("old", 0, 190).write_json("results.json", {"test": {"accuracy": {"value": 1}, "n": 200}})
     write_run("list", 0, 190).write_json("run.json", [])
     write_run("task", 0, 190).write_json("results.json", {"test": {"accuracy": {"value": 1}, "perplexity": 9.0}})
+    write_run("word", 0, 190, wall_seconds="2")
     probabilities = np.full((200, 2), np.nan)
     np.savez(write_run("infinite", 0, 190).path / "predictions.npz", ids=np.arange(200), labels=np.arange(200) % 2,
              probabilities=probabilities)  # fmt: skip
@@ -63,7 +64,7 @@ def test_bad_runs_are_named_and_the_rest_still_comes(write_run, run_script):
     assert process.returncode == 0
     assert list(csv.DictReader(io.StringIO(process.stdout))) == [{"model": "good", "accuracy": "0.9500"}]
     lines = process.stderr.splitlines()
-    for name in ("unfinished", "cut", "missing", "damaged", "yaml", "short", "old", "list", "task", "infinite"):
+    for name in ("unfinished", "cut", "missing", "damaged", "yaml", "short", "old", "list", "task", "infinite", "word"):
         assert sum(f"/{name}/" in line for line in lines) == 1, process.stderr
     assert "Traceback" not in process.stderr
 

@@ -19,7 +19,9 @@ from zoo.errors import ZooError, nearest
 from zoo.runs import ExportedRun, Run, open_run
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, zipfile.BadZipFile)
-_NUMBERS = ("parameters", "wall_seconds", "peak_memory_mib")
+_FIGURES = ("n", "macro_f1", "negative_log_likelihood", "expected_calibration_error")
+_NUMBERS = ("seed", "parameters", "wall_seconds", "peak_memory_mib")
+_NAMES = ("model", "dataset", "device", "data_digest")
 _SPEED = {"latency_ms": float, "throughput": float, "device": str}
 
 
@@ -131,14 +133,16 @@ def _read(run: Run) -> tuple[Result, list[str]]:
 
 def _checked(record: dict, figures: dict) -> dict:
     """Figures of the test split, once all is there that a row needs."""
-    for name in ("macro_f1", "negative_log_likelihood", "expected_calibration_error"):
-        float(figures[name])
-    for name in _NUMBERS:
-        float(record[name])
-    for name in ("model", "dataset", "device", "data_digest"):
-        if not isinstance(record[name], str):
-            raise ValueError(f"run.json: {name} is {record[name]!r}")
-    int(record["seed"])
+    for values, names, kind in (
+        (figures, _FIGURES, int | float),
+        (record, _NUMBERS, int | float),
+        (record, _NAMES, str),
+    ):
+        for name in names:
+            if not isinstance(values[name], kind):
+                raise ValueError(f"{name} is {values[name]!r}")
+    if not isinstance(record.get("flops"), int | None):
+        raise ValueError(f"flops is {record['flops']!r}")
     return figures
 
 

@@ -1,6 +1,9 @@
 """Linear models of scikit-learn on a dataset's own split, as runs beside those of the zoo's models."""
 
+import concurrent.futures
+import concurrent.futures.process
 import dataclasses
+import multiprocessing
 import os
 import platform
 import shlex
@@ -41,7 +44,7 @@ def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLi
     """Fit a linear model for each C of GRIDS, keep the one with the best validation accuracy, and write its run.
 
     Images are read as pixels, tables as standardized columns, texts as TF-IDF. Seconds and memory are those of the
-    whole search. Run it in a process of its own, so that the peak of memory is its own.
+    whole search.
 
     Args:
         name: logistic_regression (L-BFGS) or linear_svm (LIBLINEAR, one against the rest, squared hinge loss).
@@ -69,6 +72,19 @@ def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLi
         shutil.rmtree(run.path, ignore_errors=True)  # half a search cannot be resumed
         raise
     return run
+
+
+def train_in_own_process(*arguments) -> runs.Run:
+    """`train_baseline` in a new process, so that the peak of memory is the baseline's own.
+
+    Raises:
+        ZooError: as `train_baseline`, or the process was killed.
+    """
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        try:
+            return process.submit(train_baseline, *arguments).result()
+        except concurrent.futures.process.BrokenProcessPool:
+            raise ZooError(f"{arguments[0]}: its process was killed, by hand or for want of memory") from None
 
 
 def check_names(names: Sequence[str]) -> None:
