@@ -37,15 +37,26 @@ class ExportedModel:
         self.output_shape = _with_open_batch(output_shape)
 
     def predict(self, features: np.ndarray, batch_size: int = 32, verbose: int = 0) -> np.ndarray:
-        """Raw input `[examples, …]` → `float32[examples, output]`; `verbose` is there for Keras's sake."""
+        """Raw input `[examples, …]` → `float32[examples, output]`; `verbose` is there for Keras's sake.
+
+        Raises:
+            ZooError: the runtime refuses the input.
+        """
         size = 1 if self._one_by_one else batch_size
-        parts = [self._compute(self._prepared(features[i : i + size])) for i in range(0, len(features), size)]
+        parts = [self._answer(features[i : i + size]) for i in range(0, len(features), size)]
         return np.concatenate(parts) if parts else np.zeros((0, *self.output_shape[1:]), "float32")
 
-    def _prepared(self, features: np.ndarray) -> np.ndarray:
+    def _answer(self, features: np.ndarray) -> np.ndarray:
         if self._tokenizer:
             features = self._tokenizer(features)
-        return np.ascontiguousarray(features, self._dtype) if self._dtype else features
+        if self._dtype:
+            features = np.ascontiguousarray(features, self._dtype)
+        try:
+            return self._compute(features)
+        except Exception as error:  # whatever a runtime makes of a foreign file, or of input that does not fit it
+            raise ZooError(
+                f"the exported model fails on input of shape {features.shape} ({_one_line(error)})"
+            ) from error
 
 
 def _with_open_batch(shape) -> tuple[int | None, ...]:
@@ -71,11 +82,14 @@ def open_exported(path: pathlib.Path) -> ExportedModel:
     except ZooError:
         raise
     except Exception as error:  # the file is the user's: whatever a runtime makes of it is one line
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ZooError(f"{path}: its runtime cannot load it ({reason}); copy or export it again") from error
+        raise ZooError(f"{path}: its runtime cannot load it ({_one_line(error)}); copy or export it again") from error
     if len(model.output_shape) != 2 or not isinstance(model.output_shape[1], int):
         raise ZooError(f"{path}: its output has the shape {model.output_shape}; a classifier's is (batch, classes)")
     return model
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def file_digest(path: pathlib.Path) -> str:
@@ -117,7 +131,7 @@ def _open_onnx(path: pathlib.Path) -> ExportedModel:
     onnxruntime = _import("onnxruntime", "onnxruntime")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0)
     inputs, outputs = session.get_inputs(), session.get_outputs()
     _refuse_several(path, inputs, outputs)
     labels = json.loads(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "{}"))
