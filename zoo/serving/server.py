@@ -1,6 +1,7 @@
 """From a run to a server that stops without losing a request."""
 
 import asyncio
+import gc
 import os
 import re
 import resource
@@ -53,6 +54,8 @@ def serve(
     print(f"preparing {loaded_model.path} for batches of up to {limits.max_batch_size}", file=sys.stderr)
     service = Service(loaded_model, name, limits)
     _allow_many_files()
+    gc.collect()
+    gc.freeze()  # else each full collection would go through all of TensorFlow and Keras, for a fifth of a second
     try:
         listening.listen(_BACKLOG)
     except OSError as error:
