@@ -52,14 +52,27 @@ def two_columns(probabilities: np.ndarray) -> np.ndarray:
     return np.concatenate([1 - probabilities, probabilities], axis=1)
 
 
-def save_model(model, path: pathlib.Path, labels: dict[str, Any]) -> None:
-    """Write a `.keras` file that plain Keras opens, with `labels` as one more member of the zip; atomic."""
+def save_model(model, path: pathlib.Path, labels: dict[str, Any], compress: bool = False) -> None:
+    """Write a `.keras` file that plain Keras opens, with `labels` as one more member of the zip; atomic.
+
+    Keras stores the members as they are. `compress` deflates them, which pays where many weights are 0.
+    """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
         temporary = pathlib.Path(folder) / "model.keras"
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(_LABELS, json.dumps(labels, ensure_ascii=False))
+        if compress:
+            temporary = _deflated(temporary)
         shutil.move(temporary, path)
+
+
+def _deflated(path: pathlib.Path) -> pathlib.Path:
+    smaller = path.with_name("deflated.keras")
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(smaller, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
+        for member in archive.namelist():
+            new.writestr(member, archive.read(member))
+    return smaller
 
 
 def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:

@@ -85,7 +85,7 @@ def test_a_penalty_on_kernels_keeps_its_weight(digits, teacher, tmp_path):
         np.square(weights(train(digits, tmp_path, taught_by(teacher, alpha=1.0), f"training.optimizer.l2={l2}"))).sum()
         for l2 in (0.0, 0.1)
     ]
-    assert sums[1] < 0.7 * sums[0]
+    assert sums[1] < 0.8 * sums[0]
 
 
 def test_a_resumed_student_has_the_same_teacher(digits, teacher, tmp_path, monkeypatch):

@@ -288,4 +288,4 @@ def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
         "feature_names": list(dataset.feature_names) if dataset.feature_names else None,
     }
     run.write_json("labels.json", labels)
-    save_model(model, run.model_file, labels)
+    save_model(model, run.model_file, labels, compress=config.training.pruning is not None)
