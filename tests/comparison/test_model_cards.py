@@ -12,6 +12,7 @@ from zoo.comparison import card_pictures, model_cards
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 ROWS = list(csv.DictReader((REPOSITORY / "docs/leaderboard.csv").open(encoding="utf-8")))
+ROWS_WITH_CARDS = [row for row in ROWS if row["model"] in model_cards.models_with_configs()]
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_readme_and_cards_are_as_the_command_writes_them():
 
 @pytest.mark.parametrize(
     "row",
-    [row for row in ROWS if row["model"] in model_cards.models_with_configs()],
+    ROWS_WITH_CARDS,
     ids=lambda row: f"{row['model']}-{row['dataset']}",
 )
 def test_the_figures_stand_in_the_table_and_on_the_card(row):
