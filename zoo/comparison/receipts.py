@@ -103,7 +103,8 @@ def read_leaderboard(path: str | os.PathLike) -> list[dict[str, str]]:
 def leaderboard(results: Sequence[Result], before: Sequence[dict[str, str]] = ()) -> list[dict[str, str]]:
     """A row for each model and dataset: the config that most seeds were run of, two or more.
 
-    Of what is no registered model, a baseline, one is enough. A row of `before` stays where it has more seeds, or the runs have none of its model and dataset.
+    Of a baseline, which is no registered model, one is enough. A row of `before` stays where it has more seeds, or the
+    runs have none of its model and dataset.
 
     Raises:
       ZooError: no config was run with two seeds.
