@@ -12,6 +12,7 @@ from zoo.comparison import card_pictures, model_cards
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 ROWS = list(csv.DictReader((REPOSITORY / "docs/leaderboard.csv").open(encoding="utf-8")))
+ROWS_WITH_CARDS = [row for row in ROWS if row["model"] in model_cards.models_with_configs()]
 
 
 @pytest.fixture
@@ -30,7 +31,11 @@ def test_readme_and_cards_are_as_the_command_writes_them():
     assert cards == {path.stem for path in (REPOSITORY / "configs").glob("*.yaml")}
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['model']}-{row['dataset']}")
+@pytest.mark.parametrize(
+    "row",
+    ROWS_WITH_CARDS,
+    ids=lambda row: f"{row['model']}-{row['dataset']}",
+)
 def test_the_figures_stand_in_the_table_and_on_the_card(row):
     (line,) = [
         line

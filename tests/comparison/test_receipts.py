@@ -83,6 +83,17 @@ def test_the_command_of_another_config_is_the_one_of_its_runs(result):
     assert row["command"] == "python scripts/train.py --model=mnist_mlp --set 'a.b=[1, 2]' --num_seeds=2"
 
 
+def test_a_baseline_needs_one_seed_and_its_row_has_no_interval(result):
+    run = result("mnist_mlp", 0, command="python scripts/baseline.py --dataset=mnist --runs_dir=/tmp/a")
+    run.run.update_record(model="linear_svm")
+    with pytest.raises(ZooError, match="two seeds"):
+        receipts.leaderboard([run])
+    (read,), _ = read_results([run.run])
+    (row,) = receipts.leaderboard([read])
+    assert (row["model"], row["low"], row["high"]) == ("linear_svm", "", "")
+    assert row["command"] == "python scripts/baseline.py --dataset=mnist"
+
+
 def test_a_file_that_is_no_leaderboard_stays_as_it_is(result, tmp_path):
     path = tmp_path / "notes.csv"
     path.write_text("a,b\n1,2\n")

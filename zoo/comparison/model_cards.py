@@ -88,7 +88,9 @@ def _table(rows: Sequence[dict]) -> str:
     ]
     for row in sorted(rows, key=lambda row: (position.get(row["dataset"], len(order)), float(row["accuracy"]))):
         name = f"[{row['model']}](docs/models/{row['model']}.md)" if row["model"] in known else row["model"]
-        interval = "every seed" if row["low"] == row["high"] else f"{row['low']}–{row['high']}"
+        interval = f"{row['low']}–{row['high']}"
+        if row["low"] == row["high"]:
+            interval = "every seed" if row["low"] else "one seed"
         cells = [name, row["dataset"], f"{int(row['parameters']):,}", f"{row['accuracy']} ({interval})"]
         lines.append("| " + " | ".join([*cells, str(_seeds(row)), f"{float(row['seconds']):.0f}"]) + " |")
     return "\n".join(lines)

@@ -16,6 +16,7 @@ from zoo.comparison import statistics
 from zoo.comparison.table import Result
 from zoo.config import load_config, recipe
 from zoo.errors import ZooError
+from zoo.registry import list_models
 from zoo.runs import write_atomically
 
 ROUNDING = 0.00005  # claims have four decimals
@@ -102,7 +103,8 @@ def read_leaderboard(path: str | os.PathLike) -> list[dict[str, str]]:
 def leaderboard(results: Sequence[Result], before: Sequence[dict[str, str]] = ()) -> list[dict[str, str]]:
     """A row for each model and dataset: the config that most seeds were run of, two or more.
 
-    A row of `before` stays where it has more seeds, or the runs have none of its model and dataset.
+    Of a baseline, which is no registered model, one is enough. A row of `before` stays where it has more seeds, or the
+    runs have none of its model and dataset.
 
     Raises:
       ZooError: no config was run with two seeds.
@@ -111,9 +113,10 @@ def leaderboard(results: Sequence[Result], before: Sequence[dict[str, str]] = ()
     for result in results:
         model, dataset = result.record["model"], result.record["dataset"]
         groups[model, dataset, result.config_digest, result.test_digest].append(result)
-    chosen = {}
+    chosen, registered = {}, set(list_models())
     for (model, dataset, *_), group in sorted(groups.items()):
-        if len(group) > max(1, len(chosen.get((model, dataset), []))):
+        fewest = 2 if model in registered else 1
+        if len(group) >= max(fewest, len(chosen.get((model, dataset), [])) + 1):
             chosen[model, dataset] = group
     if not chosen:
         raise ZooError("the leaderboard needs two seeds or more of a config; train with --num_seeds=5")
@@ -138,16 +141,15 @@ def _command(model: str, group: list[Result]) -> str:
     if own:
         return " ".join(["python scripts/train.py", f"--model={model}", *which])
     _, script, *flags = shlex.split(group[0].record.get("command", "python scripts/train.py"))
-    if pathlib.Path(script).name != "train.py":  # such as reproduce.py, which says no seed
-        return shlex.join(["python", f"scripts/{pathlib.Path(script).name}", *flags])
+    script = pathlib.Path(script).name
     kept, words = [], iter(flags)
     for word in words:
         name, separator, _ = word.lstrip("-").partition("=")
         if name not in ("seed", "num_seeds", "runs_dir", "resume"):
             kept.append(word)
-        elif not separator:
+        elif not separator and (name != "resume" or script == "train.py"):  # reproduce.py's has no value
             next(words, None)
-    return shlex.join(["python", "scripts/train.py", *kept, *which])
+    return shlex.join(["python", f"scripts/{script}", *kept, *(which if script == "train.py" else [])])
 
 
 def _receipt(model: str, group: list[Result]) -> dict[str, str]:
