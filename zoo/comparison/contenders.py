@@ -1,6 +1,7 @@
 """Rows of a comparison's table with the runs behind them, as the report shows them."""
 
 import collections
+import csv
 import dataclasses
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from zoo.comparison.disagreements import Predictions
 from zoo.comparison.table import Result
 
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError)
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, csv.Error)
 
 
 @dataclasses.dataclass

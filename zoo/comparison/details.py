@@ -27,7 +27,8 @@ def cost_charts(models: list[Contender]) -> list[dict]:
     for model in models:
         low, high = model.row["interval"] or model.row["test_interval"]
         costs = {column: model.row.get(column) for column in _COSTS}
-        rows.append({"model": model.name, "accuracy": model.row["accuracy"], "low": low, "high": high} | costs)
+        interval = {"low": max(low, 0.0), "high": min(high, 1.0)}  # Student's t of few seeds knows no bounds
+        rows.append({"model": model.name, "accuracy": model.row["accuracy"]} | interval | costs)
     colours = {model.name: model.colour for model in models if model.colour}
     drawn = [(title, charts.cost(rows, column, title, colours)) for column, title in _COSTS.items()]
     return [{"title": f"Accuracy against {title}", "spec": spec} for title, spec in drawn if spec]

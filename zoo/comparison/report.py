@@ -31,7 +31,7 @@ def html_page(
     Args:
       results: of `table.read_results`.
       notices: lines on what was left out.
-      columns: of the table, some of COLUMNS.
+      columns: of the table, some of COLUMNS; one that is blank in all rows of a table is left out.
       compare: results of one test set → its table, or none.
 
     Raises:
@@ -84,6 +84,7 @@ def _section(identity: str, results: list[Result], rows: list[dict], columns: Se
     from zoo.comparison.contenders import contenders
     from zoo.comparison.details import cost_charts, details, no_details
 
+    columns = [name for name in columns if any(row[name] is not None for row in rows)]
     models = contenders(rows, results)
     detailed = sorted(models, key=lambda model: -model.row["accuracy"])[:_DETAILED_MODELS]
     for model, colour in zip(detailed, charts.COLOURS, strict=False):
