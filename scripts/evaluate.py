@@ -10,6 +10,7 @@ Choose between models on --split=validation; the test split is for the last word
 
 import glob
 import json
+import sys
 
 from absl import flags
 
@@ -29,7 +30,7 @@ OUTPUT = flags.DEFINE_string("output", None, "Folder for evaluation.json and the
 IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the model's classes.")
 
 
-def main() -> None:
+def main() -> int:
     runs = [path for name in RUN.value for path in sorted(glob.glob(name)) or [name]] or [None]
     if CORRUPTIONS.value and (SLICE_BY.value or OUTPUT.value or MODEL_FILE.value or DATASET.value or SPLIT.present):
         raise ZooError(
@@ -40,14 +41,22 @@ def main() -> None:
     if OUTPUT.value and len(runs) > 1:
         raise ZooError(f"--output={OUTPUT.value}: one folder for {len(runs)} runs; evaluate them one by one")
     command_line.import_modules(IMPORT.value)
-    outcomes = []
+    outcomes, failed = [], 0
     for run in runs:
-        show, outcome = _evaluate(run)
+        try:
+            show, outcome = _evaluate(run)
+        except ZooError as error:
+            if len(runs) == 1:
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            failed = 2
+            continue
         outcomes.append(outcome)
         if not JSON.value:
             print(show(outcome), end="\n\n" if run != runs[-1] else "\n", flush=True)
     if JSON.value:
         print(json.dumps(outcomes if len(runs) > 1 else outcomes[0], indent=2, ensure_ascii=False))
+    return failed
 
 
 def _evaluate(run: str | None):

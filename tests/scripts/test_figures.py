@@ -69,6 +69,15 @@ def test_accuracy_falls_with_severity_and_comes_into_the_table(run, run_script):
     assert answer(process) == [[{"corrupted_accuracy": None}]] and "corruptions.json left out" in process.stderr
 
 
+def test_one_bad_run_does_not_cost_the_others_theirs(run, run_script, tmp_path):
+    broken = shutil.copytree(run.path, tmp_path / "runs" / "mnist_mlp" / "broken")
+    (broken / "model.keras").write_text("no zip")
+    done = run_script("evaluate", "--run=runs/*/*", "--json")
+    assert done.returncode == 2 and done.stderr.count("error: ") == 1 and "broken/model.keras" in done.stderr
+    (outcome,) = json.loads(done.stdout)
+    assert outcome["results"] == run.results["test"]
+
+
 def test_slices_by_label(run, run_script):
     slices = answer(run_script("evaluate", f"--run={run.path}", "--slice_by=label", "--json"))["slices"]
     recalls = {name: values["recall"] for name, values in run.results["test"]["per_class"].items()}

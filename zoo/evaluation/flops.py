@@ -66,8 +66,14 @@ def _profile(function, inputs: list) -> int | None:
     frozen, graph = convert_variables_to_constants_v2_as_graph(call.get_concrete_function(*map(specification, inputs)))
     if any(node.op in ("While", "StatelessWhile", "LoopCond") for node in graph.node):
         return None
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")  # the profiler warns of functions that it calls itself
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation() | {"output": "none"}
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        profile = tf.compat.v1.profiler.profile(frozen.graph, cmd="op", options=options)
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            profile = tf.compat.v1.profiler.profile(frozen.graph, cmd="op", options=options)
+    finally:
+        logger.setLevel(level)
     return None if "incomplete shapes" in said.getvalue() else int(profile.total_float_ops)
