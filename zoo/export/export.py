@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ def export(
     form: str,
     quantize: str | None = None,
     output: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike | None = None,
     imports: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Write a run's model in one format or all, and compare each file with Keras on the whole test split.
@@ -42,6 +44,7 @@ def export(
         form: one of `zoo.export.formats.FORMATS`, or all.
         quantize: one of `zoo.export.formats.QUANTIZATIONS`.
         output: by default the folder exports of the run.
+        data_dir: where the data are, if not where the run, or the environment, says.
         imports: the user's modules, which register classes of the model.
 
     Returns:
@@ -53,7 +56,7 @@ def export(
     """
     targets = formats.targets(form, quantize)
     run = open_run(run_path)
-    dataset = _dataset_of(run)
+    dataset = _dataset_of(run, data_dir)
     folder = pathlib.Path(output) if output else run.path / "exports"
     import_tensorflow()
     with _working_folder(folder) as working:
@@ -82,7 +85,7 @@ def export(
         return made
 
 
-def _dataset_of(run: Run):
+def _dataset_of(run: Run, data_dir):
     from zoo import datasets
     from zoo.config import load_config
 
@@ -90,7 +93,7 @@ def _dataset_of(run: Run):
         raise ZooError(f"{run.path}: is {run.record.get('status')}; finish it with train.py --resume={run.path}")
     if not run.labels.get("task", "").endswith("_classification"):
         raise ZooError(f"{run.path}: a model of {run.labels.get('task')}; export.py takes classifiers")
-    dataset = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset)
+    dataset = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset, data_dir)
     if dataset.digest != run.record["data_digest"]:
         raise ZooError(f"{run.path}: the data have changed since it was trained, so that its test rows are others")
     return dataset
@@ -126,8 +129,11 @@ def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
 
 def _as_trained(run: Run, reference: np.ndarray) -> dict[str, Any]:
     """How far float32 is from the precision of training: the run's own predictions beside the reference's."""
-    with np.load(run.path / "predictions.npz") as stored:
-        answers = stored["probabilities"]
+    try:
+        with np.load(run.path / "predictions.npz") as stored:
+            answers = stored["probabilities"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        raise ZooError(f"{run.path / 'predictions.npz'}: missing or damaged; train again") from None
     if answers.shape != reference.shape:
         raise ZooError(f"{run.path / 'predictions.npz'}: not the predictions of its test split; train again")
     return {
