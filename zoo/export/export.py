@@ -19,7 +19,7 @@ from zoo.export import formats, parity
 from zoo.export.example import example_script
 from zoo.export.measure import measure
 from zoo.quiet import import_tensorflow
-from zoo.runs import Run, open_run, size_of
+from zoo.runs import ExportedRun, Run, open_run, size_of
 from zoo.runtimes import file_digest
 
 _KEPT_OF_RUN = ("status", "model", "dataset", "seed", "data_digest", "parameters", "wall_seconds", "peak_memory_mib",
@@ -61,21 +61,13 @@ def export(
     import_tensorflow()
     with _working_folder(folder) as working:
         source = _source(run, dataset, working)
-        kept = []
-        for target in targets:
-            reason = formats.refusal(target, source.model)
-            if reason and form != "all":
-                raise ZooError(f"--format={target.format}: {reason}")
-            if reason:
-                print(f"{target.name}: left out: {reason}", file=sys.stderr)
-            else:
-                kept.append(target)
+        targets = _possible(targets, source.model)
         print(f"keras: predicting {len(dataset.test):,} test rows", file=sys.stderr)
         run_file = functools.partial(measure, features=dataset.test.features, folder=working, imports=imports)
         reference = run_file(source.file)
         reference["as_trained"] = _as_trained(run, reference["probabilities"])
         made = []
-        for target in kept:
+        for target in targets:
             print(f"{target.name}: writing, then predicting {len(dataset.test):,} test rows", file=sys.stderr)
             made.append(_export_one(target, source, run, dataset.test, reference, run_file, working))
             name = f"{target.name}.failed" if made[-1]["failed"] else target.name
@@ -85,10 +77,23 @@ def export(
         return made
 
 
+def _possible(targets: list[formats.Target], model) -> list[formats.Target]:
+    """Without the formats that the model cannot be had in, which is an error where no other was asked for."""
+    reasons = {target: formats.refusal(target, model) for target in targets}
+    for target, reason in reasons.items():
+        if reason and len(targets) == 1:
+            raise ZooError(f"--format={target.format}: {reason}")
+        if reason:
+            print(f"{target.name}: left out: {reason}", file=sys.stderr)
+    return [target for target in targets if not reasons[target]]
+
+
 def _dataset_of(run: Run, data_dir):
     from zoo import datasets
     from zoo.config import load_config
 
+    if isinstance(run, ExportedRun):
+        raise ZooError(f"{run.path}: is an export itself; name the run that it was made from")
     if run.record.get("status") != "finished":
         raise ZooError(f"{run.path}: is {run.record.get('status')}; finish it with train.py --resume={run.path}")
     if not run.labels.get("task", "").endswith("_classification"):
