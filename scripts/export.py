@@ -24,6 +24,7 @@ QUANTIZE = flags.DEFINE_enum(
     "dynamic: int8 weights; int8: activations too, on the scales of training rows; float16: weights. Of one format.",
 )
 OUTPUT = flags.DEFINE_string("output", None, "Folder of the formats' folders (default: RUN/exports).")
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data are (default: as in the run, or $TFDS_DATA_DIR).")
 CHART = flags.DEFINE_string("chart", None, "Picture of the latencies, .svg or .png.")
 JSON = flags.DEFINE_bool("json", False, "Print JSON in place of the table.")
 IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the model's classes.")
@@ -38,7 +39,9 @@ def main() -> int:
         raise ZooError("--run is missing: name the folder of a run, runs/mnist_cnn/…")
     if len(RUN.value) > 1 and OUTPUT.value:
         raise ZooError("--output takes the exports of one --run; leave it out, each run then keeps its own")
-    exports = [export(run, FORMAT.value, QUANTIZE.value, OUTPUT.value, IMPORT.value) for run in RUN.value]
+    exports = [
+        export(run, FORMAT.value, QUANTIZE.value, OUTPUT.value, DATA_DIR.value, IMPORT.value) for run in RUN.value
+    ]
     if CHART.value:
         report.save_chart(exports, CHART.value)
     print(json.dumps(exports, indent=2) if JSON.value else "\n\n".join(map(report.parity_table, exports)))

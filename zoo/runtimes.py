@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.quiet import import_tensorflow, silenced_unless_asked_for
 from zoo.tokens import make_tokenizer
 
 LABELS = "labels.json"  # a member of the zip behind a LiteRT model, a file in a SavedModel's assets.extra
@@ -155,13 +156,14 @@ def _open_litert(path: pathlib.Path) -> ExportedModel:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             labels = json.loads(archive.read(LABELS)) if LABELS in archive.namelist() else {}
-    interpreter = interpreters.Interpreter(str(path), num_threads=_threads())
+    with silenced_unless_asked_for():  # it greets on standard error
+        interpreter = interpreters.Interpreter(str(path), num_threads=_threads())
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     _refuse_several(path, inputs, outputs)
     if len(inputs[0]["shape"]) and inputs[0]["shape"][0] != 1:
         raise ZooError(f"{path}: reads {inputs[0]['shape'][0]} examples at once; export it for one")
-    interpreter.allocate_tensors()
-
+    with silenced_unless_asked_for():
+        interpreter.allocate_tensors()
     one_at_a_time = threading.Lock()  # a server may ask from several threads
 
     def compute(example: np.ndarray) -> np.ndarray:
@@ -183,8 +185,6 @@ def _open_litert(path: pathlib.Path) -> ExportedModel:
 
 
 def _open_saved_model(path: pathlib.Path) -> ExportedModel:
-    from zoo.quiet import import_tensorflow
-
     import_tensorflow()
     import tensorflow as tf
 

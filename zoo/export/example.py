@@ -1,5 +1,6 @@
 """The script beside an exported file: raw input to a named answer without the zoo."""
 
+import sys
 from typing import Any
 
 from zoo.tokens import PUNCTUATION
@@ -50,7 +51,10 @@ def example_script(form: str, labels: dict[str, Any], model) -> str:
 
 
 def _sorted(imports: list[str]) -> list[str]:
-    return sorted(set(imports), key=lambda line: (line.startswith("from"), line))
+    """Those of Python itself first, then an empty line."""
+    lines = sorted(set(imports), key=lambda line: (line.startswith("from"), line))
+    own = [line for line in lines if line.split()[1] in sys.stdlib_module_names]
+    return [*own, "", *(line for line in lines if line not in own)]
 
 
 def _reading(form: str, labels: dict[str, Any], model) -> tuple[list[str], str, str]:

@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from zoo.export import formats, parity
 from zoo.export.example import example_script
 from zoo.export.measure import measure
 from zoo.quiet import import_tensorflow
-from zoo.runs import Run, open_run, size_of
+from zoo.runs import ExportedRun, Run, open_run, size_of
 from zoo.runtimes import file_digest
 
 _KEPT_OF_RUN = ("status", "model", "dataset", "seed", "data_digest", "parameters", "wall_seconds", "peak_memory_mib",
@@ -30,6 +31,7 @@ def export(
     form: str,
     quantize: str | None = None,
     output: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike | None = None,
     imports: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Write a run's model in one format or all, and compare each file with Keras on the whole test split.
@@ -42,6 +44,7 @@ def export(
         form: one of `zoo.export.formats.FORMATS`, or all.
         quantize: one of `zoo.export.formats.QUANTIZATIONS`.
         output: by default the folder exports of the run.
+        data_dir: where the data are, if not where the run, or the environment, says.
         imports: the user's modules, which register classes of the model.
 
     Returns:
@@ -53,26 +56,18 @@ def export(
     """
     targets = formats.targets(form, quantize)
     run = open_run(run_path)
-    dataset = _dataset_of(run)
+    dataset = _dataset_of(run, data_dir)
     folder = pathlib.Path(output) if output else run.path / "exports"
     import_tensorflow()
     with _working_folder(folder) as working:
         source = _source(run, dataset, working)
-        kept = []
-        for target in targets:
-            reason = formats.refusal(target, source.model)
-            if reason and form != "all":
-                raise ZooError(f"--format={target.format}: {reason}")
-            if reason:
-                print(f"{target.name}: left out: {reason}", file=sys.stderr)
-            else:
-                kept.append(target)
+        targets = _possible(targets, source.model)
         print(f"keras: predicting {len(dataset.test):,} test rows", file=sys.stderr)
         run_file = functools.partial(measure, features=dataset.test.features, folder=working, imports=imports)
         reference = run_file(source.file)
         reference["as_trained"] = _as_trained(run, reference["probabilities"])
         made = []
-        for target in kept:
+        for target in targets:
             print(f"{target.name}: writing, then predicting {len(dataset.test):,} test rows", file=sys.stderr)
             made.append(_export_one(target, source, run, dataset.test, reference, run_file, working))
             name = f"{target.name}.failed" if made[-1]["failed"] else target.name
@@ -82,15 +77,28 @@ def export(
         return made
 
 
-def _dataset_of(run: Run):
+def _possible(targets: list[formats.Target], model) -> list[formats.Target]:
+    """Without the formats that the model cannot be had in, which is an error where no other was asked for."""
+    reasons = {target: formats.refusal(target, model) for target in targets}
+    for target, reason in reasons.items():
+        if reason and len(targets) == 1:
+            raise ZooError(f"--format={target.format}: {reason}")
+        if reason:
+            print(f"{target.name}: left out: {reason}", file=sys.stderr)
+    return [target for target in targets if not reasons[target]]
+
+
+def _dataset_of(run: Run, data_dir):
     from zoo import datasets
     from zoo.config import load_config
 
+    if isinstance(run, ExportedRun):
+        raise ZooError(f"{run.path}: is an export itself; name the run that it was made from")
     if run.record.get("status") != "finished":
         raise ZooError(f"{run.path}: is {run.record.get('status')}; finish it with train.py --resume={run.path}")
     if not run.labels.get("task", "").endswith("_classification"):
         raise ZooError(f"{run.path}: a model of {run.labels.get('task')}; export.py takes classifiers")
-    dataset = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset)
+    dataset = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset, data_dir)
     if dataset.digest != run.record["data_digest"]:
         raise ZooError(f"{run.path}: the data have changed since it was trained, so that its test rows are others")
     return dataset
@@ -126,8 +134,11 @@ def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
 
 def _as_trained(run: Run, reference: np.ndarray) -> dict[str, Any]:
     """How far float32 is from the precision of training: the run's own predictions beside the reference's."""
-    with np.load(run.path / "predictions.npz") as stored:
-        answers = stored["probabilities"]
+    try:
+        with np.load(run.path / "predictions.npz") as stored:
+            answers = stored["probabilities"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        raise ZooError(f"{run.path / 'predictions.npz'}: missing or damaged; train again") from None
     if answers.shape != reference.shape:
         raise ZooError(f"{run.path / 'predictions.npz'}: not the predictions of its test split; train again")
     return {
