@@ -41,7 +41,7 @@ def opened(browser):
 
 
 def wait_for(browser, condition):
-    return WebDriverWait(browser, 30).until(lambda _: condition())
+    return WebDriverWait(browser, 60).until(lambda _: condition())
 
 
 def draw(browser, points):
@@ -112,6 +112,7 @@ def test_a_picture_is_uploaded_and_inverted(browser, opened, digits_server, hand
     for name, picture in (("light.png", digit), ("dark.png", 255 - digit)):
         Image.fromarray(picture).resize((200, 200)).save(tmp_path / name)
     opened(digits_server)
+    wait_for(browser, browser.find_element(By.ID, "image").is_displayed)
     file, invert = (browser.find_element(By.ID, name) for name in ("file", "invert"))
     file.send_keys(str(tmp_path / "light.png"))
     wait_for(browser, lambda: percentages(browser))
