@@ -41,7 +41,7 @@ def test_requests_fill_batches_in_order_and_large_ones_are_cut():
     async def scenario(batcher):
         return await asyncio.gather(*(batcher.compute(rows(*part)) for part in ([1], [2, 3], range(4, 14), [14])))
 
-    answers, batches = in_loop(scenario, max_wait=5.0)
+    answers, batches = in_loop(scenario, max_wait=0.2)
     assert [answer[:, 0].tolist() for answer in answers] == [[10], [20, 30], [10 * n for n in range(4, 14)], [140]]
     assert all(len(batch) <= 4 for batch in batches)
     assert sum(batches, []) == list(range(1, 15))

@@ -41,7 +41,7 @@ def opened(browser):
 
 
 def wait_for(browser, condition):
-    return WebDriverWait(browser, 30).until(lambda _: condition())
+    return WebDriverWait(browser, 60).until(lambda _: condition())
 
 
 def draw(browser, points):
@@ -60,8 +60,14 @@ def answer(browser):
     return browser.find_element(By.ID, "answer").text
 
 
+def texts(browser, selector):
+    """At one instant: the page may replace an element while its like are read one by one."""
+    script = "return [...document.querySelectorAll(arguments[0])].map(element => element.textContent)"
+    return browser.execute_script(script, selector)
+
+
 def percentages(browser):
-    return [float(bar.text.strip("> %")) for bar in browser.find_elements(By.CSS_SELECTOR, ".bar span")]
+    return [float(text.strip("> %")) for text in texts(browser, ".bar span")]
 
 
 def pixels(browser, canvas):
@@ -106,6 +112,7 @@ def test_a_picture_is_uploaded_and_inverted(browser, opened, digits_server, hand
     for name, picture in (("light.png", digit), ("dark.png", 255 - digit)):
         Image.fromarray(picture).resize((200, 200)).save(tmp_path / name)
     opened(digits_server)
+    wait_for(browser, browser.find_element(By.ID, "image").is_displayed)
     file, invert = (browser.find_element(By.ID, name) for name in ("file", "invert"))
     file.send_keys(str(tmp_path / "light.png"))
     wait_for(browser, lambda: percentages(browser))
@@ -125,11 +132,10 @@ def test_words_of_a_text_are_coloured_and_labels_are_no_markup(browser, opened, 
     field = wait_for(browser, lambda: browser.find_element(By.ID, "words-in"))
     wait_for(browser, field.is_displayed)
     field.send_keys("a good <i>book</i>")
-    wait_for(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#words mark"))
-    marks = browser.find_elements(By.CSS_SELECTOR, "#words mark")
-    assert [mark.text for mark in marks][:2] == ["a", "good"]
-    assert any("rgba(" in mark.value_of_css_property("background-color") for mark in marks)
-    assert [bar.text for bar in browser.find_elements(By.CSS_SELECTOR, ".bar b")] == ["<b>no</b>", "yes"]
+    wait_for(browser, lambda: texts(browser, "#words mark")[:2] == ["a", "good"])
+    mark = browser.find_element(By.CSS_SELECTOR, "#words mark")
+    assert mark.value_of_css_property("background-color").startswith("rgba(")
+    assert texts(browser, ".bar b") == ["<b>no</b>", "yes"]
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -139,7 +145,7 @@ def test_numbers_of_a_table_on_a_narrow_and_a_wide_window(browser, opened, table
     )
     opened(table_server)
     fields = wait_for(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#fields input"))
-    assert [span.text for span in browser.find_elements(By.CSS_SELECTOR, "#fields span")] == ["left", "right"]
+    assert texts(browser, "#fields span") == ["left", "right"]
     before = wait_for(browser, lambda: percentages(browser))
     fields[0].clear()
     fields[0].send_keys("40")
