@@ -17,12 +17,13 @@ def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> Non
 
     A `ZooError` and a wrong flag print one line and give status 2; a bug shows its traceback.
     """
-    if {"--help", "-h", "-help"} & set(sys.argv[1:]):
-        print(f"{(sys.modules['__main__'].__doc__ or '').strip()}\n\nflags:\n{flags.FLAGS.main_module_help()}")
-        sys.exit(0)
     try:
-        arguments = _parse_flags(accepts_arguments)
-        status = main(arguments) if accepts_arguments else main()
+        if {"--help", "-h", "-help"} & set(sys.argv[1:]):
+            print(f"{(sys.modules['__main__'].__doc__ or '').strip()}\n\nflags:\n{flags.FLAGS.main_module_help()}")
+            status = 0
+        else:
+            arguments = _parse_flags(accepts_arguments)
+            status = main(arguments) if accepts_arguments else main()
         sys.stdout.flush()
     except ZooError as error:
         print(f"error: {error}", file=sys.stderr)
