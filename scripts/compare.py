@@ -20,7 +20,7 @@ from zoo.runs import write_output
 RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs, where no path is given.")
 MODELS = flags.DEFINE_list("models", ["*"], "Patterns of model names.")
 LEADERBOARD = flags.DEFINE_string("write_leaderboard", None, "CSV file for the receipts of the runs.")
-FORMAT = flags.DEFINE_enum("format", "terminal", ["terminal", "markdown", "csv", "json", "html"], "Form.")
+FORMAT = flags.DEFINE_enum("format", "terminal", ["terminal", "markdown", "csv", "json", "html"], "Form of it.")
 OUTPUT = flags.DEFINE_string("output", None, "File to write in place of printing; html needs one.")
 COLUMNS = flags.DEFINE_list("columns", table.DEFAULT_COLUMNS, f"Some of {', '.join(table.COLUMNS)}.")
 
