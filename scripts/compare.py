@@ -23,7 +23,7 @@ RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs, where no
 MODELS = flags.DEFINE_list("models", ["*"], "Patterns of model names.")
 SEEDS = flags.DEFINE_enum("seeds", "all", ["all", "best"], "All seeds of a config, or the best on validation.")
 LEADERBOARD = flags.DEFINE_string("write_leaderboard", None, "CSV file to put the receipts of the runs into.")
-FORMAT = flags.DEFINE_enum("format", "terminal", ["terminal", "markdown", "csv", "json", "html"], "Form.")
+FORMAT = flags.DEFINE_enum("format", "terminal", ["terminal", "markdown", "csv", "json", "html"], "Form of it.")
 OUTPUT = flags.DEFINE_string("output", None, "File to write in place of printing; html needs one.")
 COLUMNS = flags.DEFINE_list("columns", columns.DEFAULT_COLUMNS, f"Some of {', '.join(columns.COLUMNS)}.")
 WHERE = flags.DEFINE_multi_string("where", [], "Rows to keep, such as 'seconds<100 and model=mnist_*'.")
