@@ -9,7 +9,7 @@ import numpy as np
 from zoo.comparison import statistics
 from zoo.comparison.columns import COLUMNS, DEFAULT_COLUMNS
 from zoo.comparison.reading import Result, find_runs, read_result, read_results
-from zoo.comparison.rendering import render
+from zoo.comparison.rendering import cell, render
 from zoo.comparison.selecting import Condition, check_columns, meeting, parse_conditions, sort_rows
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "DEFAULT_COLUMNS",
     "Result",
     "best_seeds",
+    "cell",
     "check_columns",
     "compare",
     "find_runs",
@@ -98,7 +99,7 @@ def _against_best(position: int, p: float, correct: list[np.ndarray]) -> dict[st
     undecided = f"not distinguishable from the best at n = {best.shape[1]:,}"
     return {
         "difference": float(mine.mean() - best.mean()),
-        "difference_interval": statistics.paired_bootstrap(mine.mean(axis=0), best.mean(axis=0)),
+        "difference_interval": statistics.paired_bootstrap(mine.mean(axis=0), best.mean(axis=0))[0],
         "p": float(p),
         "verdict": "worse than the best" if p < LEVEL else undecided,
     }
