@@ -23,10 +23,11 @@ def test_mcnemar_of_equals_is_one():
 def test_bootstrap_agrees_with_scipy():
     generator = np.random.default_rng(1)
     first, second = generator.random(800) < 0.9, generator.random(800) < 0.87
-    interval = statistics.paired_bootstrap(first.astype(float), second.astype(float))
+    interval, p = statistics.paired_bootstrap(first.astype(float), second.astype(float))
     differences = first.astype(float) - second
     reference = stats.bootstrap((differences,), np.mean, n_resamples=5000, method="percentile", rng=generator)
     assert interval == pytest.approx(reference.confidence_interval, abs=0.002)
+    assert p == pytest.approx(stats.ttest_rel(first.astype(float), second).pvalue, abs=0.02)
 
 
 def test_holm_on_a_case_by_hand():
@@ -54,7 +55,7 @@ def test_coverage_of_the_intervals():
         low, high = statistics.seeds_interval(generator.normal(0.98, 0.001, 5))
         seeds += low <= 0.98 <= high
         both = generator.random((2, 2000)) < [[0.92], [0.90]]
-        low, high = statistics.paired_bootstrap(*both.astype(float), draws=1000, seed=draw)
+        low, high = statistics.paired_bootstrap(*both.astype(float), draws=1000, seed=draw)[0]
         rows += low <= 0.02 <= high
     assert 930 <= seeds <= 970
     assert 930 <= rows <= 970

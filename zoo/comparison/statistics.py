@@ -61,8 +61,8 @@ def mcnemar(only_first, only_second):
 
 def paired_bootstrap(
     first: np.ndarray, second: np.ndarray, draws: int = 10_000, seed: int = 0, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Percentile interval of mean(first - second), test rows drawn with replacement.
+) -> tuple[tuple[float, float], float]:
+    """Percentile interval and p-value of mean(first - second), test rows drawn with replacement.
 
     A resample depends only on how often each distinct difference was drawn, so that the counts are drawn, from their
     multinomial distribution, in place of the rows: the same distribution at a hundredth of the cost.
@@ -77,8 +77,12 @@ def paired_bootstrap(
     differences, counts = np.unique(np.round(first - second, 9), return_counts=True)
     rows = int(counts.sum())
     drawn = np.random.default_rng(seed).multinomial(rows, counts / rows, size=draws)
-    low, high = np.quantile(drawn @ differences / rows, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+    means = drawn @ differences / rows
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    # Half of the resamples at exactly zero count for either side, as in mid-p.
+    below, at_zero = (means < -1e-12).mean(), (np.abs(means) <= 1e-12).mean()
+    tail = min(below, 1 - below - at_zero) + at_zero / 2
+    return (float(low), float(high)), float(np.clip(2 * tail, 1 / draws, 1.0))
 
 
 def pairwise_p(correct: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -145,7 +149,7 @@ def compare_correctness(first: np.ndarray, second: np.ndarray) -> Difference:
       ValueError: the rows are not as many.
     """
     rows_p, seeds_p = (float(table[0, 1]) for table in pairwise_p([first, second]))
-    interval = paired_bootstrap(first.mean(axis=0), second.mean(axis=0))
+    interval, _ = paired_bootstrap(first.mean(axis=0), second.mean(axis=0))
     value = float(first.mean() - second.mean())
     return Difference(value, interval, rows_p, None if np.isnan(seeds_p) else seeds_p)
 

@@ -100,7 +100,7 @@ def _against_best(position: int, p: float, correct: list[np.ndarray]) -> dict[st
     undecided = f"not distinguishable from the best at n = {best.shape[1]:,}"
     return {
         "difference": float(mine.mean() - best.mean()),
-        "difference_interval": statistics.paired_bootstrap(mine.mean(axis=0), best.mean(axis=0)),
+        "difference_interval": statistics.paired_bootstrap(mine.mean(axis=0), best.mean(axis=0))[0],
         "p": float(p),
         "verdict": "worse than the best" if p < LEVEL else undecided,
     }
