@@ -22,7 +22,7 @@ def script(fork_server, tmp_path_factory):
 
     def run(name, *flags):
         command = [sys.executable, os.path.join(scripts, f"{name}.py"), *map(str, flags)]
-        return fork_server.run(command, cwd=folder, env=fork_server.environment, timeout=300)
+        return fork_server.run(command, cwd=folder, env=fork_server.environment, timeout=900)
 
     run.folder = folder
     return run
