@@ -12,6 +12,7 @@ from PIL import Image
 
 import zoo
 from zoo.datasets.texts import as_array
+from zoo.evaluation.explain import explain_images
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +123,12 @@ def test_words_are_explained(text_server):
     for explanation in answer["explanations"]:
         assert max(abs(word["score"]) for word in explanation["words"]) == pytest.approx(1, abs=1e-3)
         assert explanation["label"] in ("<b>no</b>", "yes") and 0.5 <= explanation["probability"] <= 1
+
+
+def test_heat_maps_are_those_of_explain_images(digits_server, digits_run, digits):
+    status, _, answer = digits_server.post("explain", {"instances": digits[:2].tolist()})
+    assert status == 200
+    maps = [explanation["heat_map"] for explanation in answer["explanations"]]
+    expected = explain_images(zoo.load_model(digits_run), digits[:2])
+    np.testing.assert_allclose(maps, expected, atol=1e-3)
+    assert np.abs(expected).max() > 0.05
