@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_trainings import train, weights
+from small_trainings import interrupted, train, weights
 
 import zoo
 from zoo.training import pruning
@@ -79,23 +79,14 @@ def test_zeros_come_by_the_cubic_and_stay(digits, tmp_path, monkeypatch):
         assert seen[step].mean() == pytest.approx(expected, abs=0.002)
 
 
-def test_a_resumed_run_prunes_the_same(digits, tmp_path, monkeypatch):
+def test_a_resumed_run_prunes_the_same(digits, tmp_path):
     everything = (
         PRUNING, "training.deterministic=true", "training.steps_per_call=1",
         "training.optimizer={name: adamw, weight_decay: 0.01, ema_momentum: 0.9}",
     )  # fmt: skip
     whole = train(digits, tmp_path, *everything)
-    original = Checkpoints._save_if_due
-
-    def stop_here(self, step):
-        self.signal_number = 15 if step == 16 else None
-        original(self, step)
-
-    monkeypatch.setattr(Checkpoints, "_save_if_due", stop_here)
-    with pytest.raises(zoo.errors.Interrupted) as interruption:
-        train(digits, tmp_path, *everything)
-    monkeypatch.undo()
-    resumed = train(digits, tmp_path, *everything, resume=interruption.value.run)
+    run = interrupted(16, digits, tmp_path, *everything)
+    resumed = train(digits, tmp_path, *everything, resume=run)
     np.testing.assert_array_equal(weights(resumed), weights(whole))
     assert is_sparse(resumed)
 
