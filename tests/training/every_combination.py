@@ -61,6 +61,7 @@ def main(strategy: str, folder: str) -> None:
         try:
             run = zoo.train(config, pathlib.Path(folder) / "runs", dataset=data, show_progress=False)
             assert run is None or run.record["status"] == "finished"
+            assert run is None or not config.training.pruning or run.record["pruned"]["sparsity"] > 0.79
             outcomes[combination.setting] = "runs"
         except zoo.ZooError as error:
             assert combination.setting.split("=")[0] in str(error), error

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from small_trainings import train, weights
+from small_trainings import interrupted, train, weights
 
 import zoo
-from zoo.training.callbacks import Checkpoints
 
 
 @pytest.fixture(scope="module")
@@ -92,18 +91,9 @@ def uninterrupted_run(digits, tmp_path_factory):
 
 
 @pytest.mark.parametrize("stop_at_step", [4, 10, 13])
-def test_resumed_run_is_bit_identical(digits, uninterrupted_run, tmp_path, monkeypatch, stop_at_step):
-    original = Checkpoints._save_if_due
-
-    def stop_here(self, step):
-        self.signal_number = 15 if step == stop_at_step else None
-        original(self, step)
-
-    monkeypatch.setattr(Checkpoints, "_save_if_due", stop_here)
-    with pytest.raises(zoo.errors.Interrupted) as interruption:
-        train(digits, tmp_path, *EVERYTHING_RANDOM)
-    monkeypatch.undo()
-    resumed = train(digits, tmp_path, *EVERYTHING_RANDOM, resume=interruption.value.run)
+def test_resumed_run_is_bit_identical(digits, uninterrupted_run, tmp_path, stop_at_step):
+    run = interrupted(stop_at_step, digits, tmp_path, *EVERYTHING_RANDOM)
+    resumed = train(digits, tmp_path, *EVERYTHING_RANDOM, resume=run)
     np.testing.assert_array_equal(weights(resumed), weights(uninterrupted_run))
     columns = [line.split(",")[3:] for line in resumed.history_file.read_text().splitlines()]
     assert columns == [line.split(",")[3:] for line in uninterrupted_run.history_file.read_text().splitlines()]

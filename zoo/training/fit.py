@@ -103,7 +103,8 @@ def train(
             watchers = [selection, *average, history, *board, *callbacks, checkpoints]
             augmentation = objective.augmentation(dataset)
             _fit(trainer, plan, config, arrays, augmentation, strategy, start_step, watchers)
-        trainer.set_weights(selection.best_weights if settings.selection == "best" else selection.last_weights)
+        best = selection.best_weights if settings.selection == "best" else []
+        trainer.set_weights(best or selection.last_weights)
         if chief:
             _save_model(run, model, config, dataset)
             objective.evaluate(run, dataset, selection)

@@ -36,7 +36,7 @@ def is_finished(settings) -> Callable[[Any], bool]:
 
     def finished(model) -> bool:
         for kernel in map(np.asarray, pruned_variables(model)) if settings else ():
-            if (kernel == 0).sum() < int(settings.final_sparsity * kernel.size):
+            if (kernel == 0).sum() < int((1 - 1e-6) * settings.final_sparsity * kernel.size):  # counted in float32
                 return False
         return True
 
@@ -76,7 +76,8 @@ def prune_while_training(optimizer, trainer, settings, plan) -> None:
         magnitudes = tf.where(kept, tf.abs(tf.convert_to_tensor(variable)), 0)
 
         def largest():
-            count = tf.cast(tf.round(sparsity_at(step) * math.prod(variable.shape)), tf.int32)
+            size = math.prod(variable.shape)
+            count = tf.minimum(tf.cast(tf.round(sparsity_at(step) * size), tf.int32), size - 1)
             return kept & ((magnitudes > _smallest(magnitudes, count)) | (count == 0))
 
         due = (step > first) & ((step - first) % settings.steps_between == 0) | (step == last)
