@@ -49,7 +49,9 @@ def test_an_export_stands_in_the_comparison_and_in_evaluation(script, table_run)
     record = json.loads((folder / "parity.json").read_text())
     assert record["max_abs_difference"] <= 1e-4 and record["failed"] == []
     assert set(record["latency_ms"]["predict"]) == {"p50", "p99"}
-    rows = json.loads(script("compare", "runs", folder, "--format=json", "--columns=model,accuracy,size_mib").stdout)[0]
+    rows = json.loads(
+        script("compare", table_run.parent, folder, "--format=json", "--columns=model,accuracy,size_mib").stdout
+    )[0]
     assert {row["model"] for row in rows} == {"binary_mlp", "binary_mlp [onnx]"}
     assert len({row["accuracy"] for row in rows}) == 1 and all(row["size_mib"] > 0 for row in rows)
     for flag in (f"--run={folder}", f"--model_file={folder / 'model.onnx'}", f"--model_file={folder}"):
@@ -57,7 +59,9 @@ def test_an_export_stands_in_the_comparison_and_in_evaluation(script, table_run)
         assert done.returncode == 0, done.stderr
         results = json.loads((folder / "results.json").read_text())
         assert json.loads(done.stdout)["results"]["confusion_matrix"] == results["test"]["confusion_matrix"]
-    assert [row["model"] for row in json.loads(script("compare", "--format=json").stdout)[0]] == ["binary_mlp"]
+    assert [row["model"] for row in json.loads(script("compare", table_run.parent, "--format=json").stdout)[0]] == [
+        "binary_mlp"
+    ]
 
 
 def test_a_file_outside_its_limit_is_not_left_under_its_name(table_run, tmp_path, monkeypatch):
@@ -121,7 +125,7 @@ def test_every_format_of_a_picture_model_trained_in_bfloat16(script, pictures):
                 "--batch_size=16", "--set", "training.optimizer.ema_momentum=0.5")  # fmt: skip
     done = script("export", f"--run={run}", "--format=all", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    files = {facts["name"]: facts for facts in json.loads(done.stdout)}
+    files = {facts["name"]: facts for facts in json.loads(done.stdout)[0]}
     assert list(files) == list(formats.FORMATS)
     assert files["litert_int8"]["size_bytes"] <= files["litert"]["size_bytes"] / 3
     assert files["onnx"]["as_trained"]["precision"] == "mixed_bfloat16"
@@ -151,7 +155,7 @@ def test_every_format_of_a_text_model(script, tmp_path, model):
                 f"model.options={small}")  # fmt: skip
     done = script("export", f"--run={run}", "--format=all", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [facts["name"] for facts in json.loads(done.stdout)] == list(formats.FORMATS)
+    assert [facts["name"] for facts in json.loads(done.stdout)[0]] == list(formats.FORMATS)
     text = "The TEAM, a late goal: [SEP] win!"
     expected = zoo.load_model(run).predict_probabilities(np.array([text], object)).max()
     for folder in (run / "exports").iterdir():
