@@ -15,7 +15,7 @@ DATASET = flags.DEFINE_string("dataset", None, "Data set; scripts/prepare_data.p
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where prepared data live, or your own file or folder.")
 RUN = flags.DEFINE_string("run", None, "A run whose data and split to take, in place of --dataset.")
 MODELS = flags.DEFINE_list("models", ["logistic_regression", "linear_svm"], "Which baselines.")
-SEED = flags.DEFINE_integer("seed", 0, "Seed of linear_svm's solver.", lower_bound=0)
+SEED = flags.DEFINE_integer("seed", 0, "Seed of linear_svm's solver.", 0, 2**31 - 1)
 RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where run directories are made.")
 
 

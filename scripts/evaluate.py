@@ -18,7 +18,9 @@ from zoo import command_line
 from zoo.errors import ZooError
 
 RUN = flags.DEFINE_multi_string("run", [], "Folder of a run, or a glob of them in quotes.")
-MODEL_FILE = flags.DEFINE_string("model_file", None, "A .keras file, in place of --run.")
+MODEL_FILE = flags.DEFINE_string(
+    "model_file", None, "A .keras, .onnx or .tflite file, or a SavedModel, in place of --run."
+)
 DATASET = flags.DEFINE_string("dataset", None, "Data set (default: the one that the model was trained on).")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data are (default: as in the run, or $TFDS_DATA_DIR).")
 SPLIT = flags.DEFINE_enum("split", "test", ["test", "validation", "train"], "Which part of the data.")

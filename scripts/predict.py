@@ -20,7 +20,9 @@ from zoo import command_line
 from zoo.errors import ZooError
 
 RUN = flags.DEFINE_string("run", None, "Folder of a run.")
-MODEL_FILE = flags.DEFINE_string("model_file", None, "A .keras file, in place of --run.")
+MODEL_FILE = flags.DEFINE_string(
+    "model_file", None, "A .keras, .onnx or .tflite file, or a SavedModel, in place of --run."
+)
 INPUT = flags.DEFINE_multi_string("input", [], "File or folder; may be repeated, or hold several with commas.")
 TEXT = flags.DEFINE_multi_string("text", [], "A text to predict; may be repeated.")
 TEXT_FILE = flags.DEFINE_multi_string("text_file", [], "A .txt or .csv file of texts; may be repeated.")

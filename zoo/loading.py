@@ -15,7 +15,7 @@ from zoo.datasets.stored import StoredRows, blocks
 from zoo.errors import ZooError
 from zoo.quiet import import_tensorflow
 from zoo.runs import Run, open_run
-from zoo.runtimes import is_exported, open_exported
+from zoo.runtimes import is_exported, open_exported, refuse_changed
 
 _LABELS = "labels.json"
 
@@ -95,6 +95,7 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
             return load_model(open_run(path))
     if not path.exists():
         raise ZooError(f"{path}: no such model file")
+    refuse_changed(path)
     if is_exported(path):
         model = open_exported(path)
         return _with_labels(model, model.labels, path)

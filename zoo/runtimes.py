@@ -18,7 +18,14 @@ from zoo.tokens import make_tokenizer
 LABELS = "labels.json"  # a member of the zip behind a LiteRT model, a file in a SavedModel's assets.extra
 METADATA_KEY = "zoo"  # of an ONNX model
 # Operations by which a graph reads and writes files of its own choosing; saving and restoring name theirs in arguments.
-_FILE_OPERATIONS = {"ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc"}
+_FILE_OPERATIONS = {
+    "ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc", "PrintV2",
+    "TextLineDataset", "TFRecordDataset", "TFRecordDatasetV2", "FixedLengthRecordDataset", "FixedLengthRecordDatasetV2",
+    "WholeFileReader", "WholeFileReaderV2", "TextLineReader", "TextLineReaderV2", "SaveDataset", "SaveDatasetV2",
+    "LoadDataset", "DatasetToTFRecord", "CacheDataset", "CacheDatasetV2", "SnapshotDataset", "SnapshotDatasetV2",
+    "CreateSummaryFileWriter", "CreateSummaryDbWriter", "DebugIdentity", "DebugIdentityV2", "DebugIdentityV3",
+    "LoadAndRemapMatrix",
+}  # fmt: skip
 
 
 class ExportedModel:
@@ -76,7 +83,6 @@ def open_exported(path: pathlib.Path) -> ExportedModel:
     Raises:
         ZooError: the file is damaged, holds what is refused or no classifier, or its runtime is not installed.
     """
-    _refuse_changed(path)
     read = {".onnx": _open_onnx, ".tflite": _open_litert}.get(path.suffix, _open_saved_model)
     try:
         model = read(path)
@@ -103,8 +109,8 @@ def file_digest(path: pathlib.Path) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def _refuse_changed(path: pathlib.Path) -> None:
-    """An export's parity.json speaks for the bytes that it saw."""
+def refuse_changed(path: pathlib.Path) -> None:
+    """Raises: ZooError: the bytes are not those that the parity.json of an export, beside them, speaks for."""
     judged = path.parent / "parity.json"
     try:
         record = json.loads(judged.read_text(encoding="utf-8"))
@@ -117,11 +123,11 @@ def _refuse_changed(path: pathlib.Path) -> None:
         raise ZooError(f"{path}: damaged or changed, it is not what parity.json beside it judged; export again")
 
 
-def _import(name: str, package: str):
+def _import(name: str, package: str, extra: str = "export"):
     try:
         return __import__(name, fromlist=["_"])
     except ModuleNotFoundError:
-        raise ZooError(f"this needs the package {package}: pip install 'keras-model-zoo[export]'") from None
+        raise ZooError(f"this needs the package {package}: pip install 'keras-model-zoo[{extra}]'") from None
 
 
 def _tokenizer_of(labels: dict[str, Any]) -> Callable | None:
@@ -139,6 +145,8 @@ def _open_onnx(path: pathlib.Path) -> ExportedModel:
     kinds = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(int32)": "int32", "tensor(int64)": "int64"}
     if inputs[0].type not in kinds:
         raise ZooError(f"{path}: its input is {inputs[0].type}; numbers of {', '.join(kinds.values())} are read")
+    if outputs[0].type != "tensor(float)":
+        raise ZooError(f"{path}: its output is {outputs[0].type}; probabilities in float32 are needed")
     return ExportedModel(
         compute=lambda batch: session.run(None, {inputs[0].name: batch})[0],
         input_shape=inputs[0].shape,
@@ -160,6 +168,9 @@ def _open_litert(path: pathlib.Path) -> ExportedModel:
         interpreter = interpreters.Interpreter(str(path), num_threads=_threads())
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     _refuse_several(path, inputs, outputs)
+    known = np.dtype(inputs[0]["dtype"]).name in ("uint8", "float32", "int32", "int64")
+    if not known or outputs[0]["dtype"] != np.float32:
+        raise ZooError(f"{path}: its input or output is quantized; export it with plain ones")
     if len(inputs[0]["shape"]) and inputs[0]["shape"][0] != 1:
         raise ZooError(f"{path}: reads {inputs[0]['shape'][0]} examples at once; export it for one")
     with silenced_unless_asked_for():
@@ -191,8 +202,8 @@ def _open_saved_model(path: pathlib.Path) -> ExportedModel:
     _refuse_file_operations(path)
     extra = path / "assets.extra" / LABELS
     labels = json.loads(extra.read_text(encoding="utf-8")) if extra.exists() else {}
-    if labels.get("tokenizer"):
-        _import("tensorflow_text", "tensorflow-text")  # registers the operations of WordPiece
+    if (labels.get("tokenizer") or {}).get("kind") == "word_piece":
+        _import("tensorflow_text", "tensorflow-text", "text")  # registers the operations of WordPiece
     loaded = tf.saved_model.load(str(path))
     if "serving_default" not in loaded.signatures:
         raise ZooError(f"{path}: has no signature serving_default; export it again")

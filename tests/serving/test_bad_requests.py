@@ -182,6 +182,16 @@ def test_a_body_without_end_is_cut_at_the_limit(table_server):
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
 
 
+def test_headers_after_a_body_count_as_headers_do(table_server):
+    with socket.create_connection(("127.0.0.1", table_server.port), timeout=60) as connection:
+        connection.sendall(head(b"Transfer-Encoding: chunked") + b"%x\r\n%s\r\n0\r\n" % (len(GOOD), GOOD))
+        for _ in range(20):
+            connection.sendall(b"a: b\r\n" * 4000)
+            time.sleep(0.02)
+        connection.settimeout(30)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 431 ")
+
+
 def test_what_is_no_http_and_too_many_requests_at_once(table_server):
     assert exchange(table_server, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
     assert exchange(table_server, head(b"Content-Length: 5", b"Content-Length: 6")).startswith(b"HTTP/1.1 400 ")

@@ -33,6 +33,8 @@ def measure_inference(run_path: str | None) -> dict[str, Any]:
 
     run = open_run(run_path)
     model = load_model(run).model
+    if not hasattr(model, "inputs"):
+        raise ZooError(f"{run.path}: an exported file; compare.py --measure_latency measures those")
     features = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset).test.features
     if features.dtype == object:
         raise ZooError(f"{run.path}: its model reads texts; --inference measures models of pictures and tables")

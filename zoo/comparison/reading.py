@@ -103,9 +103,13 @@ def read_result(run: Run) -> Result:
 def _read(run: Run) -> tuple[Result, list[str]]:
     try:
         record, results = run.record, None
+        if record.get("status") == "pruned":
+            raise ZooError(f"{run.path}: left out, a trial that its search ended early")
         if record.get("status") != "finished":
             raise ZooError(f"{run.path}: left out, its status is {record.get('status')!r}; finish it with --resume")
         results = run.results
+        if "test" not in results and "validation" in results:
+            raise ZooError(f"{run.path}: left out, a trial of a search, from which test was withheld")
         if "confusion_matrix" not in results["test"] and "perplexity" in results["test"]:
             raise ZooError(f"{run.path}: left out, its task is not classification")
         figures, names = _checked(record, results["test"]), run.label_names

@@ -111,6 +111,8 @@ def leaderboard(results: Sequence[Result], before: Sequence[dict[str, str]] = ()
     """
     groups = collections.defaultdict(list)
     for result in results:
+        if result.run.variant:  # an export; the run that it was made from has the receipt
+            continue
         model, dataset = result.record["model"], result.record["dataset"]
         groups[model, dataset, result.config_digest, result.test_digest].append(result)
     chosen, registered = {}, set(list_models())
@@ -145,7 +147,7 @@ def _command(model: str, group: list[Result]) -> str:
     kept, words = [], iter(flags)
     for word in words:
         name, separator, _ = word.lstrip("-").partition("=")
-        if name not in ("seed", "num_seeds", "runs_dir", "resume"):
+        if name not in ("seed", "num_seeds", "runs_dir", "resume") or (name == "seed" and script == "baseline.py"):
             kept.append(word)
         elif not separator and (name != "resume" or script == "train.py"):  # reproduce.py's has no value
             next(words, None)

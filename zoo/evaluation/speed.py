@@ -37,6 +37,8 @@ def measure_run(run: "Run") -> dict[str, Any]:
 
     model = load_model(run).model
     features = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset).test.features
+    if not hasattr(model, "inputs"):  # an exported file is compiled already
+        return measure_speed(lambda batch: model.predict(batch, batch_size=len(batch)), features)
     compiled = functools.cache(functools.partial(compile_for, model))
     gpus = tf.config.list_physical_devices("GPU")
     device = tf.config.experimental.get_device_details(gpus[0]).get("device_name") if gpus else None

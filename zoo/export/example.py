@@ -85,7 +85,9 @@ def _tokenizing(tokenizer: dict[str, Any], model) -> tuple[list[str], str, str]:
 
     dtype, length = numbers_model(model).inputs[0].dtype, tokenizer["length"]
     if tokenizer["kind"] == "word_piece":
-        folded = 'unicodedata.normalize("NFKC", sys.argv[1]).casefold()' if tokenizer["lower_case"] else "sys.argv[1]"
+        folded = "sys.argv[1]"
+        if tokenizer["lower_case"]:
+            folded = 'unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", sys.argv[1]).casefold())'
         options = f"lowercase=False, strip_accents={tokenizer['lower_case']}"
         read = (
             f'tokenizer = BertWordPieceTokenizer("vocab.txt", {options})\n'

@@ -112,6 +112,8 @@ def _working_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".exporting-") as working:
             yield pathlib.Path(working)
     except OSError as error:
+        if error.filename and not pathlib.Path(error.filename).absolute().is_relative_to(folder.absolute()):
+            raise
         raise ZooError(f"--output={folder}: cannot be written ({error.strerror}); name another folder") from None
 
 

@@ -153,7 +153,7 @@ class Service:
     async def health(self, request: Request) -> Response:
         """`live`: this answer came. `ready`: requests are taken; else 503, but where `/health/live` is asked."""
         state = {"live": True, "ready": not self.stopping and not self._batching.done()}
-        return _json(state, 200 if state["ready"] or request.url.path == "/health/live" else 503)
+        return _json(state, 200 if state["ready"] or request.scope["path"] == "/health/live" else 503)
 
     async def prometheus(self, request: Request) -> Response:
         return Response(self.metrics.text(), media_type="text/plain; version=0.0.4")
@@ -174,14 +174,16 @@ class Service:
             return _refusal(error)
 
         async def no_such_route(request: Request, error: HTTPException) -> Response:
-            message = f"{error.detail}: {request.method} {request.url.path}"
+            message = f"{error.detail}: {request.method} {request.scope['path']}"
             return _refusal(Refused(error.status_code, message, error.headers))
 
         async def bug(_: Request, error: Exception) -> Response:
             return _refusal(Refused(500, "the server failed; its log has the traceback"))
 
         handlers = {Refused: refuse, HTTPException: no_such_route, Exception: bug}
-        return Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
+        application = Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
+        application.router.redirect_slashes = False  # it would name the host that the client named
+        return application
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette):

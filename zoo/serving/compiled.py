@@ -22,10 +22,11 @@ def compiled(loaded_model: "LoadedModel", max_batch_size: int) -> Callable[[np.n
     functions = _traced(loaded_model.model, sizes) if hasattr(loaded_model.model, "inputs") else {}
 
     def function(rows: np.ndarray) -> np.ndarray:
+        if not functions:
+            return loaded_model.predict_probabilities(rows)
         size = next(size for size in sizes if size >= len(rows))
         padded = np.concatenate([rows, np.repeat(rows[-1:], size - len(rows), axis=0)]) if size > len(rows) else rows
-        predict = functions.get(size, loaded_model.predict_probabilities)
-        return predict(padded)[: len(rows)]
+        return functions[size](padded)[: len(rows)]
 
     example = np.zeros((1, *loaded_model.model.input_shape[1:]), "uint8")
     if loaded_model.task == "text_classification":

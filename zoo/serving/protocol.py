@@ -21,7 +21,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport) -> None:
         super().connection_made(transport)
-        self._header_bytes, self._in_headers, self._deadline = 0, False, None
+        self._header_bytes, self._in_message, self._deadline = 0, False, None
         if len(self.connections) > MAX_CONNECTIONS:
             return self._refuse(503, "too many connections; try again", b"retry-after: 1\r\n")
         self._expect_request()
@@ -31,29 +31,31 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        were_headers = self._in_headers
+        self._header_bytes += len(data)
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if were_headers and self._in_headers:
-            self._header_bytes += len(data)
-            if self._header_bytes > _MAX_HEADER_BYTES:
-                self._refuse(431, "the request's headers are too long")
+        if self._in_message and self._header_bytes > _MAX_HEADER_BYTES:
+            self._refuse(431, "the request's headers are too long")
         elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
             self._expect_request()  # an empty line, or the rest of what was refused, ended uvicorn's own wait
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._header_bytes, self._in_headers = 0, True
+        self._header_bytes, self._in_message = 0, True
         self._expect_request()
 
+    def on_body(self, body: bytes) -> None:
+        self._header_bytes = 0  # what follows a body, its trailers, counts as headers do
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
-        self._in_headers = False
         super().on_headers_complete()
         if len(self.pipeline) > _MAX_PIPELINED:
             self.transport.abort()
 
     def on_message_complete(self) -> None:
+        self._in_message = False
         super().on_message_complete()
         self._request_is_there()
 

@@ -183,8 +183,9 @@ def _flat(values: list[Any], shape: tuple[int, ...], signature: Signature) -> li
             raise Refused(400, f"{_found(values)}; expected {signature}")
         level = list(chain.from_iterable(level))
     kinds = set(map(type, level))
-    if not kinds <= ({int} if signature.dtype == "uint8" else {int, float}):
-        strange = min(kind.__name__ for kind in kinds - {int})
+    allowed = {int} if signature.dtype == "uint8" else {int, float}
+    if not kinds <= allowed:
+        strange = min(kind.__name__ for kind in kinds - allowed)
         raise Refused(400, f"a value is of type {strange}; expected {signature}")
     return level
 

@@ -70,14 +70,14 @@ def load_teacher(settings, model, label_names: Sequence[str], resume: Run | None
     """
     if settings.distillation is None:
         return None
-    if not any(layer.name == "logits" for layer in model.layers):
+    if len(model.output_shape) != 2 or not any(layer.name == "logits" for layer in model.layers):
         raise ZooError(f"training.distillation: {model.name} is no classifier; a teacher's logits say nothing to it")
     where = f"training.distillation.teacher={settings.distillation.teacher}"
     try:
         teacher = load_model(settings.distillation.teacher)
     except ZooError as error:
         raise ZooError(f"{where}: {error}") from None
-    if not any(layer.name == "logits" for layer in teacher.model.layers):
+    if not any(layer.name == "logits" for layer in getattr(teacher.model, "layers", ())):
         raise ZooError(f"{where}: has no layer named logits; a model that the zoo trained has one")
     if list(teacher.label_names) != list(label_names):
         raise ZooError(
@@ -96,7 +96,7 @@ def load_teacher(settings, model, label_names: Sequence[str], resume: Run | None
     if settings.length_buckets:
         raise ZooError("training.length_buckets does not go with training.distillation: the teacher reads one length")
     distillation = Distillation(settings.distillation, teacher)
-    if resume and resume.record["teacher"]["digest"] != distillation.digest:
+    if resume and resume.record.get("teacher", distillation.record)["digest"] != distillation.digest:
         raise ZooError(f"{where}: has changed since {resume.path} began; train again without --resume")
     return distillation
 

@@ -76,7 +76,7 @@ def train(
         objective = objective_of(config, model, options)
         arrays = objective.arrays(dataset)
         teaching = distillation.load_teacher(settings, model, dataset.info.label_names, resume)
-        trainer, plan = _compile(objective, config, arrays, teaching)
+        trainer, plan = _compile(objective, config, arrays, teaching, resume)
 
     chief = strategies.is_chief(strategy)
     run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
@@ -189,7 +189,7 @@ def _check_sizes(config: Config, dataset) -> None:
         raise ZooError(f"dataset.augmentation is for images; {dataset.info.name!r} holds {dataset.info.kind}s")
 
 
-def _compile(objective, config: Config, dataset, teaching):
+def _compile(objective, config: Config, dataset, teaching, resume: runs.Run | None):
     import keras
     import tensorflow as tf
 
@@ -207,7 +207,9 @@ def _compile(objective, config: Config, dataset, teaching):
     plan = BatchPlan(
         num_examples=len(features),
         batch_size=settings.batch_size,
+        # Of a resumed run, what it began with: the order of length buckets follows from it.
         steps_per_call=settings.steps_per_call
+        or (resume and resume.record.get("steps_per_call"))
         or steps_per_call(objective.model, features, settings.batch_size, use_xla),
         epochs=settings.epochs,
     )

@@ -167,7 +167,7 @@ def _read_zoo_model(path: pathlib.Path, length: int) -> Checkpoint:
     if path.is_dir() and not (path / "run.json").is_file():
         raise ZooError(f"--init_from={path}: holds neither config.json, as a checkpoint does, nor run.json, as a run")
     model = load_model(path).model
-    tokenizer = next((layer for layer in model.layers if layer.name == "tokenizer"), None)
+    tokenizer = next((layer for layer in getattr(model, "layers", ()) if layer.name == "tokenizer"), None)
     if tokenizer is None:
         raise ZooError(f"--init_from={path}: this model has no BERT encoder")
     layers = [layer for layer in model.layers if layer.weights]

@@ -9,6 +9,7 @@ from zoo.comparison import receipts, table
 from zoo.config import Config, config_path, load_config, recipe
 from zoo.errors import Interrupted, ZooError
 from zoo.training.seeds import train_seeds
+from zoo.training.strategy import refuse_workers
 
 
 def claiming_configs(models: Sequence[str], config_file: str | None = None, every: bool = False) -> list[Config]:
@@ -57,6 +58,7 @@ def reproduce(
             if finished:
                 accuracies = _finished_accuracies(config, finished)
             else:
+                refuse_workers(config.training, "reproduce.py")
                 accuracies = _new_accuracies(config, runs_dir, 1 if quick else claim.seeds, resume)
         except ZooError as error:
             print(f"{name} was not judged: {error}", file=sys.stderr)

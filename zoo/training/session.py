@@ -62,7 +62,7 @@ def resume(path: str) -> int:
         ZooError: there is no such run, it has finished, or a process is training it.
     """
     run = runs.open_run(path)
-    if run.record["status"] == "finished":
+    if run.record["status"] in ("finished", "pruned"):
         raise ZooError(f"--resume={path}: this run has finished; scripts/evaluate.py --run={path} shows it")
     if is_first_task() and seeds.is_being_trained(run):
         raise ZooError(f"--resume={path}: process {run.record['process']['id']} is training it; wait, or end that one")
@@ -96,7 +96,7 @@ def train_seeds(config: Config, runs_dir: str, num_seeds: int, resume: bool = Fa
     accuracies, first = {}, config.training.seed
     try:
         for seed, run, taken in seeds.train_seeds(config, runs_dir, range(first, first + num_seeds), resume):
-            if run is None:  # a worker that is not the chief
+            if run is None or not is_first_task():  # others see the finished runs alone
                 continue
             accuracies[seed] = run.results["test"]["accuracy"]["value"]
             how = "finished before, not trained again" if taken else f"{run.record['wall_seconds']:.0f} s"
@@ -138,11 +138,16 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
     from zoo import datasets
     from zoo.training import fit
 
+    if config.training.distillation:
+        raise ZooError(
+            "--cross_validation does not go with training.distillation: the teacher has learned from held-out rows"
+        )
     whole = datasets.load_configured(config.dataset)
     accuracies = []
     for number, fold in enumerate(datasets.cross_validation_folds(whole, num_folds), start=1):
         try:
-            run = fit.train(config, runs_dir, dataset=fold)
+            # Apart from whole trainings, which have the same config and seed.
+            run = fit.train(config, pathlib.Path(runs_dir, "cross_validation"), dataset=fold)
         except Interrupted as interruption:
             print(f"interrupted in fold {number} of {num_folds}", file=sys.stderr)
             return 128 + interruption.signal_number

@@ -74,6 +74,12 @@ def refuse_early(settings: TrainingSection) -> None:
         )
 
 
+def refuse_workers(settings: TrainingSection, what: str) -> None:
+    """Raises: ZooError: the settings or the environment ask for a cluster, and `what` runs in one process."""
+    if (_described() if settings.strategy == "auto" else settings.strategy) == "multi_worker":
+        raise ZooError(f"{what} runs in one process; leave TF_CONFIG, srun and strategy multi_worker out")
+
+
 def check_combinations(strategy_name: str | None, settings: TrainingSection) -> None:
     """Raises: ZooError: the strategy is known not to work with one of the settings; the text says why."""
     for combination in COMBINATIONS:

@@ -7,7 +7,6 @@ A search that was killed at any instant goes on: finished trials count, an unfin
 import contextlib
 import dataclasses
 import fcntl
-import os
 import pathlib
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from zoo.runs import write_atomically
 from zoo.text_table import align_columns
 from zoo.training.search_space import SearchSpace, read_space
 from zoo.training.seeds import UNFINISHED, earlier_run, train_alone
+from zoo.training.strategy import refuse_workers
 
 SHOWN = 10  # of the trials, at the end
 
@@ -37,8 +37,7 @@ def sweep(config: Config, space_file: str, study_dir: str, num_trials: int) -> i
     _need_optuna()
     if num_trials < 1:
         raise ZooError(f"--trials={num_trials}: at least 1 is needed")
-    if config.training.strategy == "multi_worker" or os.environ.get("TF_CONFIG"):
-        raise ZooError("a search runs in one process; leave TF_CONFIG and strategy multi_worker out")
+    refuse_workers(config.training, "a search")
     config = config.model_copy(update={"claim": None})
     space, folder = read_space(space_file, config), pathlib.Path(study_dir)
     with _locked(folder), _one_line_for_storage(folder):
