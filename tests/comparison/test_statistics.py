@@ -76,8 +76,8 @@ def test_false_positives_under_the_null(seeds):
 def test_a_difference_must_outlast_other_seeds_too():
     first, second = np.zeros((2, 1000), bool), np.zeros((2, 1000), bool)
     first[0], second[0, :200], second[1, :200] = True, True, True  # one lucky seed of two
-    difference = statistics.compare_correctness(first, second)
-    assert difference.rows_p < 0.01 and difference.p > 0.05
+    rows_p, _ = statistics.pairwise_p([first, second])
+    assert rows_p[0, 1] < 0.01 and statistics.adjusted_pairwise_p([first, second])[0, 1] > 0.05
 
 
 def test_accuracy_at_coverage_leaves_out_the_least_sure():

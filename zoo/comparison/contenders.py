@@ -50,7 +50,7 @@ class Contender:
         """The run that is best on validation; the first where validation was not kept."""
 
         def validation_accuracy(pair):
-            return pair[0].run.results.get("validation", {}).get("accuracy", {}).get("value") or 0.0
+            return pair[0].validation_accuracy or 0.0
 
         return max(zip(self.results, self.predictions, strict=True), key=validation_accuracy)
 

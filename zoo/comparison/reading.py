@@ -91,15 +91,6 @@ def read_results(runs: Sequence[Run]) -> tuple[list[Result], list[str]]:
     return list(newest.values()), left_out
 
 
-def read_result(run: Run) -> Result:
-    """One run.
-
-    Raises:
-      ZooError: it is unfinished, damaged, or no classifier.
-    """
-    return _read(run)[0]
-
-
 def _read(run: Run) -> tuple[Result, list[str]]:
     try:
         record, results = run.record, None

@@ -3,25 +3,9 @@
 docs/comparison.md says what each of them covers.
 """
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-
-
-@dataclasses.dataclass(frozen=True)
-class Difference:
-    """Model A against model B on the same test rows: A's accuracy minus B's, 95 % interval over rows, and p-values."""
-
-    value: float
-    interval: tuple[float, float]
-    rows_p: float
-    seeds_p: float | None  # None: one of the two has a single seed
-
-    @property
-    def p(self) -> float:
-        """The larger of both: a difference must outlast other test rows and other seeds."""
-        return max(self.rows_p, self.seeds_p or 0.0)
 
 
 def seeds_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
@@ -136,22 +120,6 @@ def _seeds_p(accuracies: list[np.ndarray]) -> np.ndarray:
         ).pvalue
     constant = (deviation[0] < 1e-12) & (deviation[1] < 1e-12)
     return np.where(constant, np.abs(mean[0] - mean[1]) < 1e-12, p).astype(np.float64)
-
-
-def compare_correctness(first: np.ndarray, second: np.ndarray) -> Difference:
-    """Two models on the same rows.
-
-    Args:
-      first: bool[seeds, rows], whether each seed's model is right.
-      second: bool[other seeds, the same rows].
-
-    Raises:
-      ValueError: the rows are not as many.
-    """
-    rows_p, seeds_p = (float(table[0, 1]) for table in pairwise_p([first, second]))
-    interval, _ = paired_bootstrap(first.mean(axis=0), second.mean(axis=0))
-    value = float(first.mean() - second.mean())
-    return Difference(value, interval, rows_p, None if np.isnan(seeds_p) else seeds_p)
 
 
 def adjusted_pairwise_p(correct: Sequence[np.ndarray]) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.comparison import statistics
 from zoo.comparison.columns import COLUMNS, DEFAULT_COLUMNS
-from zoo.comparison.reading import Result, find_runs, read_result, read_results
+from zoo.comparison.reading import Result, find_runs, read_results
 from zoo.comparison.rendering import cell, render
 from zoo.comparison.selecting import Condition, check_columns, meeting, parse_conditions, sort_rows
 from zoo.runs import size_of
@@ -23,7 +23,6 @@ __all__ = [
     "compare",
     "find_runs",
     "parse_conditions",
-    "read_result",
     "read_results",
     "render",
 ]
