@@ -84,7 +84,8 @@ def _draw(axes, rows: list[tuple[str, dict[str, float], str]], model: str) -> No
     for position, (_, latency, color) in enumerate(rows):
         spread = [[0], [max(0.0, latency["p99"] - latency["p50"])]]
         axes.barh(position, latency["p50"], xerr=spread, color=color, height=0.7, error_kw={"capsize": 2, "lw": 0.8})
-        ratio = f"   {slowest / latency['p50']:.3g} × faster" if position else ""
+        times = slowest / latency["p50"]
+        ratio = f"   {times:{',.0f' if times >= 10 else '.1f'}} × faster" if position else ""
         end = 1.1 * max(latency.values())
         axes.text(end, position, f"{latency['p50']:.3g} ms{ratio}", va="center", fontsize=8)
     values = [value for _, latency, _ in rows for value in latency.values()]
