@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import pathlib
 import threading
 import zipfile
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.processor import usable_cores
 from zoo.quiet import import_tensorflow, silenced_unless_asked_for
 from zoo.tokens import make_tokenizer
 
@@ -165,7 +165,7 @@ def _open_litert(path: pathlib.Path) -> ExportedModel:
         with zipfile.ZipFile(path) as archive:
             labels = json.loads(archive.read(LABELS)) if LABELS in archive.namelist() else {}
     with silenced_unless_asked_for():  # it greets on standard error
-        interpreter = interpreters.Interpreter(str(path), num_threads=_threads())
+        interpreter = interpreters.Interpreter(str(path), num_threads=usable_cores())
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     _refuse_several(path, inputs, outputs)
     known = np.dtype(inputs[0]["dtype"]).name in ("uint8", "float32", "int32", "int64")
@@ -250,7 +250,3 @@ def _version(package: str) -> str:
     from importlib import metadata
 
     return metadata.version(package)
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -91,16 +91,22 @@ def test_own_model_on_own_table(run_script, tmp_path):
     assert json.loads((run / "results.json").read_text())["test"]["accuracy"]["value"] > 0.8
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_and_the_printed_command_resumes(run_script, tmp_path, signal_number):
+def train_past_epoch_5(folder):
+    """The process of a training that would go on for long."""
     command = [sys.executable, str(REPOSITORY / "scripts/train.py"), "--model=xor_mlp", "--epochs=100000"]
     process = subprocess.Popen(
-        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, stderr=subprocess.PIPE, text=True
+        command, cwd=folder, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, stderr=subprocess.PIPE, text=True
     )
     for line in process.stderr:
         if line.startswith("epoch 5/"):
             break
+    return process
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_the_printed_command_resumes(run_script, tmp_path, signal_number):
+    process = train_past_epoch_5(tmp_path)
     process.send_signal(signal_number)
     last_line = process.communicate(timeout=60)[1].splitlines()[-1]
     assert process.returncode == 128 + signal_number
@@ -139,13 +145,7 @@ def test_a_disk_that_refuses_ends_in_one_line_and_the_run_goes_on_once_there_is_
 
 
 def test_a_run_folder_that_goes_away_in_the_middle_is_one_line(tmp_path):
-    command = [sys.executable, str(REPOSITORY / "scripts/train.py"), "--model=xor_mlp", "--epochs=100000"]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, stderr=subprocess.PIPE, text=True
-    )
-    for line in process.stderr:
-        if line.startswith("epoch 5/"):
-            break
+    process = train_past_epoch_5(tmp_path)
     (tmp_path / "runs/xor_mlp").rename(tmp_path / "elsewhere")
     lines = process.communicate(timeout=60)[1].splitlines()
     assert process.returncode == 2 and "Traceback" not in "".join(lines)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.evaluation.speed import compile_for, latency, rate, usable_cores
+from zoo.evaluation.speed import compile_for, latency, rate
+from zoo.processor import usable_cores
 from zoo.text_table import align_columns
 
 _BATCH_SIZES = (128, 1024, 8192)

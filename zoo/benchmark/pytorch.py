@@ -6,7 +6,7 @@ from zoo.benchmark.architecture import Layer, scaled
 from zoo.benchmark.data import training_examples
 from zoo.benchmark.turns import Turns
 from zoo.config import Config
-from zoo.evaluation.speed import usable_cores
+from zoo.processor import usable_cores
 
 
 def train(turns: Turns, config: Config, architecture: list[Layer], data_loader: bool) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from zoo.benchmark.turns import Worker
 from zoo.config import Config, load_config, validate
 from zoo.errors import ZooError, nearest
-from zoo.evaluation.speed import usable_cores
+from zoo.processor import usable_cores
 
 # Other models keep the batch size of their config.
 BATCH_SIZES = {"mnist_mlp": 64, "simple_cnn": 128, "mnist_cnn": 128}

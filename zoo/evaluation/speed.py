@@ -2,7 +2,6 @@
 
 import datetime
 import functools
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from zoo.processor import usable_cores
 
 if TYPE_CHECKING:
     from zoo.runs import Run
@@ -110,8 +111,3 @@ def processor() -> str:
     except (OSError, StopIteration):  # no Linux, or no x86
         name = platform.processor() or platform.machine()
     return f"{name}, {usable_cores()} threads"
-
-
-def usable_cores() -> int:
-    """How many cores this process may use, and so how many threads it computes with."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -122,7 +122,7 @@ def train(
         raise
     except OSError as error:
         inside = chief and pathlib.Path(error.filename or "/").absolute().is_relative_to(run.path.absolute())
-        if not inside and (not chief or error.errno not in _DISK_REFUSES):
+        if not chief or not (inside or error.errno in _DISK_REFUSES):
             raise
         what = error.strerror if run.path.exists() else "is gone"
         raise ZooError(
