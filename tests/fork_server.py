@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import pathlib
+import resource
 import runpy
 import signal
 import subprocess
@@ -39,6 +40,10 @@ class ForkServer:
 
     def run(self, command, cwd, env, timeout) -> subprocess.CompletedProcess:
         """As `subprocess.run`, with captured text."""
+        return self.run_measured(command, cwd, env, timeout)[0]
+
+    def run_measured(self, command, cwd, env, timeout) -> tuple[subprocess.CompletedProcess, dict]:
+        """As `run`, with the processor's seconds and the most bytes of memory that it took beyond the server's own."""
         with tempfile.TemporaryDirectory() as folder:
             stdout, stderr = pathlib.Path(folder, "stdout"), pathlib.Path(folder, "stderr")
             process = self.start(command, cwd, env, stdout, stderr)
@@ -48,7 +53,8 @@ class ForkServer:
                 process.kill()
                 process.wait()
                 raise
-            return subprocess.CompletedProcess(command, status, stdout.read_text(), stderr.read_text())
+            done = subprocess.CompletedProcess(command, status, stdout.read_text(), stderr.read_text())
+            return done, process.usage
 
     def ask(self, request: dict):
         self.server.stdin.write(json.dumps(request, default=str) + "\n")
@@ -65,11 +71,12 @@ class Fork:
     """What the tests use of `subprocess.Popen`."""
 
     def __init__(self, server: ForkServer, pid: int):
-        self.server, self.pid, self.returncode = server, pid, None
+        self.server, self.pid, self.returncode, self.usage = server, pid, None, None
 
     def poll(self) -> int | None:
         if self.returncode is None:
-            self.returncode = self.server.ask({"reap": self.pid})
+            if reaped := self.server.ask({"reap": self.pid}):
+                self.returncode, self.usage = reaped["status"], reaped["usage"]
         return self.returncode
 
     def wait(self, timeout: float = 300) -> int:
@@ -98,9 +105,14 @@ def serve() -> list[str] | None:
     while line := sys.stdin.readline():
         request = json.loads(line)
         if "reap" in request:
-            pid, status = os.waitpid(request["reap"], os.WNOHANG)
+            pid, status, usage = os.wait4(request["reap"], os.WNOHANG)
             alive -= {pid}
-            answer = os.waitstatus_to_exitcode(status) if pid else None
+            own_kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            taken = {
+                "seconds": usage.ru_utime + usage.ru_stime,
+                "peak_bytes": max(0, usage.ru_maxrss - own_kibibytes) * 1024,
+            }
+            answer = {"status": os.waitstatus_to_exitcode(status), "usage": taken} if pid else None
         else:
             answer = os.fork()
             if answer == 0:
