@@ -36,7 +36,8 @@ IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the mod
 
 def main(arguments: list[str]) -> None:
     command_line.import_modules(IMPORT.value)
-    from zoo.evaluation import explain, figures, highlight, predict
+    from zoo.drawing import figures, highlight
+    from zoo.evaluation import explain, predict
 
     paths = list(arguments) + TEXT_FILE.value
     for value in INPUT.value:

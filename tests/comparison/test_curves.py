@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from zoo.comparison import curves
-from zoo.evaluation.metrics import classification_results, expected_calibration_error
+from zoo.measures.metrics import classification_results, expected_calibration_error
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from PIL import Image
 
 from zoo.errors import ZooError
 from zoo.evaluation.evaluate import evaluate, evaluate_model, evaluate_split, results_table
-from zoo.evaluation.metrics import classification_results
 from zoo.loading import LoadedModel, load_model, save_model
+from zoo.measures.metrics import classification_results
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

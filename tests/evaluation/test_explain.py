@@ -10,9 +10,9 @@ from scipy.stats import spearmanr
 import zoo
 from zoo import datasets
 from zoo.datasets.texts import as_array
+from zoo.drawing.highlight import colored, overlay, write_html
 from zoo.errors import ZooError
 from zoo.evaluation.explain import explain, explain_images
-from zoo.evaluation.highlight import colored, overlay, write_html
 from zoo.loading import LoadedModel
 from zoo.training import preprocessing
 

@@ -8,8 +8,8 @@ import pytest
 from zoo.datasets import Split, dataset_info
 from zoo.datasets.texts import as_array
 from zoo.errors import ZooError
-from zoo.evaluation.metrics import wilson_interval
 from zoo.evaluation.slices import evaluate_slices, slices_table
+from zoo.measures.metrics import wilson_interval
 
 
 def dataset(name, origin="", kind=None, label_names=("no", "yes")):

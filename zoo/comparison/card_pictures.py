@@ -27,7 +27,7 @@ def draw(names: list[str], runs_dir: str | os.PathLike, root: pathlib.Path) -> l
     Raises:
       ZooError: a picture cannot be written.
     """
-    from zoo.evaluation import figures
+    from zoo.drawing import figures
 
     drawn = []
     for name in names:

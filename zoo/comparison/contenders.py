@@ -27,7 +27,7 @@ class Contender:
 
     def read(self) -> list[str]:
         """Read what charts need of all seeds; returns a line for each history that cannot be read."""
-        from zoo.evaluation.figures import read_history
+        from zoo.drawing.figures import read_history
 
         notices = []
         for result in self.results:

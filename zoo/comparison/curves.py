@@ -12,7 +12,7 @@ def learning_curves(histories: Sequence[dict[str, np.ndarray]]) -> list[dict]:
     """Mean, least and greatest value over seeds at each epoch.
 
     Args:
-      histories: of `zoo.evaluation.figures.read_history`, one a seed; they may end at different epochs.
+      histories: of `zoo.drawing.figures.read_history`, one a seed; they may end at different epochs.
 
     Returns:
       Rows {"metric": accuracy or loss, "part": training or validation, "epoch", "mean", "low", "high"}.

@@ -123,7 +123,7 @@ def _card(name: str, rows: Sequence[dict], written: dict, root: pathlib.Path) ->
 
 
 def _figures(row: dict) -> str:
-    from zoo.evaluation.metrics import wilson_interval
+    from zoo.measures.metrics import wilson_interval
 
     accuracy, tested = float(row["accuracy"]), int(row["test_rows"])
     low, high = wilson_interval(round(accuracy * tested), tested)

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo.comparison import statistics
 from zoo.config import Config
 from zoo.errors import ZooError, nearest
+from zoo.measures import statistics
 from zoo.runs import ExportedRun, Run, open_run
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, zipfile.BadZipFile)
@@ -160,7 +160,7 @@ def _read_parts(run: Run, record: dict, num_classes: int, labels, probabilities)
     """What a run may have or lack; a part that cannot be read costs its own cells alone."""
 
     def scaled(path):
-        from zoo.evaluation.calibration import scaled_figures
+        from zoo.measures.calibration import scaled_figures
 
         _, validation_labels, validation = read_predictions(path, num_classes)
         return scaled_figures(validation, validation_labels, probabilities, labels)

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo.comparison import statistics
 from zoo.comparison.table import Result
 from zoo.config import load_config, recipe
 from zoo.errors import ZooError
+from zoo.measures import statistics
 from zoo.registry import list_models
 from zoo.runs import write_atomically
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from zoo.comparison import statistics
 from zoo.comparison.columns import COLUMNS, DEFAULT_COLUMNS
 from zoo.comparison.reading import Result, find_runs, read_results
 from zoo.comparison.rendering import cell, render
 from zoo.comparison.selecting import Condition, check_columns, meeting, parse_conditions, sort_rows
+from zoo.measures import statistics
 from zoo.runs import size_of
 
 __all__ = [
@@ -111,7 +111,7 @@ def _distinct_names(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _row(group: list[Result]) -> dict[str, Any]:
-    from zoo.evaluation.metrics import wilson_interval
+    from zoo.measures.metrics import wilson_interval
 
     def mean(values):
         values = list(values)

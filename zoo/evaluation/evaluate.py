@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.drawing import figures
 from zoo.errors import ZooError
-from zoo.evaluation import figures, metrics
 from zoo.evaluation.predict import open_model
 from zoo.evaluation.slices import evaluate_slices, slices_table
+from zoo.measures import metrics
 
 if TYPE_CHECKING:
     from zoo.datasets import Dataset, Split

@@ -19,8 +19,8 @@ def write_outcome(run: Run, dataset, predict: Callable[[Any], np.ndarray], resul
       predict: features of a split → float32[examples, num_classes] probabilities.
       results: what else results.json holds.
     """
-    from zoo.evaluation import figures
-    from zoo.evaluation.metrics import classification_results
+    from zoo.drawing import figures
+    from zoo.measures.metrics import classification_results
 
     names = list(dataset.info.label_names)
     for split_name, file in (("validation", "validation_predictions.npz"), ("test", "predictions.npz")):

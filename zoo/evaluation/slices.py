@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.comparison.statistics import holm
 from zoo.errors import ZooError, nearest
-from zoo.evaluation.metrics import wilson_interval
+from zoo.measures.metrics import wilson_interval
+from zoo.measures.statistics import holm
 from zoo.text_table import align_columns
 
 if TYPE_CHECKING:

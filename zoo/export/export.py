@@ -152,7 +152,7 @@ def _as_trained(run: Run, reference: np.ndarray) -> dict[str, Any]:
 
 def _export_one(target, source, run, test, reference, run_file, working) -> dict[str, Any]:
     """Fill the folder `working/<name>`; returns its parity.json."""
-    from zoo.evaluation.metrics import classification_results
+    from zoo.measures.metrics import classification_results
 
     made = Run(working / target.name)
     made.path.mkdir()

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.comparison.statistics import paired_bootstrap
+from zoo.measures.statistics import paired_bootstrap
 
 LIMITS = {
     "float": {"max_abs_difference": 1e-4},

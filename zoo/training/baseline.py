@@ -150,7 +150,7 @@ def _fit(name: str, c: float, seed: int, rows, labels, validation, validation_la
 
 def _predictor(model, validation, validation_labels: np.ndarray, num_classes: int) -> tuple[Callable, float | None]:
     """Rows → float32[examples, num_classes], and the temperature that margins are divided by, if the model has them."""
-    from zoo.evaluation.calibration import apply_temperature, fit_temperature
+    from zoo.measures.calibration import apply_temperature, fit_temperature
 
     def of_all_classes(columns: np.ndarray, absent: float) -> np.ndarray:
         """A class without a training row has no column of its own."""

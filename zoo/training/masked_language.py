@@ -107,7 +107,7 @@ def masked_loss():
 
 def masked_results(trainer: Trainer, masked: np.ndarray, batch_size: int = 32) -> dict:
     """Perplexity and accuracy over all hidden pieces of `int32[examples, 2, length]`, each piece counted once."""
-    from zoo.evaluation.metrics import wilson_interval
+    from zoo.measures.metrics import wilson_interval
 
     answers = tf.function(lambda batch: trainer(batch, training=False), autograph=False)
     starts = range(0, len(masked), batch_size)

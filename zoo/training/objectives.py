@@ -81,7 +81,7 @@ class MaskedLanguage(Classification):
         return self._masking()
 
     def evaluate(self, run: runs.Run, dataset, selection) -> None:
-        from zoo.evaluation import figures
+        from zoo.drawing import figures
         from zoo.training.masked_language import masked_results
 
         results: dict[str, Any] = {"best_epoch": selection.best_epoch}

@@ -89,7 +89,7 @@ def train_seeds(config: Config, runs_dir: str, num_seeds: int, resume: bool = Fa
     Raises:
         ZooError: fewer than 2 seeds, or as `zoo.train`.
     """
-    from zoo.comparison.statistics import seeds_interval
+    from zoo.measures.statistics import seeds_interval
 
     if num_seeds < 2:
         raise ZooError(f"--num_seeds={num_seeds}: at least 2 are needed for an interval; leave it out for one")

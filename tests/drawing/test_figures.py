@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.evaluation import figures
-from zoo.evaluation.metrics import classification_results
+from zoo.drawing import figures
+from zoo.measures.metrics import classification_results
 
 HEADER = "epoch,seconds,examples_per_second,learning_rate,loss,accuracy,validation_loss,validation_accuracy\n"
 

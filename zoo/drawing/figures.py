@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.drawing.highlight import overlay
 from zoo.errors import ZooError
-from zoo.evaluation.highlight import overlay
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.evaluation.explain import Scores
+
+Scores = list[tuple[str, float]]
 
 _HEAD = """<!doctype html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">
