@@ -10,6 +10,26 @@ import tempfile
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.tasks.catalog import read_labels
+
+_PREDICTIONS = {"test": "predictions.npz", "validation": "validation_predictions.npz"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """What a run's model answered to a split: NumPy arrays with a row an example.
+
+    Attributes:
+        ids: `[rows]`, where each row comes from.
+        targets: what the answers are held against; None where the task keeps none.
+        answers: as the task gives them.
+        scores: `float[rows]` of the task; None where it has none, or the run is of the first version.
+    """
+
+    ids: Any
+    targets: Any
+    answers: Any
+    scores: Any = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +61,8 @@ class Run:
 
     @property
     def labels(self) -> dict[str, Any]:
-        return self.read_json("labels.json")
+        """`labels.json`: task, what the model reads, and what names its answers, in the words of this version."""
+        return read_labels(self.read_json("labels.json"))
 
     @property
     def label_names(self) -> list[str]:
@@ -55,6 +76,37 @@ class Run:
     def variant(self) -> str:
         """What the config does not say: the format of an export."""
         return ""
+
+    def predictions_file(self, split_name: str = "test") -> pathlib.Path:
+        return self.path / _PREDICTIONS[split_name]
+
+    def read_predictions(self, split_name: str = "test") -> Predictions:
+        """What the run keeps of test or validation.
+
+        Raises:
+            OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile: the file is missing or damaged, or its arrays
+                do not fit each other.
+        """
+        import numpy as np
+
+        with np.load(self.predictions_file(split_name)) as stored:
+            arrays = dict(stored)
+        # The first version knew classifiers alone.
+        targets, answers = (arrays.get(name, arrays.get(former)) for name, former in
+                            (("targets", "labels"), ("answers", "probabilities")))  # fmt: skip
+        found = Predictions(arrays["ids"], targets, answers, arrays.get("scores"))
+        rows = len(found.ids)
+        if not rows or any(part is not None and len(part) != rows for part in (targets, answers, found.scores)):
+            raise ValueError(f"{_PREDICTIONS[split_name]}: ids, targets and answers are not as many")
+        return found
+
+    def write_predictions(self, split_name: str, ids, targets, answers, scores) -> None:
+        """Keep what the model answered to a split; None is left out."""
+        import numpy as np
+
+        arrays = {"ids": ids, "targets": targets, "answers": answers, "scores": scores}
+        known = {name: array for name, array in arrays.items() if array is not None}
+        np.savez_compressed(self.predictions_file(split_name), **known)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Raises: ZooError: the file is missing or damaged."""

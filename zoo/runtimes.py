@@ -81,7 +81,7 @@ def open_exported(path: pathlib.Path) -> ExportedModel:
     """Open a .onnx or .tflite file, or the folder of a SavedModel, in its runtime.
 
     Raises:
-        ZooError: the file is damaged, holds what is refused or no classifier, or its runtime is not installed.
+        ZooError: the file is damaged or holds what is refused, or its runtime is not installed.
     """
     read = {".onnx": _open_onnx, ".tflite": _open_litert}.get(path.suffix, _open_saved_model)
     try:
@@ -90,8 +90,6 @@ def open_exported(path: pathlib.Path) -> ExportedModel:
         raise
     except Exception as error:  # the file is the user's: whatever a runtime makes of it is one line
         raise ZooError(f"{path}: its runtime cannot load it ({_one_line(error)}); copy or export it again") from error
-    if len(model.output_shape) != 2 or not isinstance(model.output_shape[1], int):
-        raise ZooError(f"{path}: its output has the shape {model.output_shape}; a classifier's is (batch, classes)")
     return model
 
 
@@ -146,7 +144,7 @@ def _open_onnx(path: pathlib.Path) -> ExportedModel:
     if inputs[0].type not in kinds:
         raise ZooError(f"{path}: its input is {inputs[0].type}; numbers of {', '.join(kinds.values())} are read")
     if outputs[0].type != "tensor(float)":
-        raise ZooError(f"{path}: its output is {outputs[0].type}; probabilities in float32 are needed")
+        raise ZooError(f"{path}: its output is {outputs[0].type}; answers in float32 are needed")
     return ExportedModel(
         compute=lambda batch: session.run(None, {inputs[0].name: batch})[0],
         input_shape=inputs[0].shape,

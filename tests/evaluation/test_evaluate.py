@@ -6,11 +6,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from loaded import named
 from PIL import Image
 
 from zoo.errors import ZooError
 from zoo.evaluation.evaluate import evaluate, evaluate_model, evaluate_split, results_table
-from zoo.loading import LoadedModel, load_model, save_model
+from zoo.loading import load_model, save_model
 from zoo.measures.metrics import classification_results
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -21,7 +22,7 @@ def bright_and_dark(examples, seed):
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 2, examples).astype(np.int32)
     features = generator.integers(0, 100, (examples, 6, 6, 1)) + 150 * labels[:, None, None, None]
-    return SimpleNamespace(features=features.astype(np.uint8), labels=labels, ids=np.arange(examples))
+    return SimpleNamespace(features=features.astype(np.uint8), targets=labels, ids=np.arange(examples))
 
 
 def dataset_of(label_names=("dark", "bright"), **splits):
@@ -103,7 +104,7 @@ def test_an_output_that_is_a_file_is_refused(model_file, known_dataset):
 def test_a_file_that_names_no_data_needs_dataset():
     from zoo.evaluation.evaluate import load_dataset
 
-    nameless = LoadedModel(None, ["a", "b"], "image_classification", Path("m.keras"))
+    nameless = named(None, "image")
     with pytest.raises(ZooError, match=r"m\.keras: .*--dataset=NAME"):
         load_dataset(None, nameless, None, None)
 
@@ -114,10 +115,10 @@ def test_data_that_do_not_fit_are_refused(model_file):
         evaluate_model(loaded_model, dataset_of(("a", "b", "c")), "test")
     with pytest.raises(ZooError, match="same order"):
         evaluate_model(loaded_model, dataset_of(("bright", "dark")), "test")
-    large = SimpleNamespace(features=np.zeros((2, 8, 8, 1), np.uint8), labels=np.zeros(2, int), ids=np.arange(2))
+    large = SimpleNamespace(features=np.zeros((2, 8, 8, 1), np.uint8), targets=np.zeros(2, int), ids=np.arange(2))
     with pytest.raises(ZooError, match=r"shape \(6, 6, 1\), but those of brightness are \(8, 8, 1\)"):
         evaluate_model(loaded_model, dataset_of(test=large), "test")
-    table = SimpleNamespace(features=np.zeros((2, 4), np.float32), labels=np.zeros(2, int), ids=np.arange(2))
+    table = SimpleNamespace(features=np.zeros((2, 4), np.float32), targets=np.zeros(2, int), ids=np.arange(2))
     with pytest.raises(ZooError, match=r"are \(4,\)"):
         evaluate_model(loaded_model, dataset_of(test=table), "test")
     with pytest.raises(ZooError, match="known: test, validation, train"):
@@ -126,9 +127,9 @@ def test_data_that_do_not_fit_are_refused(model_file):
 
 def test_a_split_is_judged_by_its_labels():
     split = bright_and_dark(40, 3)
-    probabilities = np.eye(2, dtype=np.float32)[1 - split.labels]
+    probabilities = np.eye(2, dtype=np.float32)[1 - split.targets]
     results = evaluate_split(probabilities, split, ["dark", "bright"])
-    assert results == classification_results(probabilities, split.labels, ["dark", "bright"])
+    assert results == classification_results(probabilities, split.targets, ["dark", "bright"])
     assert results["accuracy"]["value"] == 0
 
 

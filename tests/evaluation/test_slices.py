@@ -19,7 +19,7 @@ def dataset(name, origin="", kind=None, label_names=("no", "yes")):
 
 def judged(wrong_rows, split, data, slice_by):
     """Slices of a model that is wrong about these rows alone."""
-    predicted = split.labels.copy()
+    predicted = split.targets.copy()
     predicted[wrong_rows] = 1 - predicted[wrong_rows]
     return evaluate_slices(np.eye(2, dtype="float32")[predicted], split, data, slice_by)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.comparison.disagreements import Predictions
-from zoo.comparison.table import Result
+from zoo.comparison.table import Result, best_on_validation
+from zoo.runs import Predictions
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, csv.Error)
 
@@ -41,18 +41,14 @@ class Contender:
                 notices.append(f"{path}: no learning curve, there is no history.csv")
             except _UNREADABLE as error:
                 notices.append(f"{path}: no learning curve, history.csv is damaged ({error})")
-            with np.load(path / "predictions.npz") as stored:
-                parts = [stored[name] for name in ("ids", "labels", "probabilities")]
-            self.predictions.append(Predictions(*parts))
+            self.predictions.append(result.run.read_predictions("test"))
         return notices
 
     def best_seed(self) -> tuple[Result, Predictions]:
         """The run that is best on validation; the first where validation was not kept."""
 
-        def validation_accuracy(pair):
-            return pair[0].validation_accuracy or 0.0
-
-        return max(zip(self.results, self.predictions, strict=True), key=validation_accuracy)
+        best = best_on_validation(self.results)
+        return best, self.predictions[self.results.index(best)]
 
 
 def contenders(rows: list[dict[str, Any]], results: list[Result]) -> list[Contender]:

@@ -8,13 +8,21 @@ from zoo.errors import ZooError, nearest
 
 @dataclasses.dataclass(frozen=True)
 class DatasetInfo:
-    """A dataset's name, kind, classes, source, licence and citation. Kind None: the user's file decides."""
+    """A dataset's name, kind, targets, source, licence and citation. Kind None: the user's file decides.
+
+    Attributes:
+        targets: what is to be learned, in the words of `zoo.tasks.Task.targets`; "class" has `label_names`, "number" a
+            `target_name` and a `unit`. None: the user's file and the model's task decide.
+    """
 
     name: str
     kind: Literal["image", "table", "text"] | None
     description: str
     label_names: tuple[str, ...] = ()
     feature_shape: tuple[int, ...] | None = None
+    targets: str | None = "class"
+    target_name: str = ""
+    unit: str = ""
     source: str = ""
     licence: str = ""
     citation: str = ""
@@ -134,18 +142,28 @@ _CATALOG = (
     DatasetInfo("image_folder", "image", "your pictures: FOLDER/class_name/*.png", needs_data_dir=True),
     DatasetInfo("tfds_folder", "image", "pictures that TFDS prepared: FOLDER/NAME/VERSION", needs_data_dir=True),
     DatasetInfo("text_folder", "text", "your texts: FOLDER/class_name/*.txt", needs_data_dir=True),
-    DatasetInfo("csv", None, "your table: FILE.csv, numbers or a column text, and a column label", needs_data_dir=True),
+    DatasetInfo(
+        "csv", None, "your table: FILE.csv, numbers or a column text, and a column label", targets=None,
+        needs_data_dir=True,
+    ),
 )  # fmt: skip
+_known = {info.name: info for info in _CATALOG}
 
 
 def list_datasets() -> list[DatasetInfo]:
     """Every dataset that the zoo knows."""
-    return list(_CATALOG)
+    return list(_known.values())
 
 
 def dataset_info(name: str) -> DatasetInfo:
     """Raises: ZooError: no such dataset; the text names the nearest."""
-    known = {info.name: info for info in _CATALOG}
-    if name not in known:
-        raise ZooError(f"unknown dataset {name!r}; {nearest(name, known)}")
-    return known[name]
+    if name not in _known:
+        raise ZooError(f"unknown dataset {name!r}; {nearest(name, _known)}")
+    return _known[name]
+
+
+def add_dataset(info: DatasetInfo) -> None:
+    """Raises: ZooError: the name is taken by other data."""
+    if _known.get(info.name, info) != info:
+        raise ZooError(f"dataset {info.name!r} is known already; give yours another name")
+    _known[info.name] = info

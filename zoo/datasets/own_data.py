@@ -1,9 +1,11 @@
 """The user's own data: a folder of pictures per class, or a table of numbers with a label."""
 
 import csv
+import dataclasses
 import math
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,9 @@ from zoo.datasets import stored
 from zoo.datasets.pictures import fit_picture, is_grey, to_eight_bits
 from zoo.datasets.splits import Split
 from zoo.errors import ZooError
+from zoo.tasks import Task
 
+_MANY_NUMBERS = 20  # so many different ones may be classes or something to predict
 _PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
 
 
@@ -61,13 +65,62 @@ def _read_picture(file: pathlib.Path, image_shape: Sequence[int] | None) -> np.n
     return fit_picture(picture, height, width, channels)
 
 
-def read_csv(file: pathlib.Path) -> tuple[Split, tuple[str, ...], tuple[str, ...]]:
-    """A UTF-8 table with a header → `float32[examples, feature]`, sorted label names, feature names.
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of the user's table, as a task reads its targets from: the cells' texts, and the line of each."""
+
+    file: pathlib.Path
+    name: str
+    cells: list[str]
+    lines: list[str]
+
+    @property
+    def where(self) -> str:
+        """The place, to begin an error message with."""
+        return f"{self.file}: column {self.name!r}"
+
+    def numbers(self) -> np.ndarray:
+        """`float32[rows]`.
+
+        Raises:
+            ZooError: a cell is no finite number; the text names its line.
+        """
+        places = (f"{self.file}:{line}: column {self.name!r}" for line in self.lines)
+        return np.array([finite_number(cell, place) for cell, place in zip(self.cells, places, strict=True)], "float32")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What a label column is for, and whether to ask where that is not sure."""
+
+    task: Task
+    ask: bool = False
+
+    def targets(self, column: Column) -> tuple[np.ndarray, dict[str, Any]]:
+        """The targets, and the fields of `DatasetInfo` that describe them.
+
+        Raises:
+            ZooError: the cells are no targets for the task, or may be for another as well.
+        """
+        different = set(column.cells)
+        many = len(different) > _MANY_NUMBERS and all(map(_is_number, different))
+        if self.ask and self.task.targets == "class" and many:
+            raise ZooError(
+                f"{column.where} holds {len(different):,} different numbers: say --task=regression to predict them, "
+                "with a model of regression, or --task=classification if each of them is a class"
+            )
+        targets, described = self.task.read_targets(column)
+        return targets, {"targets": self.task.targets} | described
+
+
+def read_csv(file: pathlib.Path, reading: Reading) -> tuple[Split, dict[str, Any], tuple[str, ...]]:
+    """A UTF-8 table with a header → `float32[examples, feature]` and targets, what describes these, feature names.
 
     The label is the column named `label`, else the last one. Ids are line numbers.
 
     Raises:
-        ZooError: no such file, a ragged row, a missing or wrong number (with file, line and column), one class only.
+        ZooError: no such file, a ragged row, a missing or wrong number (with file, line and column), or a label column
+            that the task cannot learn from.
     """
     try:
         with open(file, encoding="utf-8-sig", newline="") as stream:
@@ -97,16 +150,8 @@ def read_csv(file: pathlib.Path) -> tuple[Split, tuple[str, ...], tuple[str, ...
         ids.append(str(number))
         if not label_texts[-1]:
             raise ZooError(f"{file}:{number}: the label is missing")
-    labels = tuple(sorted(set(label_texts), key=_natural_order))
-    if len(labels) < 2:
-        raise ZooError(f"{file}: only the label {labels[0]!r} in column {header[label_column]!r}; 2 classes are needed")
-    positions = {label: position for position, label in enumerate(labels)}
-    split = Split(np.array(features, "float32"), np.array([positions[t] for t in label_texts], "int32"), np.array(ids))
-    return split, labels, names
-
-
-def _natural_order(label: str) -> tuple:
-    return (0, int(label), label) if label.isdecimal() else (1, 0, label)
+    targets, described = reading.targets(Column(file, header[label_column], label_texts, ids))
+    return Split(np.array(features, "float32"), targets, np.array(ids)), described, names
 
 
 def _numbered(reader):
@@ -123,3 +168,10 @@ def finite_number(text: str, where: str) -> float:
     if not math.isfinite(value) or abs(value) > float(np.finfo("float32").max):
         raise ZooError(f"{where}: {text!r} is not a finite number; mend the value or remove the row")
     return value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

@@ -12,6 +12,7 @@ import numpy as np
 
 from zoo.drawing.highlight import overlay
 from zoo.errors import ZooError
+from zoo.tasks import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,21 +25,23 @@ MAXIMUM_CLASSES_WITH_NUMBERS = 25
 _FONTS_OF_OTHER_SCRIPTS = ("Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Zen Hei", "PingFang SC", "Microsoft YaHei")
 
 
-def save_training_curves(history_csv: str | Path, path: str | Path) -> None:
-    """Draws loss, accuracy and learning rate over the epochs, and marks the epoch with the best validation accuracy.
+def save_training_curves(history_csv: str | Path, path: str | Path, headline: Metric) -> None:
+    """Draws loss, headline and learning rate over the epochs, and marks the epoch that is best on validation.
 
     Args:
       history_csv: a run's history.csv; the validation and learning-rate columns may be missing or empty.
       path: the PNG to write.
+      headline: of the run's task.
     """
     history = read_history(Path(history_csv))
     epochs = history["epoch"]
-    validation = history.get("validation_accuracy")
-    best = None if validation is None or np.isnan(validation).all() else int(np.nanargmax(validation))
+    validation = history.get(f"validation_{headline.name}")
+    known = validation is not None and not np.isnan(validation).all()
+    best = int(np.nanargmax(headline.goodness(validation))) if known else None
     with _picture(path, figsize=(10, 5.4)) as figure:
         grid = figure.add_gridspec(2, 2, height_ratios=(3, 1))
-        for column, metric in enumerate(("loss", "accuracy")):
-            axes = figure.add_subplot(grid[0, column], ylabel=metric)
+        for column, (metric, words) in enumerate((("loss", "loss"), (headline.name, headline.words))):
+            axes = figure.add_subplot(grid[0, column], ylabel=words)
             for name, label, colour in ((metric, "train", BLUE), (f"validation_{metric}", "validation", ORANGE)):
                 if name in history:
                     axes.plot(epochs, history[name], color=colour, label=label, **_line_style(epochs))

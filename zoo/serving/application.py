@@ -52,6 +52,7 @@ class Service:
         self.signature = Signature.of(loaded_model)
         self.stopping, self.in_flight = False, 0
         function = compiled(loaded_model, limits.max_batch_size)
+        self._answer_shape = loaded_model.task.answers(np.zeros((1, *loaded_model.model.output_shape[1:]))).shape[1:]
         sizes = batch_sizes(limits.max_batch_size)
         self.metrics = Metrics(sizes, waiting_rows=lambda: self.batcher.waiting_rows, in_flight=lambda: self.in_flight)
         self.batcher = Batcher(
@@ -60,7 +61,8 @@ class Service:
         self._held_bytes = self._side_jobs = 0
         self._side_thread = ThreadPoolExecutor(1, thread_name_prefix="side")
         layers = getattr(loaded_model.model, "layers", [])  # an exported model has none to look into
-        self._explains = loaded_model.task != "table_classification" and any(x.name == "logits" for x in layers)
+        possible = loaded_model.task.explains and loaded_model.reads in ("image", "text")
+        self._explains = possible and any(layer.name == "logits" for layer in layers)
         page = resources.files("zoo.serving").joinpath("page.html").read_text(encoding="utf-8")
         self._page = page.replace("{{ model_name }}", html.escape(name)).encode()
         self._routes = self._make_routes()
@@ -92,30 +94,38 @@ class Service:
             self.metrics.observe_request(operation, status, time.perf_counter() - started)
 
     async def predict(self, request: Request) -> Response:
-        """Probabilities, in the order of the label names."""
+        """Answers as the task gives them: probabilities, in the order of the label names, or numbers."""
         async with self._rows(request) as (columnar, features):
-            probabilities = await self._probabilities(features)
-        return _json({"outputs" if columnar else "predictions": probabilities.tolist()})
+            answers = await self._answers(features)
+        return _json({"outputs" if columnar else "predictions": answers.tolist()})
 
     async def classify(self, request: Request) -> Response:
         """`[label, probability]` pairs of each row, the most probable first."""
+        return await self._verb("classify", request)
+
+    async def regress(self, request: Request) -> Response:
+        """A number a row."""
+        return await self._verb("regress", request)
+
+    async def _verb(self, verb: str, request: Request) -> Response:
+        task = self.model.task
+        if task.verb != verb:
+            offered = " and ".join(filter(None, ("predict", task.verb)))
+            raise Refused(400, f"a model of {task.words} does not {verb}; ask it to {offered}")
         async with self._rows(request, row_keys=("instances", "examples")) as (_, features):
-            probabilities = await self._probabilities(features)
-        orders = np.argsort(-probabilities, axis=1, kind="stable")
-        names = self.model.label_names
-        pairs = [[[names[i], float(row[i])] for i in order] for row, order in zip(probabilities, orders, strict=True)]
-        return _json({"results": pairs})
+            answers = await self._answers(features)
+        return _json({"results": task.serve(answers, self.model.labels)})
 
     async def explain(self, request: Request) -> Response:
         """What each row's answer rests on: a heat map of a picture, the words of a text."""
         if not self._explains:
             raise Refused(400, "no explanations of this model; there are of Keras models of pictures and texts")
         async with self._rows(request, max_rows=MAX_EXPLAINED) as (_, features):
-            probabilities = await self._probabilities(features)
+            answers = await self._answers(features)
             found = [await self._on_the_side(self._explain_one, row) for row in np.split(features, len(features))]
         explanations = [
             {"label": self.model.label_names[row.argmax()], "probability": float(row.max()), **explanation}
-            for row, explanation in zip(probabilities, found, strict=True)
+            for row, explanation in zip(answers, found, strict=True)
         ]
         return _json({"explanations": explanations})
 
@@ -127,16 +137,20 @@ class Service:
     async def metadata(self, request: Request) -> Response:
         """The model's signature in TensorFlow Serving's form; beside it, under `zoo`, labels and limits."""
         self._check_name(request)
-        num_classes = len(self.model.label_names)
+        task = self.model.task
         types = {"uint8": "DT_UINT8", "float32": "DT_FLOAT", "string": "DT_STRING"}
         inputs = {self.signature.input_name: _tensor(types[self.signature.dtype], self.signature.shape)}
         signature = {
             "inputs": inputs,
-            "outputs": {"probabilities": _tensor("DT_FLOAT", (num_classes,))},
+            "outputs": {task.output: _tensor("DT_FLOAT", self._answer_shape)},
             "method_name": "tensorflow/serving/predict",
         }
         ours = {
-            "task": self.model.task,
+            "task": task.name,
+            "reads": self.model.reads,
+            "unit": self.model.labels.get("unit", ""),
+            "target_name": self.model.labels.get("target_name", ""),
+            "verb": task.verb,
             "dataset": self.model.dataset,
             "label_names": self.model.label_names,
             "feature_names": self.model.feature_names,
@@ -162,7 +176,7 @@ class Service:
         return Response(self._page, media_type="text/html", headers=_PAGE_HEADERS)
 
     def _make_routes(self) -> Starlette:
-        verbs = {"predict": self.predict, "classify": self.classify, "explain": self.explain}
+        verbs = {method.__name__: method for method in (self.predict, self.classify, self.regress, self.explain)}
         routes = [Route("/", self.page), Route("/metrics", self.prometheus)]
         routes += [Route(path, self.health) for path in ("/health", "/health/live", "/health/ready")]
         register_url_convertor("model", _ModelName())
@@ -250,11 +264,12 @@ class Service:
                 parts.append(to_features([value], self.signature))
         return np.concatenate(parts)
 
-    async def _probabilities(self, features: np.ndarray) -> np.ndarray:
-        probabilities = await self.batcher.compute(features)
-        if not np.isfinite(probabilities).all():
-            raise Refused(500, "the model's probabilities are not finite; its training diverged, train it again")
-        return probabilities
+    async def _answers(self, features: np.ndarray) -> np.ndarray:
+        answers = await self.batcher.compute(features)
+        if not np.isfinite(answers).all():
+            what = self.model.task.output
+            raise Refused(500, f"the model's {what} are not finite; its training diverged, train it again")
+        return answers
 
     async def _on_the_side(self, function: Callable, *arguments):
         """Runs what takes longer than a batch where it holds up neither the batches nor the event loop."""
@@ -268,7 +283,7 @@ class Service:
 
     def _explain_one(self, features: np.ndarray) -> dict[str, Any]:
         try:
-            if self.model.task == "text_classification":
+            if self.model.reads == "text":
                 (scores,) = explain.explain(self.model, features)
                 return {"words": [{"word": word, "score": round(score, 4)} for word, score in scores]}
             (heat_map,) = explain.explain_images(self.model, features)
