@@ -152,7 +152,7 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
 
 def with_labels(model, labels: dict[str, Any], path: pathlib.Path) -> LoadedModel:
     """What a file says of itself; one from elsewhere says nothing, and is taken for a classifier."""
-    labels = {"label_names": [], "task": "classification", "reads": _kind_of(model)} | read_labels(labels)
+    labels = {"reads": _kind_of(model)} | read_labels(labels)
     try:
         task = get_task(labels["task"])
     except ZooError as error:

@@ -282,7 +282,7 @@ def test_rows_of_disagreement_show_picture_and_text(opened, pictures):
 
 def read(folder):
     results, refused = table.read_results(table.find_runs([str(folder)]))
-    return report.html_page(results, refused, table.DEFAULT_COLUMNS)
+    return report.html_page(results, refused, None)
 
 
 def test_what_is_missing_is_said_and_the_rest_comes(tmp_path, pictures):
@@ -338,7 +338,7 @@ def test_a_missing_package_is_one_line_with_the_command(monkeypatch):
     monkeypatch.delitem(sys.modules, "zoo.comparison.charts", raising=False)
     monkeypatch.delattr("zoo.comparison.charts", raising=False)
     with pytest.raises(ZooError, match=r"altair: pip install 'keras-model-zoo\[report\]'"):
-        report.html_page([], [], table.DEFAULT_COLUMNS)
+        report.html_page([], [], None)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@ import pytest
 from PIL import Image
 
 from zoo.drawing import figures
+from zoo.measures.metrics import classification_results
 from zoo.tasks import Metric
 
-ACCURACY = Metric("accuracy")
-from zoo.measures.metrics import classification_results
-
 HEADER = "epoch,seconds,examples_per_second,learning_rate,loss,accuracy,validation_loss,validation_accuracy\n"
+
+ACCURACY = Metric("accuracy")
 
 
 def drawn(path):

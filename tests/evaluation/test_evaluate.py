@@ -10,9 +10,12 @@ from loaded import named
 from PIL import Image
 
 from zoo.errors import ZooError
-from zoo.evaluation.evaluate import evaluate, evaluate_model, evaluate_split, results_table
+from zoo.evaluation.evaluate import evaluate, evaluate_model, results_table
 from zoo.loading import load_model, save_model
 from zoo.measures.metrics import classification_results
+from zoo.tasks.catalog import get_task
+
+TASK = get_task("classification")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -26,7 +29,7 @@ def bright_and_dark(examples, seed):
 
 
 def dataset_of(label_names=("dark", "bright"), **splits):
-    info = SimpleNamespace(name="brightness", label_names=label_names, feature_shape=(6, 6, 1))
+    info = SimpleNamespace(name="brightness", label_names=label_names, feature_shape=(6, 6, 1), targets="class")
     splits = {
         "train": bright_and_dark(4, 0),
         "validation": bright_and_dark(30, 1),
@@ -59,7 +62,7 @@ def known_dataset(monkeypatch):
 
     asked = []
 
-    def load(name, data_dir=None, validation_fraction=None, image_shape=None):
+    def load(name, data_dir=None, validation_fraction=None, image_shape=None, task=None, ask=False):
         asked.append((name, data_dir, validation_fraction, image_shape))
         return dataset_of()
 
@@ -128,7 +131,7 @@ def test_data_that_do_not_fit_are_refused(model_file):
 def test_a_split_is_judged_by_its_labels():
     split = bright_and_dark(40, 3)
     probabilities = np.eye(2, dtype=np.float32)[1 - split.targets]
-    results = evaluate_split(probabilities, split, ["dark", "bright"])
+    results = TASK.results(probabilities, split.targets, {"label_names": ["dark", "bright"]})
     assert results == classification_results(probabilities, split.targets, ["dark", "bright"])
     assert results["accuracy"]["value"] == 0
 
@@ -136,7 +139,9 @@ def test_a_split_is_judged_by_its_labels():
 def test_table_for_people():
     labels = np.array([0, 0, 1, 1])
     results = classification_results(np.eye(3)[[0, 1, 1, 1]], labels, ["cat", "dog", "a class with a very long name"])
-    text = results_table({"model": "m.keras", "dataset": "pets", "split": "test", "results": results})
+    text = results_table(
+        {"model": "m.keras", "task": TASK.name, "dataset": "pets", "split": "test", "results": results}
+    )
     assert "m.keras on pets, test split, 4 examples" in text
     assert "accuracy                    0.7500  (95 % interval 0.3006 to 0.9544)" in text
     assert "undefined, a class is absent" in text

@@ -105,8 +105,8 @@ def _zoo_steps(precision: str) -> Callable[[], None]:
     import zoo
     from zoo.config import OptimizerSection, ScheduleSection
     from zoo.datasets.pipeline import BatchPlan, training_calls
-    from zoo.training.optimizers import build_optimizer
     from zoo.tasks import Training
+    from zoo.training.optimizers import build_optimizer
     from zoo.training.trainer import batch_specification, build_trainer
 
     keras.config.set_dtype_policy(precision)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets import own_data, own_texts, prepared, splits, stored, synthetic, texts
+from zoo.datasets import own_data, own_texts, prepared, sources, splits, stored, synthetic, tables, texts
 from zoo.datasets.catalog import DatasetInfo, add_dataset, dataset_info, list_datasets
 from zoo.datasets.own_data import Reading
 from zoo.datasets.splits import Split
@@ -102,6 +102,8 @@ def load(
     if name in _generated:
         report = {"origin": "generated"} | _NOTES.get(name, {})
         return _dataset(info, *_generated[name](), report, known=_KNOWN.get(name, {}))
+    if name == "diabetes":
+        return _split(info, tables.diabetes(), None, "scikit-learn", validation_fraction or 0.1)
     if name == "tfds_folder":
         return _load_tfds_folder(info, path, validation_fraction or 0.1, image_shape)
     if info.needs_data_dir:
@@ -116,7 +118,8 @@ def load(
 
 def _split(info: DatasetInfo, train: Split, test: Split | None, origin: str, fraction: float) -> Dataset:
     """Validation, and where there is none test, cut from train by content."""
-    train, removed = splits.without_duplicates(train, drop_conflicts=True)
+    # Unequal numbers for equal rows are noise; unequal classes are a mistake.
+    train, removed = splits.without_duplicates(train, drop_conflicts=info.targets == "class")
     if test is None:
         fraction = _checked_fraction(fraction, _CORPUS_TEST_FRACTION)
         parts = [_CORPUS_TEST_FRACTION, fraction, 1 - _CORPUS_TEST_FRACTION - fraction]
@@ -152,7 +155,7 @@ def is_at_hand(name: str, data_dir: str | os.PathLike | None = None) -> bool:
         ZooError: no such dataset.
     """
     info = dataset_info(name)
-    if info.source == "generated":
+    if info.source == "generated" or name not in sources.SOURCES and not info.needs_data_dir:
         return True
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
     if info.needs_data_dir:
@@ -238,6 +241,7 @@ def _dataset(
     report = report | {"counts": counts, "test_rows_also_in_train": splits.overlap(train, test)}
     if stored.are_texts(train.features):
         report["characters"] = texts.lengths(train.features)
+    more = {"feature_names": info.feature_names} | more
     return Dataset(info, train, validation, test, f"sha256:{digest.hexdigest()}", report, **more)
 
 

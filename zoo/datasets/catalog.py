@@ -11,6 +11,7 @@ class DatasetInfo:
     """A dataset's name, kind, targets, source, licence and citation. Kind None: the user's file decides.
 
     Attributes:
+        feature_names: of a table's columns.
         targets: what is to be learned, in the words of `zoo.tasks.Task.targets`; "class" has `label_names`, "number" a
             `target_name` and a `unit`. None: the user's file and the model's task decide.
     """
@@ -23,6 +24,7 @@ class DatasetInfo:
     targets: str | None = "class"
     target_name: str = ""
     unit: str = ""
+    feature_names: tuple[str, ...] | None = None
     source: str = ""
     licence: str = ""
     citation: str = ""
@@ -87,6 +89,33 @@ _CATALOG = (
         source="generated",
         licence="Apache-2.0, as this package, which generates it",
         citation="Hastie, Tibshirani & Friedman (2009), The elements of statistical learning, 2.4",
+    ),
+    DatasetInfo(
+        name="diabetes",
+        kind="table",
+        description="442 patients, ten measurements each, and the progression of their diabetes a year later",
+        feature_shape=(10,),
+        targets="number",
+        target_name="progression",
+        feature_names=("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"),
+        source="https://www4.stat.ncsu.edu/~boos/var.select/diabetes.html",
+        licence="unknown; it ships with scikit-learn, which is BSD-3-Clause",
+        citation="Efron, Hastie, Johnstone & Tibshirani (2004), Least angle regression",
+    ),
+    DatasetInfo(
+        name="california_housing",
+        kind="table",
+        description="20,640 districts of California in the census of 1990, and the median value of a house in each",
+        feature_shape=(8,),
+        targets="number",
+        target_name="median house value",
+        unit="× 100,000 US$",
+        feature_names=(
+            "MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup", "Latitude", "Longitude",
+        ),
+        source="https://www.dcc.fc.up.pt/~ltorgo/Regression/cal_housing.html",
+        licence="unknown; figures of the United States census, which are in the public domain",
+        citation="Pace & Barry (1997), Sparse spatial autoregressions",
     ),
     DatasetInfo(
         name="bbc_news",

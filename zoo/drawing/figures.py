@@ -139,6 +139,37 @@ def save_worst_mistakes(
         _draw_list([features[i] for i in worst], titles, origins, heading, path)
 
 
+def save_residuals(targets: np.ndarray, answers: np.ndarray, labels: dict, path: str | Path) -> None:
+    """Draws predicted against true numbers, and the residuals, predicted less true, over the predicted ones.
+
+    Args:
+      targets: float[examples], or float[examples, outputs], of which each is drawn.
+      answers: of the same shape.
+      labels: with `target_name` and `unit` for the axes.
+      path: the PNG to write.
+    """
+    truth, said = (np.asarray(part, "float64").ravel() for part in (targets, answers))
+    name = _shortened(labels.get("target_name") or "value", 24)
+    unit = f", {labels['unit']}" if labels.get("unit") else ""
+    points = {"s": 9, "color": BLUE, "alpha": min(1.0, max(0.08, 120 / max(len(truth), 1))), "linewidths": 0}
+    with _picture(path, figsize=(10, 4.6)) as figure:
+        left, right = figure.subplots(1, 2)
+        low, high = min(truth.min(), said.min()), max(truth.max(), said.max())
+        left.plot([low, high], [low, high], color=GREY, linestyle=":", zorder=3)
+        left.scatter(truth, said, **points)
+        left.set(xlabel=f"true {name}{unit}", ylabel=f"predicted {name}{unit}")
+        left.set_title("on the dotted line there is no error", fontsize=10)
+        residuals = said - truth
+        right.axhline(0, color=GREY, linestyle=":", zorder=3)
+        right.scatter(said, residuals, **points)
+        right.set(xlabel=f"predicted {name}{unit}", ylabel="predicted less true")
+        half = np.median(np.abs(residuals))
+        right.set_title(f"{len(truth):,} residuals, half of them within ±{half:.3g}", fontsize=10)
+        for axes in (left, right):
+            axes.grid(color="#E5E5E5", linewidth=0.8)
+            axes.set_axisbelow(True)
+
+
 def save_heat_maps(
     names: Sequence[str], images: np.ndarray, predictions: Sequence[dict], scores: np.ndarray, path: str | Path
 ) -> None:

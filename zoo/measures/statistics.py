@@ -97,7 +97,7 @@ def headline_interval(
         rows = scores.shape[1]
         ends = headline_of(np.array(wilson_interval(round(scores.mean() * rows), rows, confidence)))
     else:
-        values = np.concatenate([headline_of(means).mean(axis=1) for means in _resampled(scores, draws, seed)])
+        values = np.concatenate([headline_of(means).mean(axis=1) for means in resampled_means(scores, draws, seed)])
         ends = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(min(ends)), float(max(ends))
 
@@ -122,15 +122,15 @@ def paired_headline_interval(
     else:
         both, seeds = np.concatenate([first, second]), len(first)
         values = []
-        for means in _resampled(both, draws, seed):
+        for means in resampled_means(both, draws, seed):
             headlines = headline_of(means)
             values.append(headlines[:, :seeds].mean(axis=1) - headlines[:, seeds:].mean(axis=1))
         ends = np.quantile(np.concatenate(values), [0.025, 0.975])
     return float(min(ends)), float(max(ends))
 
 
-def _resampled(scores: np.ndarray, draws: int, seed: int) -> Iterator[np.ndarray]:
-    """Means of rows drawn with replacement, float[some draws, seeds] at a time."""
+def resampled_means(scores: np.ndarray, draws: int, seed: int = 0) -> Iterator[np.ndarray]:
+    """Means of `float[seeds, rows]` over rows drawn with replacement, float[some draws, seeds] at a time."""
     generator, rows = np.random.default_rng(seed), scores.shape[1]
     at_once = max(1, _NUMBERS_AT_ONCE // rows)
     for start in range(0, draws, at_once):

@@ -46,7 +46,7 @@ def image_mlp(
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     x = keras.layers.Reshape((math.prod(input_shape),))(x)
-    x = _hidden_layers(x, hidden_units, "relu", dropout, batch_normalization)
+    x = hidden_layers(x, hidden_units, "relu", dropout, batch_normalization)
     return keras.Model(inputs, classification_head(x, num_classes), name="image_mlp")
 
 
@@ -87,11 +87,12 @@ def table_mlp(
 
     inputs = keras.Input(tuple(input_shape), dtype="float32", name="features")
     x = keras.layers.Normalization()(inputs) if normalize else inputs
-    x = _hidden_layers(x, hidden_units, activation, dropout, batch_normalization)
+    x = hidden_layers(x, hidden_units, activation, dropout, batch_normalization)
     return keras.Model(inputs, classification_head(x, num_classes), name="table_mlp")
 
 
-def _hidden_layers(x, hidden_units, activation, dropout, batch_normalization):
+def hidden_layers(x, hidden_units: Sequence[int], activation: str, dropout: float, batch_normalization: bool):
+    """`float[batch, feature]` → `float[batch, units]` of the last of dense layers, each with its activation."""
     import keras
 
     initializer = "he_normal" if activation == "relu" else "glorot_uniform"

@@ -46,7 +46,10 @@ class Metric:
     def text(self, value: float, unit: str = "") -> str:
         """The figure as people read it; `unit` is that of the target."""
         unit = unit if self.unit == "target" else self.unit
-        return f"{value:.{self.decimals}f}" + (f" {unit}" if unit else "")
+        # Nobody knows beforehand how small the numbers of a user's table are.
+        small = self.unit == "target" and 0 < abs(value) < 10 ** (2 - self.decimals)
+        number = f"{value:.{self.decimals}g}" if small else f"{value:.{self.decimals}f}"
+        return f"{number} {unit}" if unit else number
 
     def within(self, interval: Sequence[float]) -> tuple[float, float]:
         """An interval without what the figure cannot be."""
@@ -54,7 +57,7 @@ class Metric:
         return low, high
 
     def interval_text(self, interval: Sequence[float], between: str = " to ") -> str:
-        return between.join(f"{end:.{self.decimals}f}" for end in interval)
+        return between.join(map(self.text, interval))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,13 +196,6 @@ class Task(abc.ABC):
     def metrics(self, training: Training) -> list:
         """Keras metrics of (targets, outputs of the trainer); one of them has the name of the headline."""
 
-    def finish_logs(self, logs: dict[str, Any]) -> dict[str, Any]:
-        """What history.csv and the progress line say: `loss` and the metrics, which are means over rows and replicas.
-
-        A figure that is no such mean, as a root of one, is made of it here.
-        """
-        return logs
-
     def row_weights(self, config, dataset):
         """How much each training row counts, `float32[rows]` of mean 1; None: all the same."""
         return None
@@ -291,9 +287,10 @@ class Task(abc.ABC):
         width = max(len(metric.words) for metric in metrics.values()) + 2
         lines = []
         for name, metric in metrics.items():
-            if (value := results.get(name)) is None:
+            value = results.get(name)
+            if (number := _number(value)) is None:
                 continue
-            line = f"{metric.words:{width}}{metric.text(_number(value), unit)}"
+            line = f"{metric.words:{width}}{metric.text(number, unit)}"
             interval = value["interval"] if isinstance(value, dict) else None
             lines.append(line + (f"  (95 % interval {metric.interval_text(interval)})" if interval else ""))
         return lines

@@ -6,8 +6,9 @@ from zoo.errors import ZooError, nearest
 from zoo.tasks import Task
 from zoo.tasks.classification import Classification
 from zoo.tasks.masked_language import MaskedLanguage
+from zoo.tasks.regression import Regression
 
-_TASKS: dict[str, Task] = {task.name: task for task in (Classification(), MaskedLanguage())}
+_TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression(), MaskedLanguage())}
 
 # What the first version called a model's task said what it reads as well.
 _FORMER = {
@@ -58,11 +59,12 @@ def get_task(name: str) -> Task:
 
 def read_labels(labels: dict[str, Any]) -> dict[str, Any]:
     """The labels of a file or a run, in the words of this version."""
-    former = labels.get("task")
-    if former in _FORMER:
-        reads, task = _FORMER[former]
+    if "task" not in labels:  # of a file from elsewhere
+        return {"label_names": []} | labels | {"task": "classification"}
+    if labels["task"] in _FORMER:
+        reads, task = _FORMER[labels["task"]]
         return labels | {"reads": reads, "task": task}
-    return labels | {"reads": labels.get("reads", "text")} if former else labels
+    return {"reads": "text"} | labels  # pre-training was the one task besides
 
 
 def _origin(task: Task) -> tuple[str, str]:

@@ -87,8 +87,8 @@ class MaskedLanguage(Task):
 
 
 def _masking(training: Training):
-    from zoo.layers.masking import Masking
     from zoo.layers.front import text_layer
+    from zoo.layers.masking import Masking
 
     return Masking(training.config.training.masking, text_layer(training.model).vocabulary)
 

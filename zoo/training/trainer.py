@@ -41,7 +41,6 @@ class Trainer(keras.Model):
         position: BatchPosition | None = None,
         networks: Mapping[int, keras.Model] | None = None,
         players: Sequence[Player] = (),
-        finish_logs: Callable[[dict], dict] = dict,
     ):
         """
         Args:
@@ -49,11 +48,10 @@ class Trainer(keras.Model):
             position: what the dropout of the layers follows.
             networks: length of a batch of ids → a network of the same layers for so short texts.
             players: the networks that train, where there are several.
-            finish_logs: what is told of the metrics' values.
         """
         super().__init__(inputs, outputs, name="trainer")
         self.position = position or BatchPosition(0)
-        self.shorter_networks, self.finish_logs = dict(networks or {}), finish_logs
+        self.shorter_networks = dict(networks or {})
         self.players = tuple(players)
         self.player_networks = [player.network for player in players]  # Keras finds their variables here
         self.player_losses = [keras.metrics.Mean(f"{player.name}_loss") for player in players]
@@ -199,7 +197,7 @@ class Trainer(keras.Model):
             _, logs = tf.while_loop(
                 goes_on, lambda index, _: (index + 1, step(index)), loop_state, parallel_iterations=1
             )
-            return self.finish_logs(logs)
+            return logs
 
         def run_call(iterator):
             started = time.perf_counter()
@@ -217,8 +215,7 @@ class Trainer(keras.Model):
 
         @tf.function(jit_compile=self.jit_compile, autograph=False)
         def run_batch(features, targets, weights):
-            logs = self._on_all_replicas(lambda *data: self.test_step(data), (features, targets, weights))
-            return self.finish_logs(logs)
+            return self._on_all_replicas(lambda *data: self.test_step(data), (features, targets, weights))
 
         @tf.function(autograph=False)
         def run_next_batch(iterator):
@@ -265,7 +262,6 @@ def build_trainer(task: Task, training: Training, shorter: Sequence[keras.Model]
         lengths[network.input_shape[1]] = network
     return Trainer(
         inputs, outputs, position=position, networks=lengths, players=task.players(training, networks),
-        finish_logs=task.finish_logs,
     )  # fmt: skip
 
 
