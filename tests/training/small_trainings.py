@@ -26,7 +26,7 @@ def weights(run):
     return np.concatenate([w.ravel() for w in zoo.load_model(run).model.get_weights()])
 
 
-def interrupted(stop_at_step, *arguments):
+def interrupted(stop_at_step, *arguments, train=train):
     """The run of `train(*arguments)` that SIGTERM ended after a step."""
     original = Checkpoints._save_if_due
 

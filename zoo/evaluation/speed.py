@@ -73,10 +73,12 @@ def compile_for(model, batch_size: int) -> Callable[[stored.Features], np.ndarra
     """A tf.function of the model, for batches of one size."""
     import tensorflow as tf
 
+    from zoo.layers.front import inputs_of
+
     def specification(tensor):
         return tf.TensorSpec((batch_size, *tensor.shape[1:]), tensor.dtype)
 
-    inputs = stored.each(specification, model.input if isinstance(model.input, dict) else model.inputs[0])
+    inputs = stored.each(specification, inputs_of(model))
     compiled = tf.function(functools.partial(model, training=False), input_signature=[inputs], autograph=False)
     return lambda batch: compiled(stored.each(tf.constant, batch)).numpy()
 

@@ -181,8 +181,10 @@ class Task(abc.ABC):
 
         The trainer's outputs are what `loss` and `metrics` take.
         """
+        from zoo.layers.front import inputs_of
+
         twin = networks["model"]
-        return twin.input if isinstance(twin.input, dict) else twin.inputs[0], twin.outputs[0]
+        return inputs_of(twin), twin.outputs[0]
 
     def players(self, training: Training, networks: dict[str, Any]) -> list[Player]:
         """Who trains, where more than one network does; empty: the trainer minimizes `loss` of its outputs."""

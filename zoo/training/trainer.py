@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.datasets.stored import Features, count, each
-from zoo.layers.front import text_layer
+from zoo.layers.front import inputs_of, text_layer
 from zoo.tasks import Player, Task, Training
 from zoo.training.dropout import BatchPosition, PositionedDropout
 from zoo.training.replicas import normalize_in_one_exchange, sum_over_replicas
@@ -254,7 +254,7 @@ def build_trainer(task: Task, training: Training, shorter: Sequence[keras.Model]
     numbers = itertools.count()
     networks = {"model": _twin(model, task.trained_output(model), position, numbers)}
     for name, partner in task.partners(training).items():
-        networks[name] = _twin(partner, partner.output, position, numbers)
+        networks[name] = _twin(partner, partner.outputs[0], position, numbers)
     inputs, outputs = task.graph(training, networks)
     lengths = {}
     for other in shorter:
@@ -287,8 +287,8 @@ def _twin(model: keras.Model, output, position: BatchPosition, numbers: Iterator
         return PositionedDropout(layer, position, next(numbers)) if plain_dropout else layer
 
     front = text_layer(model)
-    inputs = front.output if front else model.input if isinstance(model.input, dict) else model.inputs
-    return keras.models.clone_model(keras.Model(inputs, output), clone_function=for_training)
+    part = keras.Model(front.output if front else inputs_of(model), output)
+    return keras.models.clone_model(part, clone_function=for_training)
 
 
 def _added(sums: list | None, gradients: list) -> list:
@@ -303,8 +303,7 @@ def batch_specification(trainer: Trainer, targets: np.ndarray | None, share: int
     def of_share(tensor):
         return keras.KerasTensor((share, *tensor.shape[1:]), tensor.dtype)
 
-    several = isinstance(trainer.input, dict)
-    inputs = keras.tree.map_structure(of_share, trainer.input) if several else of_share(trainer.inputs[0])
+    inputs = each(of_share, inputs_of(trainer))
     shape, dtype = ((), "int32") if targets is None else (targets.shape[1:], targets.dtype.name)
     return inputs, keras.KerasTensor((share, *shape), dtype), keras.KerasTensor((share,), "float32")
 
