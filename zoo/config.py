@@ -113,12 +113,16 @@ class DistillationSection(_Section):
 
 
 class TrainingSection(_Section):
-    """How the model is trained. `batch_size` is the global one, whatever the number of devices."""
+    """How the model is trained. `batch_size` is the global one, whatever the number of devices.
+
+    `fit_to_rows` names keys that follow from the number of training rows, as `zoo.training.fitting` does it.
+    """
 
     epochs: PositiveInt = 10
     batch_size: PositiveInt = 128
+    fit_to_rows: list[Literal["epochs", "batch_size"]] = []
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     strategy: Literal["auto", "default", "mirrored", "multi_worker", "tpu"] = "auto"
     devices: PositiveInt | None = None
     virtual_devices: PositiveInt | None = None
@@ -205,14 +209,33 @@ def load_config(
     source = pathlib.Path(path) if path else config_path(model_name)
     if path or source.exists():
         values = read_yaml(source) | ({} if path is None or model_name is None else values)
+    own_dataset, given = _value_at(values, "dataset.name"), set(overrides or {})
     for assignment in assignments:
         key, separator, text = assignment.partition("=")
         if not separator:
             raise ZooError(f"--set={assignment}: write key=value, such as training.epochs=3")
         _assign(values, key.strip(), _parse(text, f"--set={assignment}"))
+        given.add(key.strip())
     for key, value in (overrides or {}).items():
         _assign(values, key, value)
+    if path is None and _value_at(values, "dataset.name") != own_dataset:
+        _leave_own_data(values, given)
     return validate(values, str(source) if source.exists() else "the command line")
+
+
+def _leave_own_data(values: dict[str, Any], given: set[str]) -> None:
+    """A recipe on other data than its own: no claim, and what depends on the number of rows follows from theirs."""
+    values.pop("claim", None)
+    sections = {key.rsplit(".", 1)[0] for key in given}
+    if not {"training", "training.fit_to_rows"} & (given | (sections - {"training"})):
+        free = [name for name in ("epochs", "batch_size") if f"training.{name}" not in given]
+        _assign(values, "training.fit_to_rows", free)
+
+
+def _value_at(values: Any, key: str) -> Any:
+    for part in key.split("."):
+        values = values.get(part) if isinstance(values, dict) else None
+    return values
 
 
 def validate(values: dict[str, Any], where: str) -> Config:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoo import datasets, registry, runs
-from zoo.config import Config
+from zoo.config import Config, with_values
 from zoo.datasets.preparation import summarize
 from zoo.errors import Interrupted, ZooError
 from zoo.quiet import import_tensorflow
@@ -55,11 +55,15 @@ def train(
     import_tensorflow(start=False)
     from zoo.training import callbacks as zoo_callbacks
     from zoo.training import distillation, layerwise, preprocessing, pretrained, pruning
-    from zoo.training.programs import precision_advice
+    from zoo.training.fitting import fitted, resolved_precision
 
     strategy = strategies.make_strategy(settings)  # before data, whose preparation starts TensorFlow
     dataset = dataset or datasets.load_configured(config.dataset)
     _refuse_other_kind(config, dataset.info)  # a table of the user's may turn out to hold texts
+    config, fitting_lines = fitted(config, len(dataset.train), strategy.num_replicas_in_sync)
+    precision, precision_line = resolved_precision(settings.precision)
+    config = with_values(config, {"training.precision": precision}, "precision")
+    settings = config.training
     options = model_options(config, dataset)
     _check_sizes(config, dataset)
     if resume and resume.record["data_digest"] != dataset.digest:
@@ -82,7 +86,7 @@ def train(
     run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
     if show_progress and chief:
         print(f"{dataset.info.name}: {summarize(dataset.report)}", file=sys.stderr)
-        for line in filter(None, (taken, precision_advice(settings.precision))):
+        for line in filter(None, (taken, precision_line, *fitting_lines)):
             print(line, file=sys.stderr)
     history = zoo_callbacks.History(run.history_file if chief else None, plan, show_progress and chief)
     selection = zoo_callbacks.Selection(settings.early_stopping, pruning.is_finished(settings.pruning))

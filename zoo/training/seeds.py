@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from zoo.config import Config, load_config, recipe, with_values
 from zoo.errors import ZooError
 from zoo.runs import Run
+from zoo.training.fitting import fitted
 from zoo.training.strategy import is_first_task
 
 UNFINISHED = ("interrupted", "running")
@@ -91,8 +92,13 @@ def is_being_trained(run: Run) -> bool:
 
 
 def _has_config(run: Run, config: Config) -> bool:
+    """Whether the run has written down what the config becomes on its data; `auto` is whatever precision it took."""
     try:
         stored = load_config(path=run.path / "config.yaml")
-    except ZooError:  # of another version of the zoo, or damaged
+        rows = run.record["data_report"]["counts"]["train"]["rows"]
+    except (ZooError, KeyError):  # of another version of the zoo, or damaged
         return False
+    config, _ = fitted(config, rows, run.record.get("replicas", 1))
+    if config.training.precision == "auto":
+        config = with_values(config, {"training.precision": stored.training.precision}, "precision")
     return recipe(stored) == recipe(config) and stored.training.seed == config.training.seed

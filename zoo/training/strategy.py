@@ -330,7 +330,7 @@ def _tpu():
 def _check_batch_size(settings: TrainingSection, replicas: int) -> None:
     parts = settings.optimizer.gradient_accumulation_steps
     unit = replicas * parts
-    if settings.batch_size % unit:
+    if settings.batch_size % unit and "batch_size" not in settings.fit_to_rows:
         nearest = max(1, round(settings.batch_size / unit)) * unit
         what = " times ".join(
             f"{count} {name}"
