@@ -120,7 +120,7 @@ class TrainingSection(_Section):
 
     epochs: PositiveInt = 10
     batch_size: PositiveInt = 128
-    fit_to_rows: list[Literal["epochs", "batch_size"]] = []
+    fit_to_rows: list[Literal["epochs", "batch_size", "selection"]] = []
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     strategy: Literal["auto", "default", "mirrored", "multi_worker", "tpu"] = "auto"
@@ -228,7 +228,7 @@ def _leave_own_data(values: dict[str, Any], given: set[str]) -> None:
     values.pop("claim", None)
     sections = {key.rsplit(".", 1)[0] for key in given}
     if not {"training", "training.fit_to_rows"} & (given | (sections - {"training"})):
-        free = [name for name in ("epochs", "batch_size") if f"training.{name}" not in given]
+        free = [name for name in ("epochs", "batch_size", "selection") if f"training.{name}" not in given]
         _assign(values, "training.fit_to_rows", free)
 
 

@@ -25,22 +25,25 @@ def on_own_rows(model="binary_mlp", **overrides):
 
 
 def test_few_rows_get_small_batches_and_enough_updates():
-    config, lines = fitting.fitted(on_own_rows(), rows=119)
+    config, lines = fitting.fitted(on_own_rows(), rows=119, validation_rows=15)
     assert (config.training.batch_size, config.training.epochs) == (8, 72)  # 14 steps an epoch, 1,008 in all
     assert config.training.fit_to_rows == []
-    assert "119 training rows" in lines[0] and "--epochs" in lines[0] and "128" in lines[0]
+    assert "119 training and 15 validation rows" in lines[0] and "128" in lines[0]
+    assert config.training.selection == "last"
 
 
 def test_many_rows_keep_the_recipe():
-    config, lines = fitting.fitted(on_own_rows(), rows=50_000)
+    config, lines = fitting.fitted(on_own_rows(), rows=50_000, validation_rows=5_000)
     assert (config.training.batch_size, config.training.epochs) == (128, 15)
-    assert lines == []
+    assert config.training.selection == "best" and lines == []
 
 
 def test_what_the_user_says_stays():
-    config, _ = fitting.fitted(on_own_rows(**{"training.epochs": 3}), rows=119)
+    config, _ = fitting.fitted(on_own_rows(**{"training.epochs": 3}), rows=119, validation_rows=15)
     assert (config.training.batch_size, config.training.epochs) == (8, 3)
-    config, lines = fitting.fitted(on_own_rows(**{"training.epochs": 3, "training.batch_size": 64}), rows=119)
+    config, lines = fitting.fitted(
+        on_own_rows(**{"training.epochs": 3, "training.batch_size": 64}), rows=119, validation_rows=15
+    )
     assert (config.training.batch_size, config.training.epochs) == (64, 3)
     assert any("only 3 updates" in line for line in lines)
 
@@ -59,16 +62,18 @@ def test_the_recipes_own_data_keep_recipe_and_claim():
 @given(rows=st.integers(1, 10**7), replicas=st.integers(1, 16), parts=st.integers(1, 8))
 def test_any_number_of_rows_makes_whole_shares(rows, replicas, parts):
     config = on_own_rows(**{"training.optimizer.gradient_accumulation_steps": parts})
-    fitted, _ = fitting.fitted(config, rows, replicas)
+    fitted, _ = fitting.fitted(config, rows, rows // 8, replicas)
     assert fitted.training.batch_size % (replicas * parts) == 0
     assert 1 <= fitted.training.epochs <= 500
 
 
 def test_a_warm_up_fits_into_the_training():
-    config, lines = fitting.fitted(load_config("mnist_cnn", overrides={"training.epochs": 2}), rows=55_000)
+    config, lines = fitting.fitted(
+        load_config("mnist_cnn", overrides={"training.epochs": 2}), rows=55_000, validation_rows=5_000
+    )
     assert config.training.schedule.warmup_epochs == 0.5
     assert "warm-up" in lines[0]
-    config, lines = fitting.fitted(load_config("mnist_cnn"), rows=55_000)
+    config, lines = fitting.fitted(load_config("mnist_cnn"), rows=55_000, validation_rows=5_000)
     assert config.training.schedule.warmup_epochs == 2.4 and lines == []
 
 

@@ -60,7 +60,7 @@ def train(
     strategy = strategies.make_strategy(settings)  # before data, whose preparation starts TensorFlow
     dataset = dataset or datasets.load_configured(config.dataset)
     _refuse_other_kind(config, dataset.info)  # a table of the user's may turn out to hold texts
-    config, fitting_lines = fitted(config, len(dataset.train), strategy.num_replicas_in_sync)
+    config, fitting_lines = fitted(config, len(dataset.train), len(dataset.validation), strategy.num_replicas_in_sync)
     precision, precision_line = resolved_precision(settings.precision)
     config = with_values(config, {"training.precision": precision}, "precision")
     settings = config.training

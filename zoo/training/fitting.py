@@ -11,14 +11,15 @@ _ROWS_A_STEP = 16  # at least as many steps an epoch, where rows are few
 _SMALLEST_BATCH = 8
 _MOST_EPOCHS = 500
 _LONGEST_WARMUP = 0.25  # of the training
+_VALIDATION_ROWS_TO_SELECT = 200  # with fewer, the best of many epochs is mostly the luckiest
 
 
-def fitted(config: Config, rows: int, replicas: int = 1) -> tuple[Config, list[str]]:
+def fitted(config: Config, rows: int, validation_rows: int, replicas: int = 1) -> tuple[Config, list[str]]:
     """The config as the run will write it down, and what to tell the user.
 
     Keys that `training.fit_to_rows` names follow from the number of training rows: a batch is at most a sixteenth of
-    them, and there are 1,000 updates or more, for a recipe's own numbers are those of its own data. A pretrained model
-    needs no more updates than its recipe says.
+    them, and there are 1,000 updates or more, for a recipe's own numbers are those of its own data; a pretrained model
+    needs no more updates than its recipe says. With few validation rows the last epoch is kept, not the best.
     """
     settings = config.training
     lines, values = [], {}
@@ -28,11 +29,12 @@ def fitted(config: Config, rows: int, replicas: int = 1) -> tuple[Config, list[s
     if "epochs" in settings.fit_to_rows and not config.model.init_from:
         enough = -(-_ENOUGH_UPDATES // steps_per_epoch)
         values["epochs"] = max(settings.epochs, min(enough, _MOST_EPOCHS))
+    if "selection" in settings.fit_to_rows and validation_rows < _VALIDATION_ROWS_TO_SELECT:
+        values["selection"] = "last"
     changed = {key: value for key, value in values.items() if value != getattr(settings, key)}
     if changed:
         new = ", ".join(f"{key} {value} (the recipe's own: {getattr(settings, key)})" for key, value in changed.items())
-        flags = " and ".join(f"--{key}" for key in changed)
-        lines.append(f"fitted to {rows:,} training rows: {new}; {flags} override")
+        lines.append(f"fitted to {rows:,} training and {validation_rows:,} validation rows: {new}; --set overrides")
     values["fit_to_rows"] = []
     epochs = values.get("epochs", settings.epochs)
     if settings.schedule.warmup_epochs > _LONGEST_WARMUP * epochs:

@@ -95,10 +95,11 @@ def _has_config(run: Run, config: Config) -> bool:
     """Whether the run has written down what the config becomes on its data; `auto` is whatever precision it took."""
     try:
         stored = load_config(path=run.path / "config.yaml")
-        rows = run.record["data_report"]["counts"]["train"]["rows"]
+        counts = run.record["data_report"]["counts"]
+        rows, validation_rows = counts["train"]["rows"], counts["validation"]["rows"]
     except (ZooError, KeyError):  # of another version of the zoo, or damaged
         return False
-    config, _ = fitted(config, rows, run.record.get("replicas", 1))
+    config, _ = fitted(config, rows, validation_rows, run.record.get("replicas", 1))
     if config.training.precision == "auto":
         config = with_values(config, {"training.precision": stored.training.precision}, "precision")
     return recipe(stored) == recipe(config) and stored.training.seed == config.training.seed
