@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 
+from zoo.command_line import SAFE_PATH, SET_HERE
 from zoo.errors import ZooError
 
 _GRACE_SECONDS = 10
@@ -60,7 +61,7 @@ def _run_once(command: list[str], workers: int, threads: int | None, logs: pathl
         for index in range(workers):
             process = subprocess.Popen(
                 command,
-                env=os.environ | _environment(addresses, index, threads),
+                env=_users_environment() | _environment(addresses, index, threads),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C of the terminal reaches the workers through us alone
@@ -110,6 +111,11 @@ def _signal_all(processes, number: int) -> None:
     for process in processes:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)  # with the processes that a worker may have started
+
+
+def _users_environment() -> dict[str, str]:
+    """Without the rule that our own processes live under: a script of the user's may import what lies beside it."""
+    return {name: value for name, value in os.environ.items() if (name, value) != (SAFE_PATH, SET_HERE)}
 
 
 def _environment(addresses: list[str], index: int, threads: int | None) -> dict[str, str]:
