@@ -10,7 +10,6 @@ from absl import flags
 
 from zoo.errors import ZooError
 
-
 SAFE_PATH, SET_HERE = "PYTHONSAFEPATH", "zoo"
 
 

@@ -47,7 +47,7 @@ COMMANDS = {
     "reproduce": ["none"],
     "serve": ["--run=runs/none"],
     "sweep": ["--model=mnist_mlp", "--space=none.yaml", "--study=study"],
-    "train": ["--model=mnist_mlp", "--dataset=csv", "--data_dir=table.csv"],  # which does not fit, once it has been read
+    "train": ["--model=mnist_mlp", "--dataset=csv", "--data_dir=table.csv"],  # read; it does not fit
     "verify_distribution": ["--models=none"],
     "write_model_cards": ["--help"],
 }
