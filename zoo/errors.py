@@ -13,7 +13,7 @@ class ZooError(Exception):
 
 
 class Interrupted(Exception):  # noqa: N818, no error
-    """Ctrl-C or SIGTERM ended a training, in `run`, after its state was saved if the disk took it."""
+    """Ctrl-C, SIGTERM or SIGHUP ended a training, in `run`, after its state was saved if the disk took it."""
 
     def __init__(self, signal_number: int, state_saved: bool):
         super().__init__(signal.Signals(signal_number).name)

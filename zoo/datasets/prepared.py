@@ -13,6 +13,7 @@ import numpy as np
 from zoo.datasets import builders, sources, texts
 from zoo.datasets.splits import Split, content_hashes
 from zoo.errors import ZooError
+from zoo.locks import FileLock
 
 
 def load_arrays(name: str, data_dir: pathlib.Path | None) -> tuple[Split, Split | None, str]:
@@ -132,20 +133,12 @@ def _one_process_at_a_time(data_dir: pathlib.Path, name: str):
     """Workers on one machine start together: one prepares, the others wait and find its work."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        lock = (data_dir / f".{name.replace('/', '-')}.lock").open("w")
+        lock = FileLock(data_dir / f".{name.replace('/', '-')}.lock")
     except OSError:
         if not (folder_of(name, data_dir) / "dataset_info.json").exists():
             raise
         lock = None  # a shared, read-only folder can still be read
     with lock or contextlib.nullcontext():
         if lock:
-            _lock(lock)
+            lock.acquire(wait=True)
         yield
-
-
-def _lock(file) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows has none; two processes that prepare at once do the work twice there
-        return
-    fcntl.flock(file, fcntl.LOCK_EX)

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 
+from zoo import signals
 from zoo.command_line import SAFE_PATH, SET_HERE
 from zoo.errors import ZooError
 
@@ -22,7 +23,7 @@ _GRACE_SECONDS = 10
 def launch(command: list[str], workers: int, max_restarts: int, threads: int | None, logs_dir: str) -> int:
     """Run `command` as `workers` processes of one cluster and return the exit status: 0 if all succeeded.
 
-    A signal to stop (Ctrl-C, SIGTERM) goes on to all, which save their state; whoever is still there after
+    A signal to stop (Ctrl-C, SIGTERM, SIGHUP) goes on to all, which save their state; whoever is still there after
     10 seconds is killed, since a TensorFlow worker that waits for its peers hears no other signal.
 
     Raises:
@@ -38,7 +39,7 @@ def launch(command: list[str], workers: int, max_restarts: int, threads: int | N
     except OSError as error:
         raise ZooError(f"--logs_dir={logs_dir}: cannot be written ({error.strerror})") from None
     stop = threading.Event()
-    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = signals.handle(lambda number: stop.set())
     try:
         for attempt in itertools.count():
             resumed = [*command, "--resume=auto"] if attempt else command
@@ -50,8 +51,7 @@ def launch(command: list[str], workers: int, max_restarts: int, threads: int | N
                 f"launch: a worker ended with status {status}; restart {attempt + 1} of {max_restarts}", file=sys.stderr
             )
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        signals.restore(previous)
 
 
 def _run_once(command: list[str], workers: int, threads: int | None, logs: pathlib.Path, stop: threading.Event) -> int:
