@@ -158,12 +158,12 @@ def read_bytes(path: str | os.PathLike, most_bytes: int, advice: str = "copy it 
     Raises:
         ZooError: it is not there, no regular file (a pipe, a device or a folder), or larger than `most_bytes`.
     """
-    with _opened(path, advice) as stream, _one_line(path, "cannot be read", advice):
-        # Not by its size: a file in /proc has none, and another process may be writing to it.
-        content = stream.read(most_bytes + 1)
-    if len(content) > most_bytes:
-        raise ZooError(f"{path}: larger than the {most_bytes:,} bytes that are read; {advice}")
-    return content
+    with _opened(path, advice) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > most_bytes:
+            raise ZooError(f"{path}: {size:,} bytes; at most {most_bytes:,} are read; {advice}")
+        with _one_line(path, "cannot be read", advice):
+            return stream.read()
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ Nothing is inverted: MNIST's digits are white on black, and a black digit on whi
 Transparency is flattened on white.
 """
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from zoo.datasets.pictures import fit_picture, is_grey, is_sixteen_bit, to_eight_bits
 from zoo.errors import ZooError
+from zoo.escaping import tell
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,7 +48,7 @@ def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.
             images.append(_fitted(image, (height, width, channels), name, notices))
     for what, concerned in notices.items():
         others = f" and {len(concerned) - 1} more" if len(concerned) > 1 else ""
-        print(f"notice: {what}: {concerned[0]}{others}", file=sys.stderr)
+        tell(f"notice: {what}: {concerned[0]}{others}")
     different = next((index for index, image in enumerate(images) if image.shape != images[0].shape), None)
     if different is not None:  # only a model of any size comes here
         raise ZooError(

@@ -1,14 +1,14 @@
 """CSV files as a table model needs them: its feature columns, float32."""
 
 import csv
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.datasets.own_data import finite_number
-from zoo.errors import ZooError, nearest
+from zoo.errors import ZooError, nearest, shortened
+from zoo.escaping import tell
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
@@ -72,5 +72,6 @@ def _feature_positions(file: Path, header: list[str], loaded_model: "LoadedModel
         raise ZooError(f"{file}: column {twice!r} occurs twice; keep one of them")
     ignored = [column for column in header if column not in feature_names]
     if ignored:
-        print(f"notice: {file}: columns ignored: {', '.join(ignored)}", file=sys.stderr)
+        few = shortened(", ".join(ignored), 500)
+        tell(f"notice: {file}: columns ignored: {few}")
     return [header.index(name) for name in feature_names]

@@ -1,6 +1,5 @@
 """Text files as a text model needs them."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import numpy as np
 from zoo.datasets.own_texts import read_rows, read_utf8
 from zoo.datasets.texts import as_array, clean
 from zoo.errors import ZooError
+from zoo.escaping import tell
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
@@ -36,7 +36,7 @@ def cleaned(names: list[str], texts: list[str]) -> np.ndarray:
     features = as_array(clean(text) for text in texts)
     for name, text in zip(names, features, strict=True):
         if not text:
-            print(f"notice: {name}: an empty text; the answer is what the model says to nothing", file=sys.stderr)
+            tell(f"notice: {name}: an empty text; the answer is what the model says to nothing")
     return features
 
 

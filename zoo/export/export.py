@@ -8,7 +8,6 @@ import pathlib
 import shutil
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from zoo.export.measure import measure
 from zoo.quiet import import_tensorflow
 from zoo.runs import ExportedRun, Run, open_run, size_of
 from zoo.runtimes import file_digest
+from zoo.safe_reading import MOST_YAML_BYTES, read_arrays, read_text
 
 _KEPT_OF_RUN = ("status", "model", "dataset", "seed", "data_digest", "parameters", "wall_seconds", "peak_memory_mib",
                 "device", "precision", "git_revision", "versions")  # fmt: skip
@@ -136,12 +136,8 @@ def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
 
 def _as_trained(run: Run, reference: np.ndarray) -> dict[str, Any]:
     """How far float32 is from the precision of training: the run's own predictions beside the reference's."""
-    try:
-        with np.load(run.path / "predictions.npz") as stored:
-            answers = stored["probabilities"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        raise ZooError(f"{run.path / 'predictions.npz'}: missing or damaged; train again") from None
-    if answers.shape != reference.shape:
+    answers = read_arrays(run.path / "predictions.npz", "train again").get("probabilities", np.zeros(0))
+    if answers.shape != reference.shape or answers.dtype.kind != "f":
         raise ZooError(f"{run.path / 'predictions.npz'}: not the predictions of its test split; train again")
     return {
         "precision": run.record.get("precision", "float32"),
@@ -199,7 +195,7 @@ def _write_beside(made: Run, target: formats.Target, source: formats.Source, run
     labels = _fitting_labels(source, target).labels
     made.write_json("labels.json", labels)
     made.write_json("parity.json", facts)
-    made.write_text("config.yaml", (run.path / "config.yaml").read_text(encoding="utf-8"))
+    made.write_text("config.yaml", read_text(run.path / "config.yaml", MOST_YAML_BYTES, "train again"))
     made.write_text("example.py", example_script(target.format, labels, source.model))
     if "vocabulary" in labels.get("tokenizer", {}) and labels["tokenizer"]["kind"] == "word_piece":
         made.write_text("vocab.txt", "\n".join(labels["tokenizer"]["vocabulary"]) + "\n")
