@@ -15,10 +15,10 @@ from zoo.errors import ZooError, nearest, shortened
 
 # Beyond these a number is a slip of the keyboard or an attack: the training would not begin, or never end.
 MOST_EPOCHS = 1_000_000
-Epochs = Annotated[float, Field(ge=0, le=MOST_EPOCHS)]
+Epochs = Annotated[float, Field(ge=0, le=1e30)]
 Count = Annotated[int, Field(gt=0, le=1_000_000)]
 Pixels = Annotated[int, Field(gt=0, le=65_535)]
-Rate = Annotated[float, Field(gt=0, le=1_000_000)]
+Rate = Annotated[float, Field(gt=0, le=1e30)]  # float32 holds it
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 

@@ -17,7 +17,7 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     import numpy as np
 
-MOST_JSON_BYTES = 32 << 20
+MOST_JSON_BYTES = 128 << 20
 MOST_YAML_BYTES = 100_000  # a second of ruamel.yaml
 MOST_YAML_VALUES = 20_000  # with every alias unfolded
 MOST_TEXT_BYTES = 64 << 20
@@ -51,7 +51,7 @@ def parse_json(content: str | bytes, where: str, advice: str = "copy it again") 
         ZooError: it is no JSON, nested deeper than MOST_DEPTH, or holds an integer of over 64 bits or a text that is
             not Unicode (half a surrogate pair).
     """
-    with _one_line(where, "damaged, no JSON", advice):
+    with one_line(where, "damaged, no JSON", advice):
         value = json.loads(content)
     _check(value, where, advice)
     return value
@@ -88,12 +88,12 @@ def parse_yaml(text: str, where: str, advice: str = "mend it") -> Any:
     yaml = ruamel.yaml.YAML(typ="safe", pure=True)  # YAML 1.2: 1e-3 is a number, `on` is a string
     yaml.Constructor = type("Constructor", (yaml.Constructor,), {})
     yaml.Constructor.add_constructor(_YAML_DATE, yaml.Constructor.construct_yaml_str)  # 2025-99-99 is none
-    with _one_line(where, "not valid YAML", advice):
+    with one_line(where, "not valid YAML", advice):
         node = yaml.compose(text)
     if node is None:
         return None
     _check_yaml(node, where, advice)
-    with _one_line(where, "not valid YAML", advice):
+    with one_line(where, "not valid YAML", advice):
         value = yaml.constructor.construct_document(node)
     _check(value, where, advice)
     return value
@@ -106,13 +106,13 @@ def read_arrays(path: str | os.PathLike, advice: str = "copy it again") -> dict[
         ZooError: it is not there, damaged, or an array does not have the size that its header claims; or all unfold to
             more than MOST_UNFOLDED_BYTES and MOST_UNFOLDED_RATIO times the file.
     """
-    with _opened(path, advice) as stream:
+    with opened(path, advice) as stream:
         return arrays_of(stream, str(path), advice)
 
 
 def arrays_of(stream: IO[bytes], where: str, advice: str = "copy it again") -> dict[str, "np.ndarray"]:
     """As `read_arrays`, of an open file."""
-    with _one_line(where, "damaged, no npz file", advice):
+    with one_line(where, "damaged, no npz file", advice):
         archive = zipfile.ZipFile(stream)
         stored = stream.seek(0, os.SEEK_END)
     members = archive.infolist()
@@ -122,7 +122,7 @@ def arrays_of(stream: IO[bytes], where: str, advice: str = "copy it again") -> d
     arrays = {}
     for member in members:
         name = member.filename.removesuffix(".npy")
-        with _one_line(where, f"array {name!r} is damaged", advice):
+        with one_line(where, f"array {name!r} is damaged", advice):
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError("of an unknown compression")
             with archive.open(member) as header:
@@ -133,10 +133,14 @@ def arrays_of(stream: IO[bytes], where: str, advice: str = "copy it again") -> d
     return arrays
 
 
-def read_array(path: str | os.PathLike, advice: str = "copy it again") -> "np.ndarray":
-    """The array of an `.npy` file, as `read_arrays`."""
-    with _opened(path, advice) as stream, _one_line(path, "damaged, no npy file of numbers", advice):
+def read_array(path: str | os.PathLike, advice: str = "copy it again", mapped: bool = False) -> "np.ndarray":
+    """The array of an `.npy` file, as `read_arrays`; where it is `mapped`, rows are read when they are asked for."""
+    import numpy as np
+
+    with opened(path, advice) as stream, one_line(path, "damaged, no npy file of numbers", advice):
         _check_header(stream, os.fstat(stream.fileno()).st_size)
+        if mapped:
+            return np.load(path, mmap_mode="r")
         stream.seek(0)
         return _array(stream)
 
@@ -148,7 +152,7 @@ def read_text(path: str | os.PathLike, most_bytes: int = MOST_TEXT_BYTES, advice
         ZooError: it is not there, no regular file, too large, or not UTF-8.
     """
     content = read_bytes(path, most_bytes, advice)
-    with _one_line(path, "damaged, not UTF-8", advice):
+    with one_line(path, "damaged, not UTF-8", advice):
         return content.decode("utf-8-sig")
 
 
@@ -158,17 +162,22 @@ def read_bytes(path: str | os.PathLike, most_bytes: int, advice: str = "copy it 
     Raises:
         ZooError: it is not there, no regular file (a pipe, a device or a folder), or larger than `most_bytes`.
     """
-    with _opened(path, advice) as stream:
+    with opened(path, advice) as stream:
         size = os.fstat(stream.fileno()).st_size
         if size > most_bytes:
             raise ZooError(f"{path}: {size:,} bytes; at most {most_bytes:,} are read; {advice}")
-        with _one_line(path, "cannot be read", advice):
+        with one_line(path, "cannot be read", advice):
             return stream.read()
 
 
 @contextlib.contextmanager
-def _opened(path: str | os.PathLike, advice: str) -> Iterator[IO[bytes]]:
-    with _one_line(path, "cannot be read", advice):
+def opened(path: str | os.PathLike, advice: str = "copy it again") -> Iterator[IO[bytes]]:
+    """A regular file, open for reading.
+
+    Raises:
+        ZooError: it is not there, or a pipe, a device or a folder.
+    """
+    with one_line(path, "cannot be read", advice):
         # Without O_NONBLOCK, to open a pipe waits until somebody writes to it.
         stream = open(path, "rb", opener=lambda name, how: os.open(name, how | os.O_NONBLOCK))  # noqa: SIM115
     with stream:
@@ -178,7 +187,7 @@ def _opened(path: str | os.PathLike, advice: str) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def _one_line(where: str | os.PathLike, what: str, advice: str) -> Iterator[None]:
+def one_line(where: str | os.PathLike, what: str, advice: str) -> Iterator[None]:
     """Turns what a parser raises into a `ZooError`.
 
     Parsers of the standard library, NumPy and ruamel.yaml raise whatever hostile bytes lead them to, from
@@ -189,7 +198,7 @@ def _one_line(where: str | os.PathLike, what: str, advice: str) -> Iterator[None
     except ZooError:
         raise
     except FileNotFoundError:
-        raise ZooError(f"{where}: not there; {advice}") from None
+        raise ZooError(f"{where}: no such file; {advice}") from None
     except Exception as error:
         raise ZooError(f"{where}{_line_of(error)}: {what} ({_reason(error)}); {advice}") from None
 
@@ -278,4 +287,9 @@ def _check_header(stream: IO[bytes], size: int) -> None:
 def _array(stream: IO[bytes]) -> "np.ndarray":
     import numpy as np
 
-    return np.lib.format.read_array(stream, allow_pickle=False)
+    array = np.lib.format.read_array(stream, allow_pickle=False)
+    if array.dtype.kind == "U":
+        codes = np.frombuffer(array.astype(array.dtype.newbyteorder("=")).tobytes(), "uint32")
+        if ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+            raise ValueError("a text that is not Unicode")
+    return array

@@ -7,7 +7,7 @@ import numpy as np
 
 from zoo.datasets.own_texts import read_rows, read_utf8
 from zoo.datasets.texts import as_array, clean
-from zoo.errors import ZooError
+from zoo.errors import ZooError, shortened
 from zoo.escaping import tell
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _read_table(file: Path) -> list[tuple[str, str]]:
     rows = read_rows(file)
     header = [name.strip() for name in rows[0][1]]
     if header.count("text") != 1:
-        raise ZooError(f"{file}:1: {header.count('text')} columns 'text' among {header}; one is needed")
+        raise ZooError(f"{file}:1: {header.count('text')} columns 'text' among {shortened(str(header))}; one is needed")
     column = header.index("text")
     short = next((number for number, row in rows[1:] if len(row) <= column), None)
     if short is not None:
