@@ -26,6 +26,13 @@ class _Teacher(_File):
     digest: str
 
 
+class _Pruned(_File):
+    sparsity: Share
+    kernel_weights: PositiveInt
+    bytes: PositiveInt
+    bytes_compressed: NonNegativeInt
+
+
 class RunRecord(_File):
     """run.json."""
 
@@ -39,15 +46,15 @@ class RunRecord(_File):
     precision: str = ""
     git_revision: str | None = None
     versions: dict[str, str] = {}
-    process: _Process | None = None
+    process: _Process = None
     resumed: NonNegativeInt = 0
     parameters: NonNegativeInt = 0
     steps_per_call: PositiveInt = 1
     flops: NonNegativeInt | None = None
     wall_seconds: NonNegativeFloat = 0.0
     peak_memory_mib: NonNegativeFloat = 0.0
-    teacher: _Teacher | None = None
-    pruned: dict[str, Any] | None = None
+    teacher: _Teacher = None
+    pruned: _Pruned = None
 
 
 class _Accuracy(_File):

@@ -1,9 +1,12 @@
 """Hostile files meet the scripts here, within bounds on memory and time."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
+import resource
 import sys
+import time
 
 import pytest
 
@@ -53,3 +56,18 @@ def assert_one_line():
             assert word in last_line, last_line
 
     return check
+
+
+@pytest.fixture
+def bounded():
+    """A context in which this process takes no more than the bounds."""
+
+    @contextlib.contextmanager
+    def watch():
+        before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+        yield
+        taken = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10  # KiB, the most until now
+        seconds = time.process_time() - started
+        assert seconds < MOST_SECONDS and taken < MOST_BYTES, f"{seconds:.1f} s, {taken >> 20} MiB"
+
+    return watch

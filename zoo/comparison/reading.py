@@ -18,7 +18,7 @@ from zoo import safe_reading
 from zoo.comparison import statistics
 from zoo.config import Config
 from zoo.errors import ZooError, nearest
-from zoo.runs import ExportedRun, Run, open_run
+from zoo.runs import ExportedRun, Run
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 _FIGURES = ("n", "macro_f1", "negative_log_likelihood", "expected_calibration_error")
@@ -56,12 +56,17 @@ def find_runs(paths: Sequence[str], models: Sequence[str] = ("*",)) -> list[Run]
         records = [record for folder in folders for record in _records(folder)]
         if not records:
             raise ZooError(f"{path}: no run there; name a folder that training wrote, or a glob of them in quotes")
-        found |= {record.parent.resolve(): open_run(record.parent) for record in records}
+        found |= {record.parent.resolve(): _run_of(record) for record in records}
     names = {path: _name(run, path) for path, run in found.items()}
     kept = [run for path, run in found.items() if any(fnmatch.fnmatch(names[path], model) for model in models)]
     if not kept:
         raise ZooError(f"--models={','.join(models)}: {nearest(','.join(models), set(names.values()))}")
     return kept
+
+
+def _run_of(record: pathlib.Path) -> Run:
+    """Whatever is wrong with it, `read_results` tells."""
+    return (ExportedRun if (record.parent / "parity.json").exists() else Run)(record.parent)
 
 
 def _name(run: Run, path: pathlib.Path) -> str:

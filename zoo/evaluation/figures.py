@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 MISTAKES = 25
 HEAT_MAPS = 30
-MOST_HISTORY_BYTES = 16 << 20
+MOST_HISTORY_BYTES, MOST_COLUMNS = 16 << 20, 100
 MAXIMUM_CLASSES_WITH_NUMBERS = 25
 _FONTS_OF_OTHER_SCRIPTS = ("Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Zen Hei", "PingFang SC", "Microsoft YaHei")
 
@@ -256,14 +256,16 @@ def read_history(history_csv: Path) -> dict[str, np.ndarray]:
     text = read_text(history_csv, MOST_HISTORY_BYTES, "train again")
     try:
         header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        if len(header) > MOST_COLUMNS or len(set(header)) < len(header):
+            raise ValueError(f"{len(header)} columns, or one twice")
         table = np.array([[float(cell or "nan") for cell in row] for row in rows if row]).reshape(-1, len(header))
     except (ValueError, csv.Error) as error:  # of cells that are no number, or rows of other lengths
         raise ZooError(f"{history_csv}: damaged ({shortened(str(error))}); train again") from None
     columns = {"epoch": np.zeros(0)} | dict(zip(header, table.T, strict=True))
     epochs = columns["epoch"]
-    whole = (epochs == epochs.round()) & (epochs >= 1) & (epochs <= MOST_EPOCHS)
-    if not whole.all() or len(set(header)) < len(header):
-        raise ZooError(f"{history_csv}: damaged, an epoch is no whole number, or a column is there twice; train again")
+    numbers = (epochs == epochs.round()) & (epochs >= 1) & (epochs <= MOST_EPOCHS)
+    if not numbers.all() or (np.diff(epochs) <= 0).any():
+        raise ZooError(f"{history_csv}: damaged, its epochs do not count up in whole numbers; train again")
     return {name: values for name, values in columns.items() if name == "epoch" or not np.isnan(values).all()}
 
 

@@ -96,7 +96,7 @@ def _dataset_of(run: Run, data_dir):
         raise ZooError(f"{run.path}: is an export itself; name the run that it was made from")
     if run.record.get("status") != "finished":
         raise ZooError(f"{run.path}: is {run.record.get('status')}; finish it with train.py --resume={run.path}")
-    if not run.labels.get("task", "").endswith("_classification"):
+    if not (run.labels.get("task") or "").endswith("_classification"):
         raise ZooError(f"{run.path}: a model of {run.labels.get('task')}; export.py takes classifiers")
     dataset = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset, data_dir)
     if dataset.digest != run.record["data_digest"]:

@@ -132,6 +132,10 @@ def _open_study(folder: pathlib.Path, config: Config, space: SearchSpace):
         )
     except RuntimeError as error:  # its tables are of another version
         raise ZooError(f"{folder / 'study.db'}: {' '.join(str(error).split())}") from None
+    try:
+        study.get_trials(deepcopy=False)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # a value that is not Optuna's
+        raise ZooError(f"{folder / 'study.db'}: damaged ({type(error).__name__}); name another --study") from None
     for name, given in (("space", space.to_json()), ("config", config.to_yaml())):
         if study.user_attrs.get(name, given) != given:
             raise ZooError(
