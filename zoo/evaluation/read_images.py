@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.datasets.pictures import fit_picture, is_grey, is_sixteen_bit, open_picture, to_eight_bits
+from zoo.datasets.pictures import MOST_SIDE, fit_picture, is_grey, is_sixteen_bit, open_picture, to_eight_bits
 from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.safe_reading import read_array
@@ -81,6 +81,8 @@ def _read_array(file: Path, notices: Notices, size: int) -> Iterator[tuple[str, 
             f"{file}: shape {array.shape} is no image; wanted [height, width], [height, width, channel] with 1, 3 or 4 "
             "channels, or a batch of them"
         )
+    if max(batch.shape[1:3]) > MOST_SIDE:
+        raise ZooError(f"{file}: shape {array.shape}; at most {MOST_SIDE:,} pixels on a side are read")
     if len(batch) * size > max(MOST_GROWN_BYTES, _MOST_GROWTH * array.nbytes):
         raise ZooError(
             f"{file}: {len(batch):,} images of shape {batch.shape[1:]} are {len(batch) * size:,} bytes in the model's "

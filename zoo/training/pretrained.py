@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import pathlib
-import re
 import shutil
 import tempfile
 import zipfile
@@ -163,13 +162,11 @@ def _by_layer(
 
 def _count_layers(tensors: dict[str, np.ndarray], folder: pathlib.Path) -> int:
     """Raises: ZooError: layers are not numbered 0, 1, 2 … as the file names them."""
-    numbers = {name.split(".")[2] for name in tensors if re.match(r"encoder\.layer\.\w+\.", name)}
+    numbers = {name.split(".")[2] for name in tensors if name.startswith("encoder.layer.")}
     wrong = sorted(numbers - {str(number) for number in range(len(numbers))})
     if wrong:
-        raise ZooError(
-            f"{folder}: model.safetensors has {len(numbers)} layers, of which one is called encoder.layer.{wrong[0]}; "
-            "it is no BERT encoder, or not all of one"
-        )
+        named = f"encoder.layer.{shortened(wrong[0])} among {len(numbers)} layers"
+        raise ZooError(f"{folder}: model.safetensors has {named}; it is no whole BERT encoder")
     return len(numbers)
 
 
