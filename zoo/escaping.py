@@ -8,7 +8,8 @@ from typing import Any
 
 _JOINERS = "\u200c\u200d"  # letters of some scripts, and emoji, need them
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, writing direction, half pairs, ends of lines
-_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠](?!\d*\.?\d*([eE][+-]?\d+)?$)")  # -1 may be the name of a class
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")  # -1 may be the name of a class
 
 
 def printable(text: object) -> str:
@@ -32,7 +33,7 @@ def spreadsheet_cell(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = printable(value)
-    return f"'{text}" if _FORMULA.match(text) else text
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def markdown_cell(text: object) -> str:
