@@ -10,6 +10,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from zoo.errors import ZooError, shortened
 
+Name = Annotated[str, Field(max_length=1000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -36,14 +37,14 @@ class _Pruned(_File):
 class RunRecord(_File):
     """run.json."""
 
-    status: str = ""
-    model: str = ""
-    dataset: str = ""
+    status: Name = ""
+    model: Name = ""
+    dataset: Name = ""
     seed: int = 0
     data_digest: str = ""
     command: str = ""
-    device: str = ""
-    precision: str = ""
+    device: Name = ""
+    precision: Name = ""
     git_revision: str | None = None
     versions: dict[str, str] = {}
     process: _Process = None
@@ -65,9 +66,11 @@ class _Accuracy(_File):
 class _Figures(_File):
     n: NonNegativeInt = 0
     accuracy: _Accuracy | None = None
-    macro_f1: Share = 0.0
+    macro_f1: Name = Annotated[str, Field(max_length=1000)]
+Share = 0.0
     negative_log_likelihood: float = 0.0
-    expected_calibration_error: Share = 0.0
+    expected_calibration_error: Name = Annotated[str, Field(max_length=1000)]
+Share = 0.0
     perplexity: PositiveFloat | None = None
     confusion_matrix: list[list[NonNegativeInt]] = []
 
@@ -116,7 +119,7 @@ class Speed(_File):
 
     latency_ms: NonNegativeFloat
     throughput: NonNegativeFloat
-    device: str
+    device: Name
 
 
 class Parity(_File):
@@ -153,15 +156,17 @@ class Record(dict):
     """A JSON object whose missing keys are told of in one line; objects inside it too."""
 
     def __init__(self, values: dict[str, Any], where: str, advice: str):
-        super().__init__({key: _wrapped(value, f"{where}: {key}", advice) for key, value in values.items()})
+        super().__init__(values)
         self._where, self._advice = where, advice
 
-    def __missing__(self, key: str):
-        raise ZooError(f"{self._where}: lacks {key!r}; {self._advice}")
+    def __getitem__(self, key: str) -> Any:
+        if key not in self:
+            raise ZooError(f"{self._where}: lacks {key!r}; {self._advice}")
+        value = super().__getitem__(key)
+        return Record(value, f"{self._where}: {key}", self._advice) if isinstance(value, dict) else value
 
-
-def _wrapped(value: Any, where: str, advice: str) -> Any:
-    return Record(value, where, advice) if isinstance(value, dict) else value
+    def get(self, key: str, default: Any = None) -> Any:
+        return self[key] if key in self else default  # noqa: SIM401, it would call itself
 
 
 def check(values: Record, kind: type[_File], where: str, advice: str) -> Record:

@@ -122,6 +122,7 @@ LEFT_OUT = {
         "a status that is a list": _changed("status", to=["finished"]),
         "no status": _changed("status", to=None),
         "a model that is a number": _changed("model", to=7),
+        "a model without end": _changed("model", to="m" * 9_000_000),
         "a model that is an object": _changed("model", to={"name": "x"}),
         "a seed that is a text": _changed("seed", to="0"),
         "a seed beyond reason": _changed("seed", to=10**30),

@@ -13,6 +13,7 @@ import numpy as np
 from zoo.datasets import builders, sources, texts
 from zoo.datasets.splits import Split, content_hashes
 from zoo.errors import ZooError
+from zoo.escaping import tell
 from zoo.safe_reading import read_array, read_mapping
 
 
@@ -91,7 +92,7 @@ def _read_cache(folder: pathlib.Path) -> tuple[Split, Split | None, str] | None:
             raise ValueError("a digest differs")
         return *_splits(arrays), manifest["origin"]
     except (ZooError, ValueError, TypeError, AttributeError, KeyError, EOFError, FileNotFoundError) as error:
-        print(f"{folder}: damaged ({error}); made again from TFDS's data", file=sys.stderr)
+        tell(f"{folder}: damaged ({error}); made again from TFDS's data")
         shutil.rmtree(folder)
         return None
 

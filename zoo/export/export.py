@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.escaping import tell
 from zoo.export import formats, parity
 from zoo.export.example import example_script
 from zoo.export.measure import measure
@@ -84,7 +85,7 @@ def _possible(targets: list[formats.Target], model) -> list[formats.Target]:
         if reason and len(targets) == 1:
             raise ZooError(f"--format={target.format}: {reason}")
         if reason:
-            print(f"{target.name}: left out: {reason}", file=sys.stderr)
+            tell(f"{target.name}: left out: {reason}")
     return [target for target in targets if not reasons[target]]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from zoo.config import Config, with_values
 from zoo.errors import Interrupted, ZooError
+from zoo.escaping import tell
 from zoo.runs import write_atomically
 from zoo.text_table import align_columns
 from zoo.training.search_space import SearchSpace, read_space
@@ -97,7 +98,7 @@ def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathl
             raise
         trial.set_user_attr("error", str(error))
         study.tell(trial, state=TrialState.FAIL)
-        print(f"{name}  failed: {error}  ({_in_words(values)})", file=sys.stderr)
+        tell(f"{name}  failed: {error}  ({_in_words(values)})")
         return
     accuracy = run.results["validation"]["accuracy"]["value"]
     trial.set_user_attr("run", str(run.path))
