@@ -66,11 +66,9 @@ class _Accuracy(_File):
 class _Figures(_File):
     n: NonNegativeInt = 0
     accuracy: _Accuracy | None = None
-    macro_f1: Name = Annotated[str, Field(max_length=1000)]
-Share = 0.0
+    macro_f1: Share = 0.0
     negative_log_likelihood: float = 0.0
-    expected_calibration_error: Name = Annotated[str, Field(max_length=1000)]
-Share = 0.0
+    expected_calibration_error: Share = 0.0
     perplexity: PositiveFloat | None = None
     confusion_matrix: list[list[NonNegativeInt]] = []
 
