@@ -7,6 +7,7 @@ from collections.abc import Callable
 from absl import flags
 
 from zoo.errors import ZooError
+from zoo.escaping import tell
 
 
 def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> None:
@@ -17,6 +18,7 @@ def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> Non
 
     A `ZooError` and a wrong flag print one line and give status 2; a bug shows its traceback.
     """
+    sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be bytes that are no text
     try:
         if {"--help", "-h", "-help"} & set(sys.argv[1:]):
             print(f"{(sys.modules['__main__'].__doc__ or '').strip()}\n\nflags:\n{flags.FLAGS.main_module_help()}")
@@ -26,7 +28,7 @@ def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> Non
             status = main(arguments) if accepts_arguments else main()
         sys.stdout.flush()
     except ZooError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         status = 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -13,6 +13,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.processor import usable_cores
 from zoo.quiet import import_tensorflow, silenced_unless_asked_for
+from zoo.safe_reading import read_mapping
 from zoo.tokens import make_tokenizer
 
 LABELS = "labels.json"  # a member of the zip behind a LiteRT model, a file in a SavedModel's assets.extra
@@ -112,12 +113,12 @@ def file_digest(path: pathlib.Path) -> str:
 def refuse_changed(path: pathlib.Path) -> None:
     """Raises: ZooError: the bytes are not those that the parity.json of an export, beside them, speaks for."""
     judged = path.parent / "parity.json"
-    try:
-        record = json.loads(judged.read_text(encoding="utf-8"))
-        changed = record["file"] == path.name and record["digest"] != file_digest(path)
-    except FileNotFoundError:
+    if not judged.exists():
         return
-    except (OSError, ValueError, KeyError, TypeError):
+    try:
+        record = read_mapping(judged, "export again")
+        changed = record["file"] == path.name and record["digest"] != file_digest(path)
+    except (OSError, KeyError):
         raise ZooError(f"{judged}: damaged; export again, or move {path.name} elsewhere") from None
     if changed:
         raise ZooError(f"{path}: damaged or changed, it is not what parity.json beside it judged; export again")

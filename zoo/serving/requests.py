@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pydantic_core
 
-from zoo.datasets.pictures import fit_picture, to_eight_bits
+from zoo.datasets.pictures import fit_picture, open_picture, to_eight_bits
 from zoo.datasets.texts import as_array, clean
 from zoo.errors import ZooError
-from zoo.evaluation.read_images import open_picture
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tqdm
 
-from zoo.errors import Interrupted
+from zoo.errors import Interrupted, ZooError
 from zoo.runs import write_atomically
 from zoo.training import resume
 from zoo.training.strategy import is_chief, total
@@ -92,6 +92,8 @@ class Selection(keras.callbacks.Callback):
     It must stand before `AverageInValidation` among the callbacks, so that it sees the averaged weights.
     """
 
+    _STATE = ("best_accuracy", "best_loss", "best_epoch", "accuracy_to_beat", "epochs_without_improvement")
+
     def __init__(self, early_stopping=None, counts=lambda model: True):
         """`counts(model)` says whether an epoch may be chosen: one that is not pruned enough yet may not."""
         super().__init__()
@@ -126,14 +128,13 @@ class Selection(keras.callbacks.Callback):
 
     def state(self) -> tuple[dict[str, np.ndarray], dict]:
         arrays = {f"best.{i}": weights for i, weights in enumerate(self.best_weights)}
-        names = ("best_accuracy", "best_loss", "best_epoch", "accuracy_to_beat", "epochs_without_improvement")
-        return arrays, {name: getattr(self, name) for name in names}
+        return arrays, {name: getattr(self, name) for name in self._STATE}
 
     def restore(self, arrays: dict[str, np.ndarray], state: dict) -> None:
         count = sum(name.startswith("best.") for name in arrays)
-        self.best_weights = [arrays[f"best.{i}"] for i in range(count)]
-        for name, value in state.items():
-            setattr(self, name, value)
+        self.best_weights = [arrays[f"best.{i}"] for i in range(count) if f"best.{i}" in arrays]
+        for name in self._STATE:
+            setattr(self, name, state[name])
 
 
 class AverageInValidation(keras.callbacks.SwapEMAWeights):
@@ -169,6 +170,10 @@ class Checkpoints(keras.callbacks.Callback):
         arrays, state = checkpoint
         resume.restore_trainer(self.model, arrays)
         self.selection.restore(arrays, state["selection"])
+        shapes = [tuple(weight.shape) for weight in self.model.weights]
+        fit = [weights.shape for weights in self.selection.best_weights] in ([], shapes)
+        if not fit or state["step"] > self.plan.total_steps:
+            raise ZooError(f"{self.folder}: of another model or config; train again without --resume")
         self.history.rows = state["history"]
         self.restored_arrays = arrays
         return state["step"]

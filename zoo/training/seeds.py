@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from zoo.config import Config, load_config, recipe, with_values
 from zoo.errors import ZooError
+from zoo.escaping import tell
 from zoo.runs import Run
 from zoo.training.strategy import is_first_task
 
@@ -66,9 +67,13 @@ def earlier_run(config: Config, runs_dir: str | os.PathLike, statuses: tuple[str
     """The newest run of the same config and seed, with one of the statuses, which no process is training."""
     for record in sorted(pathlib.Path(runs_dir, config.model.name).glob("*/run.json"), reverse=True):
         run = Run(record.parent)
-        if run.record["status"] not in statuses or not _has_config(run, config):
-            continue
-        if run.record["status"] == "finished" and "test" not in run.results:  # a trial of a search
+        try:
+            if run.record["status"] not in statuses or not _has_config(run, config):
+                continue
+            if run.record["status"] == "finished" and "test" not in run.results:  # a trial of a search
+                continue
+        except ZooError as error:
+            tell(f"left out: {error}")
             continue
         # Only the chief looks whether somebody trains the run: by the time that others look, it may be the chief.
         if not (is_first_task() and is_being_trained(run)):
