@@ -38,7 +38,7 @@ def measure(path: pathlib.Path, features, folder: pathlib.Path, imports: Sequenc
     )
     if not features_file.exists():
         _save_features(features, features_file)
-    command = [sys.executable, "-m", __name__, str(path), str(features_file), str(output), *imports]
+    command = [sys.executable, "-P", "-m", __name__, str(path), str(features_file), str(output), *imports]
     process = subprocess.run(command, capture_output=True, text=True)
     if process.returncode:
         lines = process.stderr.strip().splitlines() or [f"it ended with status {process.returncode}"]

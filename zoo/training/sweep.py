@@ -6,7 +6,6 @@ A search that was killed at any instant goes on: finished trials count, an unfin
 
 import contextlib
 import dataclasses
-import fcntl
 import pathlib
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from zoo.config import Config, with_values
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
+from zoo.locks import FileLock
 from zoo.runs import write_atomically
 from zoo.text_table import align_columns
 from zoo.training.search_space import SearchSpace, read_space
@@ -208,14 +208,12 @@ def _locked(folder: pathlib.Path) -> Iterator[None]:
     """One process searches at a time; the lock ends with the process, however that ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / "lock", "w")  # noqa: SIM115, closed below
+        lock = FileLock(folder / "lock")
     except OSError as error:
         raise ZooError(f"--study={folder}: cannot be written ({error.strerror}); name another folder") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ZooError(f"--study={folder}: another process searches there; wait for it, or name another") from None
+    with lock:
+        if not lock.acquire(wait=False):
+            raise ZooError(f"--study={folder}: another process searches there; wait for it, or name another")
         yield
 
 
