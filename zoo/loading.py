@@ -13,8 +13,8 @@ import numpy as np
 
 from zoo.datasets.stored import StoredRows, blocks
 from zoo.errors import ZooError
-from zoo.opening.keras_file import LABELS, open_keras
-from zoo.opening.labels import check_number
+from zoo.opening.keras_file import open_keras
+from zoo.opening.labels import LABELS, check_number
 from zoo.runs import Run, open_run
 from zoo.runtimes import is_exported, open_exported, refuse_changed
 

@@ -13,11 +13,10 @@ from zoo.errors import ZooError
 from zoo.opening.archive import open_zip
 from zoo.opening.hdf5 import WEIGHTS
 from zoo.opening.keras_config import read_config
-from zoo.opening.labels import read_labels
+from zoo.opening.labels import LABELS, read_labels
 from zoo.opening.trial import try_out
 from zoo.quiet import import_tensorflow
 
-LABELS = "labels.json"
 _MOST_NUMBERS = 1 << 26  # that a layer makes of one example
 _SECONDS, _SECONDS_A_MEBIBYTE = 5, 0.3  # of the processor
 

@@ -10,6 +10,7 @@ import pydantic
 
 from zoo.errors import ZooError
 
+LABELS = "labels.json"  # its name: a member of a zip, a file in a SavedModel's assets.extra
 MOST_BYTES = 16 << 20  # a vocabulary of 250,000 pieces takes 4 MB
 _MOST_DEPTH = 20
 

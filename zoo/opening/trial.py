@@ -18,13 +18,14 @@ _PATIENCE = 15  # times the seconds of the processor, on a busy machine
 _SOURCE = str(pathlib.Path(__file__).parents[2])
 
 
-def try_out(path: pathlib.Path, function: str, size: int) -> Any:
+def try_out(path: pathlib.Path, function: str, size: int, library: str = "") -> Any:
     """What `function(path)` returns, run in a new process that can neither write files nor take all memory or time.
 
     Args:
         path: of the file.
-        function: as `package.module:name`; importing the module imports the library that is not trusted with the file.
+        function: as `package.module:name`.
         size: bytes of the file; the limits grow with it.
+        library: what is imported before the limits count.
 
     Returns:
         Anything that JSON can hold.
@@ -33,8 +34,8 @@ def try_out(path: pathlib.Path, function: str, size: int) -> Any:
         ZooError: the function raised one, crashed the process, or met a limit.
     """
     seconds = _SECONDS + _SECONDS_A_MEBIBYTE * size / (1 << 20)
-    command = [sys.executable, "-c", "from zoo.opening.trial import main; main()", function, str(seconds),
-               str(_BYTES + _BYTES_A_BYTE * size), str(path.absolute())]  # fmt: skip
+    command = [sys.executable, "-c", "from zoo.opening.trial import main; main()", function, library,
+               str(seconds), str(_BYTES + _BYTES_A_BYTE * size), str(path)]  # fmt: skip
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [_SOURCE, os.environ.get("PYTHONPATH")]))}
     try:
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -64,10 +65,12 @@ def _how_it_ended(done: subprocess.CompletedProcess, seconds: float) -> str:
 
 def main() -> None:
     """The end of the new process."""
-    name, seconds, most_bytes, path = sys.argv[1:5]
+    name, library, seconds, most_bytes, path = sys.argv[1:6]
     module, function = name.split(":")
     try:
         called = getattr(importlib.import_module(module), function)
+        if library:
+            importlib.import_module(library)
         _limit(float(seconds), int(most_bytes))
         answer = {"result": called(pathlib.Path(path))}
     except ZooError as error:
