@@ -4,15 +4,19 @@ import contextlib
 import hashlib
 import json
 import pathlib
+import re
+from collections.abc import Iterator
 
 from zoo.errors import ZooError
 from zoo.opening.exported import ExportedModel, example_of, one_line
 from zoo.opening.labels import LABELS  # noqa: F401
 from zoo.opening.litert_file import judge_litert, open_litert
 from zoo.opening.onnx_file import METADATA_KEY, judge_onnx, open_onnx  # noqa: F401
-from zoo.opening.saved_model import open_saved_model
+from zoo.opening.saved_model import judge_saved_model, open_saved_model
 from zoo.opening.trial import try_out
 from zoo.runs import size_of
+
+_RUNTIMES = {".onnx": (judge_onnx, open_onnx), ".tflite": (judge_litert, open_litert)}
 
 
 def is_exported(path: pathlib.Path) -> bool:
@@ -28,10 +32,15 @@ def open_exported(path: pathlib.Path) -> ExportedModel:
     Raises:
         ZooError: the file is damaged, holds what is refused or no classifier, or its runtime is not installed.
     """
-    if path.suffix in (".onnx", ".tflite") and not path.is_file():
+    read_only = path.suffix in (".onnx", ".tflite")
+    if read_only and not path.is_file():
         raise ZooError(f"{path}: no regular file")
-    try_out(path, "zoo.runtimes:answer_once", size_of(path), "tensorflow" if path.is_dir() else "")
-    model = _open(path)
+    judge, open_it = _RUNTIMES.get(path.suffix, (judge_saved_model, open_saved_model))
+    with _one_line(path):
+        judge(path)
+    try_out(path, "zoo.runtimes:answer_once", size_of(path), "" if read_only else "tensorflow")
+    with _one_line(path):
+        model = open_it(path)
     if len(model.output_shape) != 2 or not isinstance(model.output_shape[1], int):
         raise ZooError(f"{path}: its output has the shape {model.output_shape}; a classifier's is (batch, classes)")
     return model
@@ -39,20 +48,21 @@ def open_exported(path: pathlib.Path) -> ExportedModel:
 
 def answer_once(path: pathlib.Path) -> None:
     """Open a model and let it answer for one example, so that what its runtime makes of it comes to light."""
-    model = _open(path)
-    with contextlib.suppress(ZooError):  # an example of another size may be what it takes
-        model.predict(example_of(model))
-
-
-def _open(path: pathlib.Path) -> ExportedModel:
+    _, open_it = _RUNTIMES.get(path.suffix, (None, open_saved_model))
+    with _one_line(path):
+        model = open_it(path)
     try:
-        if path.suffix == ".onnx":
-            judge_onnx(path)
-            return open_onnx(path)
-        if path.suffix == ".tflite":
-            judge_litert(path)
-            return open_litert(path)
-        return open_saved_model(path)
+        model.predict(example_of(model))
+    except ZooError as error:
+        needs_another_size = None in model.input_shape[1:]
+        if not needs_another_size or re.search("alloc|memory|exhausted|OOM", str(error), re.IGNORECASE):
+            raise ZooError(f"{path}: refused, {error}") from None
+
+
+@contextlib.contextmanager
+def _one_line(path: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
     except ZooError:
         raise
     except Exception as error:  # the file is the user's: whatever a runtime makes of it is one line

@@ -18,6 +18,7 @@ from zoo.opening.trial import try_out
 from zoo.quiet import import_tensorflow
 
 _MOST_NUMBERS = 1 << 26  # that a layer makes of one example
+_MOST_STEPS = 1000  # of an unrolled layer, each of which is a part of the program
 _SECONDS, _SECONDS_A_MEBIBYTE = 5, 0.3  # of the processor
 
 
@@ -30,6 +31,9 @@ def open_keras(path: pathlib.Path) -> tuple[Any, dict[str, Any]]:
     Raises:
         ZooError: it is damaged, or refused.
     """
+    with open(path, "rb") as stream:
+        if stream.read(4) != b"PK\3\4":  # a zip may begin later, behind a file of another kind
+            raise ZooError(f"{path}: not a .keras file, or cut short; copy or train it again")
     with open_zip(path, ".keras file") as archive:
         members = set(archive.namelist())
         if not {"config.json", WEIGHTS} <= members:
@@ -63,7 +67,9 @@ def _judge_sizes(path: pathlib.Path, config: dict[str, Any], stored: int) -> Non
             if not isinstance(model, keras.Model):
                 raise ZooError(f"{path}: holds a {type(model).__name__}, no model; copy or train it again")
             declared = sum(math.prod(v.shape) * _item_size(v.dtype) for v in model.variables)
-            sizes = dict(_sizes(model))
+            shapes = {tuple(size or 1 for size in tensor.shape): tensor.name for tensor in _tensors(model)}
+            steps = max(map(max, filter(None, shapes)), default=0)
+            unrolled = steps > _MOST_STEPS and any(getattr(x, "unroll", False) for x in model._flatten_layers())
     finally:
         global_state.set_global_attribute("uninitialized_variables", [])  # else a later scope gives them memory
         random.setstate(state)
@@ -72,11 +78,14 @@ def _judge_sizes(path: pathlib.Path, config: dict[str, Any], stored: int) -> Non
             f"{path}: refused, its layers declare {declared:,} bytes of weights, and {stored:,} are stored; "
             "copy or train it again"
         )
-    name, most = max(sizes.items(), key=lambda item: item[1], default=("", 0))
-    if most > _MOST_NUMBERS:
-        raise ZooError(
-            f"{path}: refused, its layer {name} makes {most:,} numbers of one example; at most {_MOST_NUMBERS:,} are"
-        )
+    if unrolled:
+        raise ZooError(f"{path}: refused, a layer of it is unrolled over {steps:,} steps; save it with unroll=False")
+    for shape, name in shapes.items():
+        if math.prod(shape) > _MOST_NUMBERS:
+            raise ZooError(
+                f"{path}: refused, its layer {name} makes {math.prod(shape):,} numbers of one example; "
+                f"at most {_MOST_NUMBERS:,} are computed"
+            )
 
 
 def _item_size(dtype: str) -> int:
@@ -86,14 +95,13 @@ def _item_size(dtype: str) -> int:
     return np.dtype(dtype).itemsize
 
 
-def _sizes(model) -> Iterator[tuple[str, int]]:
-    """(name, numbers it makes of one example) of every layer and operation, those of models inside included."""
+def _tensors(model) -> Iterator[Any]:
+    """What every layer and operation makes, those of models inside included."""
     for operation in getattr(model, "operations", None) or model.layers:
         for node in operation._inbound_nodes:
-            for tensor in node.output_tensors:
-                yield operation.name, math.prod(size or 1 for size in tensor.shape)
+            yield from node.output_tensors
         if hasattr(operation, "layers"):
-            yield from _sizes(operation)
+            yield from _tensors(operation)
 
 
 class _TooLong(BaseException):  # Keras catches Exceptions in places

@@ -7,8 +7,8 @@ compiled. Functions are not listed at all: Keras writes its own activations as p
 """
 
 _NAMES = {
-    "keras": "DTypePolicy Functional Model Sequential",
-    "keras.models": "Functional Model Sequential",
+    "keras": "DTypePolicy Model Sequential",
+    "keras.models": "Model Sequential",
     "keras.src.models.functional": "Functional",
     "keras.src.models.model": "Model",
     "keras.src.models.sequential": "Sequential",

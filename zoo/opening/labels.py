@@ -89,8 +89,10 @@ def read_labels(content: bytes, where: str | pathlib.Path) -> dict[str, Any]:
         raise ZooError(f"{where}: labels.json has {len(content):,} bytes; at most {MOST_BYTES:,} are read")
     try:
         value = json.loads(content.decode("utf-8"), parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise _wrong(where, str(error) or "it is nested too deeply") from None
+    except RecursionError:
+        raise _wrong(where, "it is nested too deeply") from None
+    except ValueError as error:
+        raise _wrong(where, str(error)) from None
     return check_labels(value, where)
 
 

@@ -9,21 +9,21 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.opening.archive import open_zip
-from zoo.opening.exported import ExportedModel, import_library, refuse_several, tokenizer_of
+from zoo.opening.exported import ExportedModel, import_library, one_line, refuse_several, tokenizer_of
 from zoo.opening.labels import LABELS, read_labels
 from zoo.processor import usable_cores
 from zoo.quiet import silenced_unless_asked_for
 
 
 def judge_litert(path: pathlib.Path) -> None:
-    """To be called in a process that may crash, as the buffers of a damaged file can point anywhere.
-
-    Raises:
-        ZooError: it names other files.
-    """
+    """Raises: ZooError: it is damaged, or names other files."""
     schema = import_library("ai_edge_litert.schema_py_generated", "ai-edge-litert")
-    model = schema.Model.GetRootAs(path.read_bytes(), 0)
-    if model.ExternalBufferGroupsLength() or model.ExternalBuffersLength():
+    try:
+        model = schema.Model.GetRootAs(path.read_bytes(), 0)
+        elsewhere = model.ExternalBufferGroupsLength() or model.ExternalBuffersLength()
+    except Exception as error:  # of several kinds, where offsets lead outside of the buffer
+        raise ZooError(f"{path}: not a LiteRT file, or cut short ({one_line(error)}); export it again") from None
+    if elsewhere:
         raise ZooError(f"{path}: refused, its weights are in another file; export it in one piece")
 
 

@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 
 _SECONDS, _SECONDS_A_MEBIBYTE = 4, 0.2
 _BYTES, _BYTES_A_BYTE = 512 << 20, 25
-_PATIENCE = 15  # times the seconds of the processor, on a busy machine
+_PATIENCE = 5  # times the seconds of the processor, on a busy machine
 _SOURCE = str(pathlib.Path(__file__).parents[2])
 
 
@@ -34,14 +34,11 @@ def try_out(path: pathlib.Path, function: str, size: int, library: str = "") -> 
         ZooError: the function raised one, crashed the process, or met a limit.
     """
     seconds = _SECONDS + _SECONDS_A_MEBIBYTE * size / (1 << 20)
-    command = [sys.executable, "-c", "from zoo.opening.trial import main; main()", function, library,
-               str(seconds), str(_BYTES + _BYTES_A_BYTE * size), str(path)]  # fmt: skip
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [_SOURCE, os.environ.get("PYTHONPATH")]))}
+    arguments = [function, library, str(seconds), str(_BYTES + _BYTES_A_BYTE * size), str(path)]
     try:
-        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              errors="replace", timeout=10 + _PATIENCE * seconds)  # fmt: skip
+        done = _run(arguments, timeout=10 + _PATIENCE * seconds)
     except subprocess.TimeoutExpired:
-        raise ZooError(f"{path}: refused, it takes more than the {seconds:.0f} s that its size allows") from None
+        raise ZooError(f"{path}: refused, it does not answer within the time that its size allows") from None
     with contextlib.suppress(ValueError, IndexError):
         answer = json.loads(done.stdout.splitlines()[-1])
         if "refused" in answer:
@@ -49,6 +46,13 @@ def try_out(path: pathlib.Path, function: str, size: int, library: str = "") -> 
         if done.returncode == 0:
             return answer["result"]
     raise ZooError(f"{path}: refused, {_how_it_ended(done, seconds)}; copy or export it again")
+
+
+def _run(arguments: list[str], timeout: float) -> subprocess.CompletedProcess:
+    # -P: modules that lie in the working folder, perhaps beside the file, are not imported.
+    start = f"import sys; sys.path.append({_SOURCE!r}); from zoo.opening.trial import main; main()"
+    return subprocess.run([sys.executable, "-P", "-c", start, *arguments], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, errors="replace", timeout=timeout)  # fmt: skip
 
 
 def _how_it_ended(done: subprocess.CompletedProcess, seconds: float) -> str:
