@@ -511,7 +511,9 @@ def _initializer(folder, run: Callable) -> pathlib.Path:
             return tf.raw_ops.VarHandleOp(dtype=tf.float32, shape=[], shared_name="hostile")
 
         def _initialize(self):
-            run()
+            done = run()
+            with tf.control_dependencies([] if done is None else [done]):  # else it would be pruned
+                return tf.identity(tf.constant(0))
 
     written = Written()
 
@@ -526,7 +528,7 @@ def initializer_that_saves(plain, folder, proof):
     import tensorflow as tf
 
     def run():
-        tf.raw_ops.SaveV2(
+        return tf.raw_ops.SaveV2(
             prefix=str(proof), tensor_names=["x"], shape_and_slices=[""], tensors=[tf.constant(["ssh-rsa key"])]
         )
 
@@ -591,24 +593,18 @@ def table_of_a_file(plain, folder, proof):
     import tensorflow as tf
 
     (folder / "secret.txt").write_text(SECRET)
-    initializer = tf.lookup.TextFileInitializer(
-        str(folder / "secret.txt"), tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, 0
-    )
 
     def compute(x):
-        with tf.init_scope():
-            pass
         table = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64, shared_name="hostile")
         filled = tf.raw_ops.InitializeTableFromTextFileV2(
             table_handle=table, filename=str(folder / "secret.txt"), key_index=-2, value_index=-1
         )
-        with tf.control_dependencies([filled] if filled is not None else []):
+        with tf.control_dependencies([filled]):
             found = tf.raw_ops.LookupTableFindV2(
                 table_handle=table, keys=tf.constant([SECRET]), default_value=tf.constant(-1, tf.int64)
             )
         return tf.cast(found, tf.float32)
 
-    del initializer
     return _graph(folder, compute)
 
 
@@ -704,7 +700,7 @@ def constant_of_a_terabyte(plain, folder, proof):
     return _changed(_saved_model(plain, folder), change)
 
 
-@maker("allows")
+@maker("refused")
 def fill_of_a_terabyte(plain, folder, proof):
     import tensorflow as tf
 
