@@ -41,9 +41,15 @@ class Metrics:
             Gauge(name, help_text, registry=self._registry).set_function(value)
         ProcessCollector(registry=self._registry)
 
+        self._children = {}
+
     def observe_request(self, operation: str, status: int, seconds: float) -> None:
-        self._requests.labels(operation, status).inc()
-        self._seconds.labels(operation).observe(seconds)
+        key = operation, status
+        if key not in self._children:  # to find them by their labels takes longer than to count
+            self._children[key] = self._requests.labels(operation, status), self._seconds.labels(operation)
+        counter, histogram = self._children[key]
+        counter.inc()
+        histogram.observe(seconds)
 
     def text(self) -> bytes:
         """Prometheus's text format."""
