@@ -35,9 +35,9 @@ def server_goes_on(table_server):
         (b'{"instances": [[0, 1]]', 400, "JSON"),
         (b'{"instances": [[NaN, 1]]}', 400, "NaN"),
         (b'{"instances": [[Infinity, 1]]}', 400, "NaN and Infinity"),
-        (b'{"instances": [[1e999, 1]]}', 400, "out of float32's range"),
+        (b'{"instances": [[1e999, 1]]}', 400, "number is infinity"),
         (b'{"instances": [[1e39, 1]]}', 400, "out of float32's range"),
-        (b'{"instances": [[1' + b"0" * 400 + b", 1]]}", 400, "out of range"),
+        (b'{"instances": [[1' + b"0" * 400 + b", 1]]}", 400, "number is infinity"),
         (b'{"instances": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400, "nested too deeply"),
         (b'{"instances": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}", 400, "nested too deeply"),
         (b'{"instances": ' + b"[" * 150 + b"1" + b"]" * 150 + b"}", 400, "expected float32[row, 2]"),
@@ -139,7 +139,7 @@ def test_explanations_are_bounded_and_refused_where_there_are_none(table_server,
         ("POST", PREDICT, {"Content-Type": "multipart/form-data; boundary=x"}, 415),
         ("POST", PREDICT, {"Content-Encoding": "gzip"}, 415),
         ("POST", PREDICT, {"Content-Type": "application/json; charset=utf-8"}, 200),
-        ("POST", PREDICT, {"Content-Type": "application/x-www-form-urlencoded"}, 200),  # of curl -d
+        ("POST", PREDICT, {"Content-Type": "application/x-www-form-urlencoded"}, 415),  # of forms, and of curl -d
         ("GET", "/", {"X-Long": "a" * 400_000}, 431),
     ],
 )
@@ -169,7 +169,7 @@ def exchange(server, *parts, pause=0.0):
 
 
 def head(*lines):
-    return b"\r\n".join([f"POST {PREDICT} HTTP/1.1".encode(), b"Host: x", *lines, b"", b""])
+    return b"\r\n".join([f"POST {PREDICT} HTTP/1.1".encode(), b"Host: localhost", *lines, b"", b""])
 
 
 def test_a_body_without_end_is_cut_at_the_limit(table_server):
@@ -196,7 +196,7 @@ def test_headers_after_a_body_count_as_headers_do(table_server):
 def test_what_is_no_http_and_too_many_requests_at_once(table_server):
     assert exchange(table_server, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
     assert exchange(table_server, head(b"Content-Length: 5", b"Content-Length: 6")).startswith(b"HTTP/1.1 400 ")
-    flood = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 5000
+    flood = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 5000
     assert exchange(table_server, flood, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").count(b"HTTP/1.1 200") < 5000
 
 
@@ -233,7 +233,7 @@ def hasty_server(start_server, tmp_path_factory):
 
 def test_slow_clients_are_let_go(hasty_server):
     assert exchange(hasty_server, b"") == b""
-    assert exchange(hasty_server, b"POST / HT") == b""
+    assert exchange(hasty_server, b"POST / HT").startswith(b"HTTP/1.1 408 ")
     assert exchange(hasty_server, *[b"X-a: b\r\n"] * 40, pause=0.05).startswith((b"HTTP/1.1 400 ", b""))
     answer = exchange(hasty_server, head(b"Content-Length: 23"), GOOD[:10])
     assert answer.startswith(b"HTTP/1.1 408 ") and b"did not arrive within 0.5 s" in answer

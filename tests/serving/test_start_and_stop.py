@@ -94,7 +94,7 @@ def test_what_was_accepted_is_answered_and_what_comes_later_refused(server, numb
     idle.request("POST", PREDICT, GOOD)
     assert idle.getresponse().read()
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as early:
-        head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode()
+        head = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode()
         early.sendall(head + GOOD[:5])
         time.sleep(0.3)
         server.process.send_signal(number)
@@ -147,7 +147,7 @@ def test_no_request_is_lost_when_it_stops_under_load(server):
 
 def test_a_second_signal_does_not_wait(server):
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as slow:
-        slow.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n".encode())
+        slow.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n".encode())
         time.sleep(0.3)
         server.process.send_signal(signal.SIGINT)
         time.sleep(0.3)
