@@ -15,6 +15,7 @@ _SPARE_FILES = 128  # descriptors for everything that is no connection
 _HELD_BODIES = 32  # of the largest size, in memory at once; smaller ones in proportion
 _ACCEPTED_AT_ONCE = 64
 _FAREWELL_SECONDS = 0.5  # in which clients that go on asking get their 503
+_GRACE_SECONDS = 1.0  # in which those that came last may send their request
 
 
 class Connections:
@@ -77,12 +78,12 @@ class Connections:
         while self._accept():  # the last that the kernel has let in: closed unaccepted, they would be reset
             pass
         self._listening.close()
-        grace = self.now() + _FAREWELL_SECONDS  # for these to send their request
+        grace = self.now() + _GRACE_SECONDS
         while self.members or self._opening:
-            if hurry.is_set() or self.now() > began + seconds + _FAREWELL_SECONDS:
+            if hurry.is_set() or self.now() > began + seconds + _GRACE_SECONDS:
                 break
             await asyncio.sleep(0.02)
-            if self.now() > grace or not self._opening:
+            if self.now() > grace:
                 self._close_idle()
         return self.service.in_flight
 

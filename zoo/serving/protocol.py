@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from zoo.serving.connections import Connections
 
 MAX_HEADER_BYTES = 65_536
-MAX_PIPELINED = 64  # requests that were sent before the answer to the first; the connection is closed after so many
-_REQUEST_BYTES = 2048  # what a request takes beside its body
+MAX_PIPELINED = 256  # requests that were sent before the answer to the first; the connection is closed after so many
+_REQUEST_BYTES, _HEADER_BYTES = 2048, 128  # what a request, and a header of it, take beside their text
 _LINGER_SECONDS = 2.0  # in which a client may read the last answer, and what it still sends is thrown away
 _ONCE = {b"host", b"origin", b"authorization", b"content-type", b"sec-fetch-site"}  # two of them would be ambiguous
 
@@ -119,7 +119,7 @@ class Connection(asyncio.Protocol):
         if name in headers and name in _ONCE:
             self._request.refusal = Refused(400, f"two headers {name.decode()!r}; send one")
         headers[name] = value
-        self._request.held += len(name) + len(value)
+        self._request.held += len(name) + len(value) + _HEADER_BYTES
 
     def on_headers_complete(self) -> None:
         if self._deaf:
@@ -128,11 +128,15 @@ class Connection(asyncio.Protocol):
         request.method = self._parser.get_method().decode()
         request.version = self._parser.get_http_version()
         request.keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
-        request.held += _REQUEST_BYTES + len(request.target)
+        request.held += len(request.target)
+        is_long = request.held > MAX_HEADER_BYTES
+        request.held += _REQUEST_BYTES
         self._all.began(request)
         try:
             if request.refusal is not None:
                 raise request.refusal
+            if is_long:
+                raise Refused(431, "the request's headers are too long")
             _check_form(request)
             self._all.check_room(request.held)
             self._service.admit(request)
@@ -272,8 +276,6 @@ def _check_form(request: Request) -> None:
     if not request.target.startswith(b"/"):
         raise Refused(400, "the address is to be a path that begins with /")
     request.path = unquote(request.target.partition(b"?")[0].decode("latin-1"))
-    if sum(len(name) + len(value) for name, value in request.headers.items()) > MAX_HEADER_BYTES:
-        raise Refused(431, "the request's headers are too long")
 
 
 def _log(error: Exception) -> None:
