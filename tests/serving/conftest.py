@@ -79,6 +79,8 @@ def start_server(fork_server, tmp_path_factory):
     yield start
     for server in servers:
         server.process.kill()
+    for server in servers:  # whatever a test has sent, it is never a fault of the server
+        assert "Traceback" not in server.stderr.read_text(), server.stderr.read_text()
 
 
 @pytest.fixture(scope="session")
