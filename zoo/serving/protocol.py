@@ -23,7 +23,7 @@ MAX_HEADER_BYTES = 65_536
 MAX_PIPELINED = 256  # requests that were sent before the answer to the first; the connection is closed after so many
 _REQUEST_BYTES, _HEADER_BYTES = 2048, 128  # what a request, and a header of it, take beside their text
 _LINGER_SECONDS = 2.0  # in which a client may read the last answer, and what it still sends is thrown away
-_ONCE = {b"host", b"origin", b"authorization", b"content-type", b"sec-fetch-site"}  # two of them would be ambiguous
+_ONCE = {b"host", b"origin", b"authorization", b"content-type", b"sec-fetch-site", b"transfer-encoding", b"expect"}
 
 
 class Connection(asyncio.Protocol):
@@ -129,16 +129,14 @@ class Connection(asyncio.Protocol):
         request.version = self._parser.get_http_version()
         request.keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
         request.held += len(request.target)
-        is_long = request.held > MAX_HEADER_BYTES
+        request.refusal = request.refusal or _wrong_form(request)
         request.held += _REQUEST_BYTES
         self._all.began(request)
+        if request.refusal is not None:
+            request.keep_alive = False  # another server may see its end elsewhere
+            return
         try:
-            if request.refusal is not None:
-                raise request.refusal
-            if is_long:
-                raise Refused(431, "the request's headers are too long")
-            _check_form(request)
-            self._all.check_room(request.held)
+            self._all.check_room(0)
             self._service.admit(request)
         except Refused as refused:
             request.refusal = refused
@@ -264,18 +262,21 @@ class Connection(asyncio.Protocol):
             self._request = None
 
 
-def _check_form(request: Request) -> None:
-    """Raises: Refused: it is of another HTTP, or not of the one form that all servers read alike."""
+def _wrong_form(request: Request) -> Refused | None:
+    """What is wrong with a request of another HTTP, or not of the one form that all servers read alike."""
+    if request.held > MAX_HEADER_BYTES:
+        return Refused(431, "the request's headers are too long")
     if request.version not in ("1.1", "1.0"):
-        raise Refused(505, "this server speaks HTTP/1.1")
+        return Refused(505, "this server speaks HTTP/1.1")
     coding = request.headers.get(b"transfer-encoding", b"").strip().lower()
     if coding and (coding != b"chunked" or request.version == "1.0"):
-        raise Refused(501, "the one Transfer-Encoding is chunked, in HTTP/1.1")
+        return Refused(501, "the one Transfer-Encoding is chunked, in HTTP/1.1")
     if request.headers.get(b"expect", b"100-continue").lower() != b"100-continue":
-        raise Refused(417, "the one expectation is 100-continue")
+        return Refused(417, "the one expectation is 100-continue")
     if not request.target.startswith(b"/"):
-        raise Refused(400, "the address is to be a path that begins with /")
+        return Refused(400, "the address is to be a path that begins with /")
     request.path = unquote(request.target.partition(b"?")[0].decode("latin-1"))
+    return None
 
 
 def _log(error: Exception) -> None:
