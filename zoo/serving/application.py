@@ -37,10 +37,16 @@ class Service:
     def __init__(self, loaded_model: LoadedModel, name: str, limits: Limits, guard: Guard):
         self.model, self.name, self.limits, self.guard = loaded_model, name, limits, guard
         self.signature = Signature.of(loaded_model)
-        self.stopping, self.in_flight = False, 0
+        self.stopping = False
+        self.in_flight = self.held_bytes = 0  # requests that are not answered yet, and what they take
         function = compiled(loaded_model, limits.max_batch_size)
         sizes = batch_sizes(limits.max_batch_size)
-        self.metrics = Metrics(sizes, waiting_rows=lambda: self.batcher.waiting_rows, in_flight=lambda: self.in_flight)
+        gauges = {
+            "zoo_queue_rows": ("Rows that wait for their batch.", lambda: self.batcher.waiting_rows),
+            "zoo_requests_in_flight": ("Requests that are being received or answered.", lambda: self.in_flight),
+            "zoo_requests_bytes": ("What these requests hold in memory.", lambda: self.held_bytes),
+        }
+        self.metrics = Metrics(sizes, gauges)
         self.batcher = Batcher(
             function, limits.max_batch_size, limits.max_wait_ms / 1000, limits.max_queue, self.metrics.observe_batch
         )

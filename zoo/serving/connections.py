@@ -23,7 +23,6 @@ class Connections:
 
     Attributes:
         members: the connections that are open.
-        held_bytes: of the requests that are in memory, headers and bodies.
         date: of this second, as HTTP writes it.
     """
 
@@ -32,7 +31,7 @@ class Connections:
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time
         self.members: set[Connection] = set()
-        self.held_bytes, self.date = 0, b""
+        self.date = b""
         self.max_connections = _allow_many_files()
         self._listening, self._opening = listening, set()
         self._sweep()
@@ -42,22 +41,22 @@ class Connections:
         if not request.is_counted:
             request.is_counted = True
             self.service.in_flight += 1
-            self.held_bytes += request.held
+            self.service.held_bytes += request.held
 
     def finished(self, request: Request, status: int) -> None:
         if request.is_counted:
             request.is_counted = False
             self.service.in_flight -= 1
-            self.held_bytes -= request.held
+            self.service.held_bytes -= request.held
             operation = getattr(request.endpoint, "__name__", "none")
             self.service.metrics.observe_request(operation, status, self.now() - request.began)
 
     def is_full(self) -> bool:
-        return self.held_bytes > _HELD_BODIES * self.limits.max_body_bytes
+        return self.service.held_bytes > _HELD_BODIES * self.limits.max_body_bytes
 
     def check_room(self, size: int) -> None:
         """Raises: Refused: there is no room for so many bytes."""
-        if self.held_bytes + size > _HELD_BODIES * self.limits.max_body_bytes:
+        if self.service.held_bytes + size > _HELD_BODIES * self.limits.max_body_bytes:
             raise Refused(503, "the server holds as many requests as it can; try again", RETRY)
 
     async def drain(self, seconds: float, hurry: asyncio.Event) -> int:

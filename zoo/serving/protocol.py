@@ -159,7 +159,7 @@ class Connection(asyncio.Protocol):
             return
         request.body += body
         request.held += len(body)
-        self._all.held_bytes += len(body)
+        self._service.held_bytes += len(body)
 
     def on_message_complete(self) -> None:
         if self._deaf:
