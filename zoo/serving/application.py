@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import html
 from importlib import resources
 from typing import Any
@@ -155,7 +156,7 @@ class Service:
         arguments = body, self.signature, row_keys, max_rows or self.limits.max_queue
         if len(body) <= _QUICK_BYTES and b'"b64"' not in body:
             return read_features(*arguments)
-        return await self._reading.run(read_features, *arguments)
+        return await self._reading.run(_read_large, *arguments)
 
     async def _probabilities(self, features: np.ndarray) -> np.ndarray:
         try:
@@ -175,6 +176,16 @@ class Service:
             return {"heat_map": np.round(heat_map.astype("float64"), 4).tolist()}
         except ZooError as error:
             raise Refused(400, str(error)) from None
+
+
+def _read_large(*arguments) -> Features:
+    gc.disable()  # millions of small lists would be searched for cycles again and again, of which JSON has none
+    try:
+        return read_features(*arguments)
+    except Refused as refused:
+        raise refused.with_traceback(None) from None  # it would keep these lists until the client has its answer
+    finally:
+        gc.enable()
 
 
 def _page(name: str, asks_token: bool) -> bytes:

@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
             self._all.check_room(0)
             self._service.admit(request)
         except Refused as refused:
-            request.refusal = refused
+            request.refusal = refused.with_traceback(None)  # which would hold the request itself
             return
         is_next = self._answered is None and not self._waiting
         if b"expect" in request.headers and request.version == "1.1" and is_next:
@@ -155,7 +155,7 @@ class Connection(asyncio.Protocol):
                 raise Refused(413, f"the body has over {self._all.limits.max_body_bytes:,} bytes")
             self._all.check_room(len(body))
         except Refused as refused:
-            request.refusal = refused
+            request.refusal = refused.with_traceback(None)
             return
         request.body += body
         request.held += len(body)
