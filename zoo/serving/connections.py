@@ -1,9 +1,12 @@
 """All connections of a server: how they are let in, what they hold together, how they end without losing a request."""
 
 import asyncio
+import contextlib
+import ctypes
 import resource
 import select
 import socket
+import struct
 from email.utils import formatdate
 
 from zoo.serving.application import Service
@@ -15,7 +18,8 @@ _SPARE_FILES = 128  # descriptors for everything that is no connection
 _HELD_BODIES = 32  # of the largest size, in memory at once; smaller ones in proportion
 _ACCEPTED_AT_ONCE = 64
 _FAREWELL_SECONDS = 0.5  # in which clients that go on asking get their 503
-_GRACE_SECONDS = 1.0  # in which those that came last may send their request
+_GRACE_SECONDS = 2.0  # in which those that came last may send their request
+_SO_ATTACH_FILTER = 26  # of Linux; Python does not name it
 
 
 class Connections:
@@ -74,20 +78,20 @@ class Connections:
                 break
             await asyncio.sleep(0.02)
         self.loop.remove_reader(self._listening)
+        _let_nobody_in(self._listening)
         while self._accept():  # the last that the kernel has let in: closed unaccepted, they would be reset
             pass
         self._listening.close()
-        grace = self.now() + _GRACE_SECONDS
         while self.members or self._opening:
             if hurry.is_set() or self.now() > began + seconds + _GRACE_SECONDS:
                 break
             await asyncio.sleep(0.02)
-            if self.now() > grace:
-                self._close_idle()
+            self._close_idle()
         return self.service.in_flight
 
     def _listen(self) -> None:
-        self.loop.add_reader(self._listening, self._accept)
+        if self._listening.fileno() >= 0:
+            self.loop.add_reader(self._listening, self._accept)
 
     def _accept(self) -> bool:
         """Lets in who waits. Returns whether there may be more."""
@@ -116,7 +120,8 @@ class Connections:
 
     def _close_idle(self) -> None:
         """Closes those that ask nothing, but not those whose request has arrived and is yet unread."""
-        idle = {member.fileno: member for member in self.members if member.is_idle}
+        latest = self.now() - _GRACE_SECONDS
+        idle = {member.fileno: member for member in self.members if member.is_idle and member.since < latest}
         poll = select.poll()
         for descriptor in idle:
             poll.register(descriptor, select.POLLIN)
@@ -130,6 +135,17 @@ class Connections:
         for member in list(self.members):
             member.sweep(self.now())
         self.loop.call_later(min(1.0, self.limits.request_timeout / 4), self._sweep)
+
+
+def _let_nobody_in(listening: socket.socket) -> None:
+    """Lets the kernel drop what comes for a listening socket, so that nobody comes between the last one and its end.
+
+    Who is dropped tries again, and finds nobody who listens.
+    """
+    drop_all = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF: return 0 bytes of the packet
+    program = struct.pack("HL", 1, ctypes.addressof(drop_all))
+    with contextlib.suppress(OSError):  # another system than Linux: the gap of some microseconds stays
+        listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
 def _allow_many_files() -> int:

@@ -39,7 +39,7 @@ class Connection(asyncio.Protocol):
         self._unparsed_bytes, self._headers_are_there = 0, False
         self._deaf = False  # what still comes is thrown away
         self._paused = self._reader_is_slow = self._client_is_done = self._lingers = False
-        self._since = connections.now()
+        self.since = connections.now()
 
     # What the event loop calls.
 
@@ -94,10 +94,10 @@ class Connection(asyncio.Protocol):
             self._task.cancel()
 
     def pause_writing(self) -> None:
-        self._reader_is_slow, self._since = True, self._all.now()
+        self._reader_is_slow, self.since = True, self._all.now()
 
     def resume_writing(self) -> None:
-        self._reader_is_slow, self._since = False, self._all.now()
+        self._reader_is_slow, self.since = False, self._all.now()
         self._answer_next()
 
     # What the parser calls, within data_received.
@@ -165,7 +165,7 @@ class Connection(asyncio.Protocol):
         if self._deaf:
             return
         request, self._request = self._request, None
-        request.arrived = self._since = self._all.now()
+        request.arrived = self.since = self._all.now()
         self._waiting.append(request)
         if len(self._waiting) >= MAX_PIPELINED or self._all.is_full():
             request.keep_alive = False
@@ -199,7 +199,7 @@ class Connection(asyncio.Protocol):
         request, self._answered, self._task = self._answered, None, None
         close = not request.keep_alive or (self._service.stopping and not self._waiting)
         self._all.finished(request, response.status)
-        self._since = self._all.now()
+        self.since = self._all.now()
         if not self.transport.is_closing():
             self.transport.write(response.encoded(self._all.date, close, request.method == "HEAD"))
             if close:
@@ -223,10 +223,10 @@ class Connection(asyncio.Protocol):
         """Ends what takes too long; called about every second."""
         seconds = self._all.limits.request_timeout
         if self._lingers:
-            if now > self._since + _LINGER_SECONDS:
+            if now > self.since + _LINGER_SECONDS:
                 self.transport.abort()
         elif self._reader_is_slow or self.transport.get_write_buffer_size():
-            if now > self._since + seconds:
+            if now > self.since + seconds:
                 self.transport.abort()
         elif self._answered is not None:
             if now > self._answered.arrived + seconds:
@@ -236,7 +236,7 @@ class Connection(asyncio.Protocol):
         elif self._request is not None:
             if now > self._request.began + seconds:
                 self._refuse(Refused(408, f"the request did not arrive within {seconds:g} s"))
-        elif now > self._since + seconds:
+        elif now > self.since + seconds:
             self.transport.close()
 
     @property
