@@ -20,7 +20,6 @@ KNOWN_BAD = {
     "onnx": "1.20.1",
     "pillow": "12.2.0",
     "protobuf": "6.33.4",
-    "starlette": "1.3.0",
     "torch": "2.5.1",  # CVE-2025-32434
 }
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from absl import flags
 
 from zoo.errors import ZooError
+from zoo.escaping import tell
 
 SAFE_PATH, SET_HERE = "PYTHONSAFEPATH", "zoo"
 
@@ -21,6 +22,7 @@ def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> Non
 
     A `ZooError` and a wrong flag print one line and give status 2; a bug shows its traceback.
     """
+    sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be bytes that are no text
     # What we start, and what libraries start for us, must find no module in the folder that the user is in.
     os.environ.setdefault(SAFE_PATH, SET_HERE)
     try:
@@ -32,7 +34,7 @@ def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> Non
             status = main(arguments) if accepts_arguments else main()
         sys.stdout.flush()
     except ZooError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         status = 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

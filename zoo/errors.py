@@ -32,3 +32,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
     if matches:
         return f"did you mean {' or '.join(matches)}?"
     return f"known: {', '.join(candidates)}"
+
+
+def shortened(text: str, length: int = 80) -> str:
+    """The beginning of a text that came from a file, which may have any length."""
+    return text if len(text) <= length else f"{text[:length]}…"

@@ -13,8 +13,10 @@ import numpy as np
 from zoo.datasets import builders, sources, texts
 from zoo.datasets.splits import Split, content_hashes
 from zoo.errors import ZooError
+from zoo.escaping import tell
 from zoo.locks import FileLock
 from zoo.runs import write_atomically
+from zoo.safe_reading import read_array, read_mapping
 
 
 def load_arrays(name: str, data_dir: pathlib.Path | None) -> tuple[Split, Split | None, str]:
@@ -85,16 +87,16 @@ def _read_cache(name: str, folder: pathlib.Path) -> tuple[Split, Split | None, s
     if not folder.exists():
         return None
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = read_mapping(folder / "manifest.json", "made again")
         # Mapped, not read: most rows are copied once more when validation is taken out of train.
-        arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in manifest["sha256"]}
+        arrays = {key: read_array(folder / f"{key}.npy", "made again", mapped=True) for key in manifest["sha256"]}
         if any(_sha256(arrays[key]) != digest for key, digest in manifest["sha256"].items()):
             raise ValueError("a digest differs")
         if not _is_official(sources.SOURCES[name], arrays, manifest["sha256"]):
             raise ValueError("not the official data")
         return *_splits(arrays), manifest["origin"]
-    except (ValueError, TypeError, AttributeError, KeyError, EOFError, FileNotFoundError) as error:
-        print(f"{folder}: damaged ({error}); made again from TFDS's data", file=sys.stderr)
+    except (ZooError, ValueError, TypeError, AttributeError, KeyError, EOFError, FileNotFoundError) as error:
+        tell(f"{folder}: damaged ({error}); made again from TFDS's data")
         shutil.rmtree(folder)
         return None
 

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from zoo.datasets import packages
 from zoo.errors import ZooError
@@ -238,21 +238,40 @@ def _find(folder: pathlib.Path, file: str) -> pathlib.Path | None:
     return next((path for path in (folder / file, folder / f"{file}.gz") if path.is_file()), None)
 
 
+_MOST_UNFOLDED_BYTES = 256 << 20  # of an official file that comes compressed; the largest has 47 MB
+
+
 def _copy_checked(source: Source, folder: pathlib.Path, target: pathlib.Path) -> None:
     for file, expected in source.digests.items():
         path = _find(folder, file)
         if path is None:
             raise ZooError(f"{folder}: {file} is missing; all of {', '.join(source.digests)} are needed (or .gz)")
-        try:
-            content = path.read_bytes() if path.name == file else gzip.decompress(path.read_bytes())
-        except (OSError, EOFError, zlib.error) as error:
-            raise ZooError(f"{path}: damaged or cut short ({error}); delete it and fetch it again") from None
         algorithm, digest = expected.split(":")
-        if hashlib.new(algorithm, content).hexdigest() != digest:
+        content = hashlib.new(algorithm)
+        with (target / file).open("wb") as copy:
+            for chunk in _chunks(path, compressed=path.name != file):
+                content.update(chunk)
+                copy.write(chunk)
+        if content.hexdigest() != digest:
             raise ZooError(
                 f"{path}: not the official file: its {algorithm} differs from {digest}; delete it and fetch it again"
             )
-        (target / file).write_bytes(content)
+
+
+def _chunks(path: pathlib.Path, compressed: bool) -> Iterator[bytes]:
+    """The content of a file, unfolded where it is compressed."""
+    unfolded = 0
+    try:
+        with gzip.open(path) if compressed else path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                unfolded += len(chunk)
+                if compressed and unfolded > _MOST_UNFOLDED_BYTES:
+                    raise ZooError(
+                        f"{path}: not the official file, it unfolds to {unfolded:,} bytes and more; delete it"
+                    )
+                yield chunk
+    except (OSError, EOFError, zlib.error) as error:
+        raise ZooError(f"{path}: damaged or cut short ({error}); delete it and fetch it again") from None
 
 
 def default_data_dir() -> pathlib.Path:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.escaping import tell
 
 
 def measure(path: pathlib.Path, features, folder: pathlib.Path, imports: Sequence[str] = ()) -> dict:
@@ -103,5 +104,5 @@ if __name__ == "__main__":
     try:
         _main(*sys.argv[1:])
     except ZooError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         sys.exit(2)

@@ -14,7 +14,7 @@ import numpy as np
 import tqdm
 
 from zoo import signals
-from zoo.errors import Interrupted
+from zoo.errors import Interrupted, ZooError
 from zoo.runs import write_atomically
 from zoo.training import resume
 from zoo.training.strategy import is_chief, total
@@ -96,6 +96,8 @@ class Selection(keras.callbacks.Callback):
     It must stand before `AverageInValidation` among the callbacks, so that it sees the averaged weights.
     """
 
+    _STATE = ("best_accuracy", "best_loss", "best_epoch", "accuracy_to_beat", "epochs_without_improvement")
+
     def __init__(self, early_stopping=None, counts=lambda model: True):
         """`counts(model)` says whether an epoch may be chosen: one that is not pruned enough yet may not."""
         super().__init__()
@@ -132,19 +134,18 @@ class Selection(keras.callbacks.Callback):
         arrays = {f"best.{i}": weights for i, weights in enumerate(self.best_weights)}
         if self.last_weights is not self.best_weights:
             arrays |= {f"last.{i}": weights for i, weights in enumerate(self.last_weights)}
-        names = ("best_accuracy", "best_loss", "best_epoch", "accuracy_to_beat", "epochs_without_improvement")
-        return arrays, {name: getattr(self, name) for name in names}
+        return arrays, {name: getattr(self, name) for name in self._STATE}
 
     def restore(self, arrays: dict[str, np.ndarray], state: dict) -> None:
         self.best_weights = _numbered(arrays, "best")
         self.last_weights = _numbered(arrays, "last") or self.best_weights
-        for name, value in state.items():
-            setattr(self, name, value)
+        for name in self._STATE:
+            setattr(self, name, state[name])
 
 
 def _numbered(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
     count = sum(key.startswith(f"{name}.") for key in arrays)
-    return [arrays[f"{name}.{i}"] for i in range(count)]
+    return [arrays[f"{name}.{i}"] for i in range(count) if f"{name}.{i}" in arrays]
 
 
 class AverageInValidation(keras.callbacks.SwapEMAWeights):
@@ -183,6 +184,11 @@ class Checkpoints(keras.callbacks.Callback):
         arrays, state = checkpoint
         resume.restore_trainer(self.model, arrays)
         self.selection.restore(arrays, state["selection"])
+        shapes = [tuple(weight.shape) for weight in self.model.weights]
+        kept = (self.selection.best_weights, self.selection.last_weights)
+        fit = all([array.shape for array in arrays] in ([], shapes) for arrays in kept)
+        if not fit or state["step"] > self.plan.total_steps:
+            raise ZooError(f"{self.folder}: of another model or config; train again without --resume")
         self.history.rows = state["history"]
         self.restored_arrays = arrays
         self.model.stop_training = state.get("stopped", False)

@@ -13,6 +13,7 @@ from zoo import datasets, registry, runs
 from zoo.config import Config
 from zoo.datasets.preparation import summarize
 from zoo.errors import Interrupted, ZooError
+from zoo.escaping import tell
 from zoo.quiet import import_tensorflow
 from zoo.training import claims, record
 from zoo.training import strategy as strategies
@@ -83,9 +84,9 @@ def train(
     if chief and not claims.claim(run):
         raise ZooError(f"{run.path}: {claims.refusal(run)}")
     if show_progress and chief:
-        print(f"{dataset.info.name}: {summarize(dataset.report)}", file=sys.stderr)
+        tell(f"{dataset.info.name}: {summarize(dataset.report)}")
         for line in filter(None, (taken, precision_advice(settings.precision))):
-            print(line, file=sys.stderr)
+            tell(line)
     history = zoo_callbacks.History(run.history_file if chief else None, plan, show_progress and chief)
     selection = zoo_callbacks.Selection(settings.early_stopping, pruning.is_finished(settings.pruning))
     checkpoints = zoo_callbacks.Checkpoints(

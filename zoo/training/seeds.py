@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from zoo.config import Config, load_config, recipe, with_values
 from zoo.errors import ZooError
+from zoo.escaping import tell
 from zoo.runs import Run
 from zoo.training import claims
 from zoo.training.strategy import is_first_task
@@ -69,19 +70,28 @@ def earlier_run(config: Config, runs_dir: str | os.PathLike, statuses: tuple[str
     """
     for record in sorted(pathlib.Path(runs_dir, config.model.name).glob("*/run.json"), reverse=True):
         run = Run(record.parent)
-        if run.record["status"] not in statuses or not _has_config(run, config):
-            continue
-        if run.record["status"] == "finished":
-            if "test" in run.results:  # else it is a trial of a search
+        try:
+            if _may_be_taken(run, config, statuses):
                 return run
-        # Only the chief looks whether somebody trains the run: by the time that others look, it may be the chief.
-        elif not is_first_task():
-            return run
-        elif claims.claim(run):
-            if run.record["status"] in statuses:  # still: another process may have ended it meanwhile
-                return run
-            claims.release(run)
+        except ZooError as error:
+            tell(f"left out: {error}")
     return None
+
+
+def _may_be_taken(run: Run, config: Config, statuses: tuple[str, ...]) -> bool:
+    if run.record["status"] not in statuses or not _has_config(run, config):
+        return False
+    if run.record["status"] == "finished":
+        return "test" in run.results  # else it is a trial of a search
+    # Only the chief looks whether somebody trains the run: by the time that others look, it may be the chief.
+    if not is_first_task():
+        return True
+    if not claims.claim(run):
+        return False
+    if run.record["status"] in statuses:  # still: another process may have ended it meanwhile
+        return True
+    claims.release(run)
+    return False
 
 
 def _has_config(run: Run, config: Config) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from zoo.config import Config, with_values
 from zoo.errors import Interrupted, ZooError
+from zoo.escaping import tell
 from zoo.locks import FileLock
 from zoo.runs import write_atomically
 from zoo.text_table import align_columns
@@ -97,7 +98,7 @@ def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathl
             raise
         trial.set_user_attr("error", str(error))
         study.tell(trial, state=TrialState.FAIL)
-        print(f"{name}  failed: {error}  ({_in_words(values)})", file=sys.stderr)
+        tell(f"{name}  failed: {error}  ({_in_words(values)})")
         return
     accuracy = run.results["validation"]["accuracy"]["value"]
     trial.set_user_attr("run", str(run.path))
@@ -132,6 +133,10 @@ def _open_study(folder: pathlib.Path, config: Config, space: SearchSpace):
         )
     except RuntimeError as error:  # its tables are of another version
         raise ZooError(f"{folder / 'study.db'}: {' '.join(str(error).split())}") from None
+    try:
+        study.get_trials(deepcopy=False)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # a value that is not Optuna's
+        raise ZooError(f"{folder / 'study.db'}: damaged ({type(error).__name__}); name another --study") from None
     for name, given in (("space", space.to_json()), ("config", config.to_yaml())):
         if study.user_attrs.get(name, given) != given:
             raise ZooError(
