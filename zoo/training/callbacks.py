@@ -170,7 +170,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.seconds, self.strategy, self.writes = minutes * 60, strategy, is_chief(strategy)
         self.saved_at = time.monotonic()
         self.count, self.seconds_saving = 0, 0.0
-        self.saved_step = 0
+        self.saved_step, self.saved = 0, True
         self.signal_number: int | None = None
         self.restored_arrays: dict[str, np.ndarray] | None = None
         self._handlers: dict = {}
@@ -224,6 +224,7 @@ class Checkpoints(keras.callbacks.Callback):
     def save(self, step: int) -> bool:
         """Write a checkpoint. A disk that refuses it is told of, ends no training and harms no older checkpoint."""
         started = self.saved_at = time.monotonic()
+        self.saved_step, self.saved = step, True
         arrays, selection = self.selection.state()
         stopped = bool(getattr(self.model, "stop_training", False))  # early
         state = {"step": step, "selection": selection, "history": self.history.rows, "stopped": stopped}
@@ -235,8 +236,8 @@ class Checkpoints(keras.callbacks.Callback):
         except OSError as error:
             older = "the one before it stays" if any(self.folder.glob("step-*.npz")) else "there is none yet"
             tqdm.tqdm.write(f"{self.folder}: checkpoint not written ({error.strerror}); {older}", file=sys.stderr)
+            self.saved = False
             return False
-        self.saved_step = step
         self.count += 1
         self.seconds_saving += time.monotonic() - started
         return True
@@ -257,19 +258,20 @@ class Checkpoints(keras.callbacks.Callback):
 
     def end_training(self) -> None:
         """Save the state, which only needs to be judged; while it is, a signal to the chief ends all at once."""
-        if not self.writes:
-            return
-        saved = None
+        can_end = False
 
         def on_signal(number):
             self.signal_number = number
-            if saved is not None and not self._judged:
-                raise Interrupted(number, saved)
+            if can_end and not self._judged:
+                raise Interrupted(number, self.saved)
 
-        self._handlers = signals.handle(on_signal)
-        saved = self.saved_step == self.model.step or self.save(self.model.step)
-        if self.signal_number:  # it came after the last step, or while that was saved
-            raise Interrupted(self.signal_number, saved)
+        if self.writes:
+            self._handlers = signals.handle(on_signal)
+        if self.saved_step != self.model.step:
+            self.save(self.model.step)
+        can_end = True
+        if self.writes and self.signal_number:  # it came after the last step, or while that was saved
+            raise Interrupted(self.signal_number, self.saved)
 
     def end_judging(self) -> None:
         """What is left takes moments, and is not interrupted any more."""

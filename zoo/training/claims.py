@@ -49,8 +49,7 @@ def release(run: Run) -> None:
 def refusal(run: Run) -> str:
     """Why a run cannot be claimed, and what to do, in words."""
     process = run.record.get("process") if (run.path / "run.json").exists() else None
-    number = process.get("id") if isinstance(process, dict) else None
-    known = f" (process {number} by its run.json)" if type(number) is int and 0 < number < 2**31 else ""
+    known = f" (process {process['id']} by its run.json)" if process else ""
     return f"another process{known} is training it; wait, or end that one"
 
 

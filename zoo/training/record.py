@@ -1,6 +1,5 @@
 """What a run says of itself in run.json."""
 
-import math
 import os
 import pathlib
 import platform
@@ -99,9 +98,7 @@ def git_revision() -> str | None:
 
 def wall_seconds(run: Run, started: float) -> float:
     """Seconds since `started` (`time.monotonic()`), with those of the run before it was interrupted."""
-    before = run.record.get("wall_seconds", 0)
-    before = before if isinstance(before, (int, float)) and 0 <= before < math.inf else 0
-    return round(time.monotonic() - started + before, 2)
+    return round(time.monotonic() - started + run.record.get("wall_seconds", 0), 2)
 
 
 def peak_memory_mib() -> int:
