@@ -87,23 +87,6 @@ class Results(_File):
     validation: _Figures | None = None
 
 
-class Labels(_File):
-    """labels.json."""
-
-    label_names: list[str] = []
-    task: str | None = None
-    dataset: str | None = None
-    feature_names: list[str] | None = None
-    tokenizer: dict[str, Any] | None = None
-
-    @pydantic.field_validator("label_names")
-    @classmethod
-    def _differ(cls, names: list[str]) -> list[str]:
-        if len(set(names)) < len(names):
-            raise ValueError("two labels have one name")
-        return names
-
-
 class Corruptions(_File):
     """corruptions.json."""
 
@@ -167,7 +150,7 @@ class Record(dict):
         return self[key] if key in self else default  # noqa: SIM401, it would call itself
 
 
-def check(values: Record, kind: type[_File], where: str, advice: str) -> Record:
+def check(values: Record, kind: type[pydantic.BaseModel], where: str, advice: str) -> Record:
     """The values as they are.
 
     Raises:

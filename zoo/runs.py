@@ -45,7 +45,7 @@ class Run:
 
     @property
     def labels(self) -> dict[str, Any]:
-        from zoo.run_files import Labels
+        from zoo.opening.labels import Labels
 
         return self.read_json("labels.json", Labels)
 
@@ -81,7 +81,8 @@ class Run:
         return run_files.check(values, kind, str(path), advice) if kind else values
 
     def write_json(self, name: str, value: Any) -> None:
-        write_atomically(self.path / name, json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
+        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(self.path / name, text.encode("utf-8", "replace"))  # a command line may hold bytes of no text
 
     def write_text(self, name: str, text: str) -> None:
         write_atomically(self.path / name, text.encode())

@@ -109,6 +109,20 @@ def test_right_tables_of_any_shape_are_read_within_the_bounds(bounded, tmp_path,
     assert split.features[7].tolist() == [7.0] * columns and split.ids[0] == "2"
 
 
+def test_names_that_are_no_text(refused, tmp_path):
+    odd = os.fsdecode(b"\xff\x1b")
+    for name in ("a", "b", odd):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / "pictures" / name / f"{odd}.png")
+    refused(lambda: own_data.read_image_folder(tmp_path / "pictures", (8, 8, 1)), "is not UTF-8")
+    shutil.rmtree(tmp_path / "pictures" / odd)
+    split, _ = own_data.read_image_folder(tmp_path / "pictures", (8, 8, 1))
+    assert split.ids.tolist() == ["a/\\udcff\x1b.png", "b/\\udcff\x1b.png"]
+    run = record_files.good_run(tmp_path)
+    run.update_record(command=f"train {odd}")
+    assert run.record["command"] == "train ?\x1b"
+
+
 def test_a_table_of_texts(refused, bounded, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("text,label\n" + "a,b\n" * 300_000)

@@ -190,7 +190,8 @@ def read_predictions(path: pathlib.Path, num_classes: int) -> tuple[np.ndarray, 
         raise ValueError(f"{path.name}: labels of {labels.dtype}, probabilities of {probabilities.dtype}")
     if ids.shape != labels.shape or not len(labels) or probabilities.shape != (len(labels), num_classes):
         raise ValueError(f"{path.name}: ids, labels and probabilities are not as many")
-    if labels.min() < 0 or labels.max() >= num_classes or not (np.abs(probabilities - 0.5) < 0.6).all():
+    probable = (probabilities > -0.1) & (probabilities < 1.1)  # false for NaN
+    if labels.min() < 0 or labels.max() >= num_classes or not probable.all():
         raise ValueError(f"{path.name}: a label is no class, or a probability is not between 0 and 1")
     return ids, labels, probabilities
 

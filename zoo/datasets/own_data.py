@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.datasets import stored
 from zoo.datasets.pictures import fit_picture, is_grey, open_picture, to_eight_bits
-from zoo.datasets.splits import Split, refuse_many_classes
+from zoo.datasets.splits import Split, refuse_odd_classes
 from zoo.errors import ZooError, shortened
 from zoo.safe_reading import opened
 
@@ -34,7 +34,7 @@ def read_image_folder(folder: pathlib.Path, image_shape: Sequence[int] | None) -
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(classes) < 2:
         raise ZooError(f"--data_dir={folder}: {len(classes)} folders of classes; at least 2 are needed")
-    refuse_many_classes(classes, f"--data_dir={folder}")
+    refuse_odd_classes(classes, f"--data_dir={folder}")
     files, labels = [], []
     for label, name in enumerate(classes):
         of_class = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in _PICTURES)
@@ -52,7 +52,7 @@ def read_image_folder(folder: pathlib.Path, image_shape: Sequence[int] | None) -
                 "say --set dataset.image_shape=[height,width,channel] to bring all to one size"
             )
         images[row] = image
-    ids = np.array([str(file.relative_to(folder)) for file in files])
+    ids = np.array([name_of(file, folder) for file in files])
     return Split(stored.filled(images), np.array(labels, "int32"), ids), tuple(classes)
 
 
@@ -61,6 +61,11 @@ def _read_picture(file: pathlib.Path, image_shape: Sequence[int] | None) -> np.n
     picture = to_eight_bits(open_picture(file, str(file), formats=("PNG", "JPEG", "BMP")))
     height, width, channels = image_shape or (picture.height, picture.width, 1 if is_grey(picture) else 3)
     return fit_picture(picture, height, width, channels)
+
+
+def name_of(file: pathlib.Path, folder: pathlib.Path) -> str:
+    """A file's path below a folder; bytes of it that are no text as `\\udcff`."""
+    return str(file.relative_to(folder)).encode("utf-8", "backslashreplace").decode()
 
 
 def read_csv(file: pathlib.Path) -> tuple[Split, tuple[str, ...], tuple[str, ...]]:
@@ -91,7 +96,7 @@ def read_csv(file: pathlib.Path) -> tuple[Split, tuple[str, ...], tuple[str, ...
         raise ZooError(f"{file}: no rows under the header")
     if len(labels) < 2:
         raise ZooError(f"{file}: only the label {labels[0]!r} in column {header[label_column]!r}; 2 classes are needed")
-    refuse_many_classes(labels, str(file))
+    refuse_odd_classes(labels, str(file))
     positions = {label: position for position, label in enumerate(labels)}
     split = Split(
         np.array(features, "float32").reshape(len(texts), len(names)),

@@ -6,8 +6,8 @@ import pathlib
 
 import numpy as np
 
-from zoo.datasets.own_data import csv_rows
-from zoo.datasets.splits import Split, refuse_many_classes
+from zoo.datasets.own_data import csv_rows, name_of
+from zoo.datasets.splits import Split, refuse_odd_classes
 from zoo.datasets.texts import as_array, clean
 from zoo.errors import ZooError, shortened
 from zoo.safe_reading import MOST_TEXT_BYTES, read_bytes
@@ -70,7 +70,7 @@ def read_text_folder(folder: pathlib.Path) -> tuple[Split, tuple[str, ...]]:
         for file in files:
             texts.append(clean(read_utf8(file)))
             labels.append(of_class.name)
-            ids.append(str(file.relative_to(folder)))
+            ids.append(name_of(file, folder))
             if not texts[-1]:
                 raise ZooError(f"{file}: is empty; fill it or remove it")
     return _split(texts, labels, ids, str(folder))
@@ -111,5 +111,5 @@ def _split(texts: list[str], labels: list[str], ids: list[str], where: str) -> t
     names = sorted(set(labels))
     if len(names) < 2:
         raise ZooError(f"{where}: {len(names)} classes ({', '.join(names) or 'none'}); at least 2 are needed")
-    refuse_many_classes(names, where)
+    refuse_odd_classes(names, where)
     return Split(as_array(texts), np.searchsorted(names, labels).astype("int32"), np.array(ids)), tuple(names)
