@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import pathlib
 import re
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from zoo.opening.onnx_file import METADATA_KEY, judge_onnx, open_onnx  # noqa: F
 from zoo.opening.saved_model import judge_saved_model, open_saved_model
 from zoo.opening.trial import try_out
 from zoo.runs import size_of
+from zoo.safe_reading import read_mapping
 
 _RUNTIMES = {".onnx": (judge_onnx, open_onnx), ".tflite": (judge_litert, open_litert)}
 
@@ -82,12 +82,12 @@ def file_digest(path: pathlib.Path) -> str:
 def refuse_changed(path: pathlib.Path) -> None:
     """Raises: ZooError: the bytes are not those that the parity.json of an export, beside them, speaks for."""
     judged = path.parent / "parity.json"
-    try:
-        record = json.loads(judged.read_text(encoding="utf-8"))
-        changed = record["file"] == path.name and record["digest"] != file_digest(path)
-    except FileNotFoundError:
+    if not judged.exists():
         return
-    except (OSError, ValueError, KeyError, TypeError):
+    try:
+        record = read_mapping(judged, "export again")
+        changed = record["file"] == path.name and record["digest"] != file_digest(path)
+    except (OSError, KeyError):
         raise ZooError(f"{judged}: damaged; export again, or move {path.name} elsewhere") from None
     if changed:
         raise ZooError(f"{path}: damaged or changed, it is not what parity.json beside it judged; export again")
