@@ -57,7 +57,9 @@ def _with_open_batch(shape) -> tuple[int | None, ...]:
 
 
 def one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    """What it says, as a message can hold it: in one line, and nothing that a terminal obeys."""
+    text = " ".join(str(error).split())[:200] or type(error).__name__
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def import_library(name: str, package: str, extra: str = "export"):
