@@ -163,6 +163,8 @@ class Service:
         try:
             probabilities = await self.batcher.compute(features)
         except QueueFull:
+            # Else clients that ask again at once would take all the time, and the rows that wait would wait on.
+            await asyncio.sleep(min(1.0, self.limits.request_timeout / 4))
             raise Refused(503, "too many rows wait for an answer; try again", RETRY) from None
         if not np.isfinite(probabilities).all():
             raise Refused(500, "the model's probabilities are not finite; its training diverged, train it again")
