@@ -13,11 +13,10 @@ import numpy as np
 
 from zoo.datasets.stored import StoredRows, blocks
 from zoo.errors import ZooError
-from zoo.quiet import import_tensorflow
+from zoo.opening.keras_file import open_keras
+from zoo.opening.labels import LABELS, check_number
 from zoo.runs import Run, open_run
 from zoo.runtimes import is_exported, open_exported, refuse_changed
-
-_LABELS = "labels.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +60,7 @@ def save_model(model, path: pathlib.Path, labels: dict[str, Any], compress: bool
         temporary = pathlib.Path(folder) / "model.keras"
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(_LABELS, json.dumps(labels, ensure_ascii=False))
+            archive.writestr(LABELS, json.dumps(labels, ensure_ascii=False))
         if compress:
             temporary = _deflated(temporary)
         shutil.move(temporary, path)
@@ -99,24 +98,23 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
     if is_exported(path):
         model = open_exported(path)
         return _with_labels(model, model.labels, path)
-    labels = _read_labels(path)
-    import_tensorflow()
-    import keras
-
-    import zoo.layers  # noqa: F401, registers the classes that a file of ours may name
-
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except ZooError:
-        raise
-    except Exception as error:  # the file is the user's: whatever Keras makes of it is one line
-        reason = _why_refused(error)
-        raise ZooError(f"{path}: {reason}") from error
+    if path.suffix != ".keras" or not path.is_file():
+        raise ZooError(f"{path}: not a .keras, .onnx or .tflite file, nor the folder of a run or a SavedModel")
+    model, labels = open_keras(path)
     return _with_labels(model, labels, path)
 
 
 def _with_labels(model, labels: dict[str, Any], path: pathlib.Path) -> LoadedModel:
+    for name, shape in (("inputs", model.input_shape), ("outputs", model.output_shape)):
+        if not shape or not all(size is None or isinstance(size, int) for size in shape):
+            raise ZooError(f"{path}: has {len(shape)} {name}; one is needed")
+    if model.output_shape[-1] is None:
+        raise ZooError(
+            f"{path}: its output has the open shape {model.output_shape}; a classifier's is (batch, classes)"
+        )
     num_classes = max(model.output_shape[-1], 2)
+    if labels.get("label_names"):
+        check_number(labels["label_names"], num_classes, path)
     return LoadedModel(
         model=model,
         label_names=labels.get("label_names") or [str(number) for number in range(num_classes)],
@@ -130,31 +128,3 @@ def _with_labels(model, labels: dict[str, Any], path: pathlib.Path) -> LoadedMod
 def _task_of(model) -> str:
     kind = {1: "text", 2: "table"}.get(len(model.input_shape), "image")
     return f"{kind}_classification"
-
-
-def _read_labels(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            outside = [name for name in archive.namelist() if name.startswith("/") or ".." in name.split("/")]
-            if outside:
-                raise ZooError(f"{path}: refused, its member {outside[0]!r} would be written outside of its folder")
-            damaged = archive.testzip()
-            if damaged:
-                raise ZooError(f"{path}: damaged ({damaged} fails its checksum); copy or train it again")
-            return json.loads(archive.read(_LABELS)) if _LABELS in archive.namelist() else {}
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
-        raise ZooError(f"{path}: not a .keras file, or cut short ({error}); copy or train it again") from None
-
-
-def _why_refused(error: Exception) -> str:
-    text = str(error)
-    if "Lambda" in text or "lambda" in text or "safe_mode" in text:
-        return "refused: it holds a Lambda layer, which would run code from the file; rebuild it from registered layers"
-    if "Could not locate" in text or "Unknown" in text:
-        return f"refused: {text.splitlines()[0][:200]}; --import the module that registers it"
-    separator = "\n\n"
-    if (
-        "objects could not be loaded" in text and separator in text
-    ):  # Keras quotes the first error in its second paragraph
-        return f"cannot be loaded: {text.split(separator)[1].splitlines()[0][:200]}"
-    return f"cannot be loaded by Keras ({text.splitlines()[0][:200] if text else type(error).__name__})"

@@ -33,15 +33,21 @@ class Run:
     @property
     def record(self) -> dict[str, Any]:
         """`run.json`: status, command, seed, versions, device, data digest, wall time, peak memory."""
-        return self.read_json("run.json")
+        from zoo.run_files import RunRecord
+
+        return self.read_json("run.json", RunRecord)
 
     @property
     def results(self) -> dict[str, Any]:
-        return self.read_json("results.json")
+        from zoo.run_files import Results
+
+        return self.read_json("results.json", Results)
 
     @property
     def labels(self) -> dict[str, Any]:
-        return self.read_json("labels.json")
+        from zoo.run_files import Labels
+
+        return self.read_json("labels.json", Labels)
 
     @property
     def label_names(self) -> list[str]:
@@ -56,15 +62,23 @@ class Run:
         """What the config does not say: the format of an export."""
         return ""
 
-    def read_json(self, name: str) -> dict[str, Any]:
-        """Raises: ZooError: the file is missing or damaged."""
-        path = self.path / name
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ZooError(f"{path}: not there; the run is unfinished or this is no run") from None
-        except (OSError, ValueError) as error:
-            raise ZooError(f"{path}: damaged ({error}); train again") from None
+    def read_json(self, name: str, kind: type | None = None) -> dict[str, Any]:
+        """What a file of the run holds; a key that it lacks is a `ZooError` too.
+
+        Args:
+            name: of the file.
+            kind: which types its values have, of `zoo.run_files`.
+
+        Raises:
+            ZooError: the file is missing or damaged.
+        """
+        from zoo import run_files, safe_reading  # pydantic takes a while, and flags need no run
+
+        path, advice = self.path / name, "train again"
+        if not path.exists():
+            raise ZooError(f"{path}: not there; the run is unfinished or this is no run")
+        values = run_files.Record(safe_reading.read_mapping(path, advice), str(path), advice)
+        return run_files.check(values, kind, str(path), advice) if kind else values
 
     def write_json(self, name: str, value: Any) -> None:
         write_atomically(self.path / name, json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
@@ -84,22 +98,25 @@ class ExportedRun(Run):
     @property
     def parity(self) -> dict[str, Any]:
         """Raises: ZooError: it is damaged, or the file failed."""
-        parity = self.read_json("parity.json")
-        try:
-            file, failed = parity["file"], parity["failed"]
-            whole = pathlib.PurePath(file).name == file != ".." and {"model", "seed"} <= set(parity["run"])
-        except (KeyError, TypeError):
-            whole = False
-        if not whole:
-            raise ZooError(f"{self.path / 'parity.json'}: damaged; export again")
-        if failed:
-            raise ZooError(f"{self.path}: left out, this export failed: {failed[0]}")
+        from zoo.run_files import Parity
+
+        parity = self.read_json("parity.json", Parity)
+        if pathlib.PurePath(parity["file"]).name != parity["file"] or parity["file"] == "..":
+            raise ZooError(f"{self.path / 'parity.json'}: damaged, its file lies elsewhere; export again")
+        if parity["failed"]:
+            raise ZooError(f"{self.path}: left out, this export failed: {parity['failed'][0]}")
         return parity
 
     @property
     def record(self) -> dict[str, Any]:
         """That of the run it was made from; the name of the model says the format too."""
-        return self.parity["run"] | {"model": self.model_name}
+        from zoo.run_files import Record, RunRecord, check
+
+        where = f"{self.path / 'parity.json'}: run"
+        known = {key: value for key, value in self.parity["run"].items() if value is not None}  # its run had them not
+        record = check(Record(known, where, "export again"), RunRecord, where, "export again")
+        record["model"] = self.model_name
+        return record
 
     @property
     def model_name(self) -> str:

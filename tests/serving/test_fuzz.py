@@ -1,6 +1,6 @@
 """Bytes of any make on a connection: each is answered or cut within bounds, and the server is as before.
 
-`ZOO_MUTATIONS=2000` sends 2,000 mutations of each request in place of 100.
+`HOSTILE_MUTATIONS=2000` sends 2,000 mutations of each request in place of 100.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import pytest
 
 from zoo.serving.protocol import MAX_PIPELINED
 
-MUTATIONS = int(os.environ.get("ZOO_MUTATIONS", "100"))
+MUTATIONS = int(os.environ.get("HOSTILE_MUTATIONS", "100"))
 GOOD = b'{"instances": [[0, 1]]}'
 HEAD = b"POST /v1/models/my.table-1:predict HTTP/1.1\r\nHost: localhost\r\n"
 SEEDS = {

@@ -1,7 +1,6 @@
 """Rows of a comparison's table with the runs behind them, as the report shows them."""
 
 import collections
-import csv
 import dataclasses
 from typing import Any
 
@@ -9,8 +8,8 @@ import numpy as np
 
 from zoo.comparison.disagreements import Predictions
 from zoo.comparison.table import Result
-
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, csv.Error)
+from zoo.errors import ZooError
+from zoo.safe_reading import read_arrays, read_yaml
 
 
 @dataclasses.dataclass
@@ -33,17 +32,11 @@ class Contender:
         for result in self.results:
             path = result.run.path
             try:
-                history = read_history(result.run.history_file)
-                if not np.isfinite(history["epoch"]).all():
-                    raise ValueError("an epoch is no number")
-                self.histories.append(history)
-            except FileNotFoundError:
-                notices.append(f"{path}: no learning curve, there is no history.csv")
-            except _UNREADABLE as error:
-                notices.append(f"{path}: no learning curve, history.csv is damaged ({error})")
-            with np.load(path / "predictions.npz") as stored:
-                parts = [stored[name] for name in ("ids", "labels", "probabilities")]
-            self.predictions.append(Predictions(*parts))
+                self.histories.append(read_history(result.run.history_file))
+            except ZooError as error:
+                notices.append(f"no learning curve: {error}")
+            stored = read_arrays(path / "predictions.npz", "train again")
+            self.predictions.append(Predictions(*(stored[name] for name in ("ids", "labels", "probabilities"))))
         return notices
 
     def best_seed(self) -> tuple[Result, Predictions]:
@@ -73,7 +66,6 @@ def contenders(rows: list[dict[str, Any]], results: list[Result]) -> list[Conten
 
 def _tell_apart(models: list[Contender]) -> None:
     """Give each model those values of its config that not all of them have."""
-    from ruamel.yaml import YAML
 
     def leaves(values, prefix=""):
         for key, value in values.items():
@@ -84,8 +76,8 @@ def _tell_apart(models: list[Contender]) -> None:
 
     configs = []
     for model in models:
-        text = (model.results[0].run.path / "config.yaml").read_text(encoding="utf-8")
-        configs.append(dict(leaves(YAML(typ="safe", pure=True).load(text) | {"claim": None})))
+        values = read_yaml(model.results[0].run.path / "config.yaml")  # a mapping, or there would be no result
+        configs.append(dict(leaves(values | {"claim": None})))
     keys = dict.fromkeys(key for config in configs for key in config if key != "training.seed")
     differing = [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
     for model, config in zip(models, configs, strict=True):

@@ -1,6 +1,5 @@
 """What the report draws and shows of a test set beside its table."""
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from zoo.comparison import charts, curves, disagreements
 from zoo.comparison.contenders import Contender
 from zoo.errors import ZooError
+from zoo.escaping import tell
 
 _CLASSES = 20
 _COMPARED_WITH_BEST = 3
@@ -97,7 +97,7 @@ def _pairs(models: list[Contender], label_names: Sequence[str], notices: list[st
     shown = {}
     if examples:
         result, predictions = chosen[0]
-        print(f"report: rows on which models disagree, of {result.record['dataset']}", file=sys.stderr)
+        tell(f"report: rows on which models disagree, of {result.record['dataset']}")
         try:
             rows = sorted({example["row"] for example in examples})
             shown = disagreements.read_examples(result.run, predictions.ids, rows)

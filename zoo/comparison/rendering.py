@@ -2,12 +2,12 @@
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from zoo.comparison.columns import BY_NAME
 from zoo.comparison.selecting import check_columns
+from zoo.escaping import json_text, markdown_cell, printable, spreadsheet_cell
 from zoo.text_table import align_columns
 
 
@@ -24,12 +24,12 @@ def render(tables: Sequence[Sequence[dict]], columns: Sequence[str], form: str) 
     """
     check_columns(columns)
     if form == "json":
-        return json.dumps([[{c: row[c] for c in columns} for row in rows] for rows in tables], indent=2)
+        return json_text([[{c: row[c] for c in columns} for row in rows] for rows in tables])
     if form == "csv":
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([cell(c, row[c]) for c in columns] for rows in tables for row in rows)
+        writer.writerows([_csv_cell(c, row[c]) for c in columns] for rows in tables for row in rows)
         return stream.getvalue().rstrip("\n")
     return "\n\n".join(_text_table(rows, columns, form) for rows in tables)
 
@@ -37,9 +37,13 @@ def render(tables: Sequence[Sequence[dict]], columns: Sequence[str], form: str) 
 def _text_table(rows: Sequence[dict], columns: Sequence[str], form: str) -> str:
     cells = [[cell(column, row[column]) for column in columns] for row in rows]
     if form == "terminal":
-        return f"{rows[0]['dataset']}\n" + align_columns([list(columns), *cells])
-    lines = [columns, ["---"] * len(columns), *([text.replace("|", "\\|") for text in line] for line in cells)]
+        return f"{printable(rows[0]['dataset'])}\n" + align_columns([list(columns), *cells])
+    lines = [columns, ["---"] * len(columns), *(map(markdown_cell, line) for line in cells)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _csv_cell(column: str, value: Any) -> object:
+    return spreadsheet_cell(value) if isinstance(value, str) else cell(column, value)
 
 
 def cell(column: str, value: Any) -> str:

@@ -3,11 +3,14 @@
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from zoo.datasets import stored, texts
 from zoo.errors import ZooError
+
+MOST_CLASSES = 3000  # what is kept of a run grows with their square
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +44,15 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def refuse_many_classes(names: Sequence[str], where: str) -> None:
+    """Raises: ZooError: there are more than MOST_CLASSES."""
+    if len(names) > MOST_CLASSES:
+        raise ZooError(
+            f"{where}: {len(names):,} different labels; at most {MOST_CLASSES:,} classes are trained; is the label a "
+            "number, or a name of the row?"
+        )
 
 
 def content_hashes(features: np.ndarray) -> np.ndarray:

@@ -1,6 +1,5 @@
 """A trained model against a split of a data set: figures, a table for people, and a folder of pictures."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.escaping import json_text, printable
 from zoo.evaluation import figures, metrics
 from zoo.evaluation.predict import open_model
 from zoo.evaluation.slices import evaluate_slices, slices_table
@@ -88,9 +88,11 @@ def results_table(evaluation: dict) -> str:
     results = evaluation["results"]
     low, high = results["accuracy"]["interval"]
     area = "undefined, a class is absent" if results["roc_auc"] is None else f"{results['roc_auc']:.4f}"
-    width = max(16, *map(len, results["per_class"]))
+    named = [(printable(name), values) for name, values in results["per_class"].items()]
+    width = max(16, *(len(name) for name, _ in named))
+    heading = f"{evaluation['model']} on {evaluation['dataset']}, {evaluation['split']} split"
     lines = [
-        f"{evaluation['model']} on {evaluation['dataset']}, {evaluation['split']} split, {results['n']:,} examples",
+        f"{printable(heading)}, {results['n']:,} examples",
         "",
         f"accuracy                    {results['accuracy']['value']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
         f"macro F1                    {results['macro_f1']:.4f}",
@@ -100,7 +102,7 @@ def results_table(evaluation: dict) -> str:
         "",
         f"{'class':{width}}  precision  recall      F1  support",
     ]
-    for name, values in results["per_class"].items():
+    for name, values in named:
         lines.append(
             f"{name:{width}}  {values['precision']:9.4f}  {values['recall']:6.4f}  {values['f1']:6.4f}"
             f"  {values['support']:7,}"
@@ -156,7 +158,7 @@ def _write(
 ) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n"
+        text = json_text(evaluation) + "\n"
         (output / "evaluation.json").write_text(text, encoding="utf-8")
         figures.save_confusion_matrix(evaluation["results"], label_names, output / "confusion_matrix.png")
         figures.save_worst_mistakes(

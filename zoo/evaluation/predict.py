@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.escaping import printable, spreadsheet_cell
 from zoo.evaluation import read_images, read_tables, read_texts
 from zoo.text_table import align_columns
 
@@ -139,10 +140,12 @@ def write_predictions(predictions: Sequence[dict], path: str | os.PathLike) -> N
     try:
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["file", "label", "probability", *(f"probability_{label}" for label in labels)])
+            names = (printable(f"probability_{label}") for label in labels)
+            writer.writerow(["file", "label", "probability", *names])
             for prediction in predictions:
                 probabilities = (prediction["probabilities"][label] for label in labels)
-                writer.writerow([prediction["name"], prediction["label"], prediction["probability"], *probabilities])
+                cells = [prediction[key] for key in ("name", "label", "probability")]
+                writer.writerow(map(spreadsheet_cell, [*cells, *probabilities]))
     except OSError as error:
         raise ZooError(
             f"{path}: cannot be written ({error.strerror}); give --output a file in a folder that exists"

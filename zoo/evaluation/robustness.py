@@ -1,7 +1,6 @@
 """How much of its accuracy a model keeps on corrupted test rows."""
 
 import os
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from zoo.datasets import stored
 from zoo.errors import ZooError
+from zoo.escaping import printable, tell
 from zoo.evaluation import corruptions
 from zoo.text_table import align_columns
 
@@ -53,7 +53,7 @@ def evaluate_corruptions(run_path: str | os.PathLike, data_dir: str | None = Non
             for severity in corruptions.SEVERITIES
         ]
         measured += table[corruption]
-        print(f"{name}: {corruption}  {'  '.join(f'{value:.4f}' for value in table[corruption])}", file=sys.stderr)
+        tell(f"{name}: {corruption}  {'  '.join(f'{value:.4f}' for value in table[corruption])}")
     outcome = {
         "model": name,
         "dataset": dataset.info.name,
@@ -91,7 +91,7 @@ def corruptions_table(outcome: dict) -> str:
     for name, values in outcome["accuracy"].items():
         rows.append((name, *(f"{value:.4f}" for value in values), f"{np.mean(values):.4f}"))
     return (
-        f"{outcome['run']} on {outcome['dataset']}, accuracy on {outcome['n']:,} test rows, corrupted (seed "
+        f"{printable(outcome['run'])} on {outcome['dataset']}, accuracy on {outcome['n']:,} test rows, corrupted (seed "
         f"{outcome['seed']})\n\n{align_columns(rows)}\n\nmean {outcome['mean_accuracy']:.4f}, as they are "
         f"{outcome['clean_accuracy']:.4f}"
     )

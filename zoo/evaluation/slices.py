@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo.comparison.statistics import holm
 from zoo.errors import ZooError, nearest
+from zoo.escaping import printable
 from zoo.evaluation.metrics import wilson_interval
 from zoo.text_table import align_columns
 
@@ -137,4 +138,5 @@ def slices_table(slices: dict) -> str:
             f"not distinguishable from the rest after Holm's correction for {count} slices: of so many, one is always "
             "lowest by chance"
         )
-    return f"by {slices['by']}:\n{align_columns(rows)}\n\nworst slice: {worst['slice']}, {verdict}"
+    by, lowest = printable(slices["by"]), printable(worst["slice"])
+    return f"by {by}:\n{align_columns(rows)}\n\nworst slice: {lowest}, {verdict}"

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.escaping import printable
 from zoo.text_table import align_columns
 
 _HEADER = ("format", "verdict", "max difference", "labels agree", "accuracy", "change (95 % interval)", "KiB",
@@ -21,14 +22,15 @@ def parity_table(exports: list[dict[str, Any]]) -> str:
     for facts in exports:
         rows.append((facts["name"], "failed" if facts["failed"] else "passed", *_parity_cells(facts)))
     run, trained = exports[0]["run"], exports[0]["as_trained"]
-    notes = [f"{facts['name']}: failed: {reason}" for facts in exports for reason in facts["failed"]]
+    notes = [printable(f"{facts['name']}: failed: {reason}") for facts in exports for reason in facts["failed"]]
     if trained["precision"] != "float32":
         notes.append(
             f"trained in {trained['precision']}; the float32 that all are compared with is up to "
             f"{trained['max_abs_difference']:.2g} from it, and gives {trained['label_agreement']:.2%} of rows its label"
         )
     rows_read = max((facts.get("rows", 0) for facts in exports), default=0)
-    return "\n".join([f"{run['model']}, {rows_read:,} test rows of {run['dataset']}", align_columns(rows), *notes])
+    title = printable(f"{run['model']}, {rows_read:,} test rows of {run['dataset']}")
+    return "\n".join([title, align_columns(rows), *notes])
 
 
 def _parity_cells(facts: dict[str, Any]) -> tuple[str, ...]:

@@ -5,9 +5,8 @@ import time
 
 import numpy as np
 
-from zoo.datasets.pictures import fit_picture, to_eight_bits
+from zoo.datasets.pictures import fit_picture, open_picture, to_eight_bits
 from zoo.errors import ZooError
-from zoo.evaluation.read_images import open_picture
 from zoo.serving.messages import Refused
 
 MAX_PIXELS = 25_000_000  # of all the pictures of a request: 75 MB of colour, about half a second

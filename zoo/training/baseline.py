@@ -58,7 +58,7 @@ def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLi
     check_names([name])
     from zoo.evaluation.linear import fit_reader
 
-    started = time.time()
+    started = time.monotonic()
     dataset = datasets.load_configured(section)
     run = runs.create_run(runs_dir, name)
     try:
@@ -123,7 +123,7 @@ def _fit(name: str, c: float, seed: int, rows, labels, validation, validation_la
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import LinearSVC
 
-    started = time.time()
+    started = time.monotonic()
     if name == "logistic_regression":
         model = LogisticRegression(C=c, max_iter=_MOST_ITERATIONS, tol=1e-3)
     else:
@@ -140,7 +140,7 @@ def _fit(name: str, c: float, seed: int, rows, labels, validation, validation_la
             metrics.log_loss(validation_labels, probabilities, labels=range(num_classes))
         ),
         "converged": bool(np.max(model.n_iter_) < _MOST_ITERATIONS),
-        "seconds": round(time.time() - started, 2),
+        "seconds": round(time.monotonic() - started, 2),
     }
     stopped = "" if settings["converged"] else f", stopped after {_MOST_ITERATIONS} iterations"
     accuracy, seconds = settings["validation_accuracy"], settings["seconds"]
@@ -197,7 +197,7 @@ def _write(
               "dataset": dataset.info.name, "feature_names": dataset.feature_names}  # fmt: skip
     run.write_json("labels.json", labels)
     write_outcome(run, dataset, predict, {})
-    wall_seconds, memory = round(time.time() - started, 2), peak_memory_mib()
+    wall_seconds, memory = round(time.monotonic() - started, 2), peak_memory_mib()
     run.write_json(FILE, measure_speed(predict, dataset.test.features))
     run.update_record(
         status="finished",

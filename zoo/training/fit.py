@@ -13,8 +13,9 @@ from zoo import datasets, registry, runs
 from zoo.config import Config
 from zoo.datasets.preparation import summarize
 from zoo.errors import Interrupted, ZooError
+from zoo.escaping import tell
 from zoo.quiet import import_tensorflow
-from zoo.training import record
+from zoo.training import claims, record
 from zoo.training import strategy as strategies
 from zoo.training.losses import class_weights
 from zoo.training.objectives import objective_of
@@ -46,9 +47,9 @@ def train(
 
     Raises:
         ZooError: the data cannot be had, the model does not fit them, or the loss is not finite.
-        zoo.errors.Interrupted: Ctrl-C or SIGTERM, after the state was saved; `run` is its attribute.
+        zoo.errors.Interrupted: Ctrl-C, SIGTERM or SIGHUP, after the state was saved; `run` is its attribute.
     """
-    started = time.time()
+    started = time.monotonic()
     settings = config.training
     _refuse_other_kind(config, dataset.info if dataset else datasets.dataset_info(config.dataset.name))
     strategies.refuse_early(settings)
@@ -80,10 +81,12 @@ def train(
 
     chief = strategies.is_chief(strategy)
     run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
+    if chief and not claims.claim(run):
+        raise ZooError(f"{run.path}: {claims.refusal(run)}")
     if show_progress and chief:
-        print(f"{dataset.info.name}: {summarize(dataset.report)}", file=sys.stderr)
+        tell(f"{dataset.info.name}: {summarize(dataset.report)}")
         for line in filter(None, (taken, precision_advice(settings.precision))):
-            print(line, file=sys.stderr)
+            tell(line)
     history = zoo_callbacks.History(run.history_file if chief else None, plan, show_progress and chief)
     selection = zoo_callbacks.Selection(settings.early_stopping, pruning.is_finished(settings.pruning))
     checkpoints = zoo_callbacks.Checkpoints(
@@ -103,11 +106,13 @@ def train(
             watchers = [selection, *average, history, *board, *callbacks, checkpoints]
             augmentation = objective.augmentation(dataset)
             _fit(trainer, plan, config, arrays, augmentation, strategy, start_step, watchers)
+        checkpoints.end_training()
         best = selection.best_weights if settings.selection == "best" else []
         trainer.set_weights(best or selection.last_weights)
         if chief:
             _save_model(run, model, config, dataset)
             objective.evaluate(run, dataset, selection)
+            checkpoints.end_judging()
             if settings.pruning:
                 run.update_record(pruned=pruning.sizes(model))
             advice = record.finish_record(run, started, trainer, history, checkpoints)
@@ -137,6 +142,10 @@ def train(
                 kept = f"the best weights so far are in {run.model_file}"
             run.update_record(status="failed", error=str(error), wall_seconds=record.wall_seconds(run, started))
         raise ZooError(f"{error}; {kept}; lower --learning_rate or set training.optimizer.clip_norm") from None
+    finally:
+        checkpoints.close()
+        if chief:
+            claims.release(run)
     return run if chief else None
 
 

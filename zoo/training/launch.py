@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 
+from zoo import signals
+from zoo.command_line import SAFE_PATH, SET_HERE
 from zoo.errors import ZooError
 
 _GRACE_SECONDS = 10
@@ -21,7 +23,7 @@ _GRACE_SECONDS = 10
 def launch(command: list[str], workers: int, max_restarts: int, threads: int | None, logs_dir: str) -> int:
     """Run `command` as `workers` processes of one cluster and return the exit status: 0 if all succeeded.
 
-    A signal to stop (Ctrl-C, SIGTERM) goes on to all, which save their state; whoever is still there after
+    A signal to stop (Ctrl-C, SIGTERM, SIGHUP) goes on to all, which save their state; whoever is still there after
     10 seconds is killed, since a TensorFlow worker that waits for its peers hears no other signal.
 
     Raises:
@@ -37,7 +39,7 @@ def launch(command: list[str], workers: int, max_restarts: int, threads: int | N
     except OSError as error:
         raise ZooError(f"--logs_dir={logs_dir}: cannot be written ({error.strerror})") from None
     stop = threading.Event()
-    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = signals.handle(lambda number: stop.set())
     try:
         for attempt in itertools.count():
             resumed = [*command, "--resume=auto"] if attempt else command
@@ -49,8 +51,7 @@ def launch(command: list[str], workers: int, max_restarts: int, threads: int | N
                 f"launch: a worker ended with status {status}; restart {attempt + 1} of {max_restarts}", file=sys.stderr
             )
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        signals.restore(previous)
 
 
 def _run_once(command: list[str], workers: int, threads: int | None, logs: pathlib.Path, stop: threading.Event) -> int:
@@ -60,7 +61,7 @@ def _run_once(command: list[str], workers: int, threads: int | None, logs: pathl
         for index in range(workers):
             process = subprocess.Popen(
                 command,
-                env=os.environ | _environment(addresses, index, threads),
+                env=_users_environment() | _environment(addresses, index, threads),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C of the terminal reaches the workers through us alone
@@ -110,6 +111,11 @@ def _signal_all(processes, number: int) -> None:
     for process in processes:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)  # with the processes that a worker may have started
+
+
+def _users_environment() -> dict[str, str]:
+    """Without the rule that our own processes live under: a script of the user's may import what lies beside it."""
+    return {name: value for name, value in os.environ.items() if (name, value) != (SAFE_PATH, SET_HERE)}
 
 
 def _environment(addresses: list[str], index: int, threads: int | None) -> dict[str, str]:

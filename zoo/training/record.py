@@ -46,7 +46,7 @@ def start_record(run: Run, config: Config, dataset, trainer, plan, strategy) -> 
 
 
 def finish_record(run: Run, started: float, trainer, history, checkpoints) -> str | None:
-    """Close the record of a run that began, or went on, at `started` (`time.time()`), and drop its checkpoints.
+    """Close the record of a run that began, or went on, at `started` (`time.monotonic()`), and drop its checkpoints.
 
     Returns a line of advice where the training often waited for data.
     """
@@ -54,7 +54,7 @@ def finish_record(run: Run, started: float, trainer, history, checkpoints) -> st
     run.update_record(
         status="finished",
         wall_seconds=wall_seconds(run, started),
-        seconds_to_first_call=round((history.first_call_ended or time.time()) - started, 2),
+        seconds_to_first_call=round((history.first_call_ended or time.monotonic()) - started, 2),
         data_wait_share=round(waited, 4),
         checkpoints_written=checkpoints.count,
         checkpoint_seconds=round(checkpoints.seconds_saving, 3),
@@ -97,8 +97,8 @@ def git_revision() -> str | None:
 
 
 def wall_seconds(run: Run, started: float) -> float:
-    """Seconds since `started` (`time.time()`), with those of the run before it was interrupted."""
-    return round(time.time() - started + run.record.get("wall_seconds", 0), 2)
+    """Seconds since `started` (`time.monotonic()`), with those of the run before it was interrupted."""
+    return round(time.monotonic() - started + run.record.get("wall_seconds", 0), 2)
 
 
 def peak_memory_mib() -> int:
