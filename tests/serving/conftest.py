@@ -40,7 +40,7 @@ class Server:
         self.process = fork_server.start(command, folder, environment, self.stdout, self.stderr)
         self.stdout.touch()
         deadline = time.monotonic() + 120
-        while not (ready := re.search(r"(\S+) is served at http://127\.0\.0\.1:(\d+)", self.stdout.read_text())):
+        while not (ready := re.search(r"(\S+) is served at http://[\d.]+:(\d+)", self.stdout.read_text())):
             assert self.process.poll() is None and time.monotonic() < deadline, self.stderr.read_text()
             time.sleep(0.02)
         self.name, self.port = ready[1], int(ready[2])

@@ -52,6 +52,7 @@ def statuses(received):
         (PREDICT + b"Content-Length : 23\r\n\r\n" + GOOD, 400, b"header"),
         (PREDICT + b"Content-Length: +23\r\n\r\n" + GOOD, 400, b"Content-Length"),
         (PREDICT + b"Content-Length: 99999999999999999999\r\n\r\n", 400, b"overflow"),
+        (PREDICT + b"Connection: close\r\nContent-Length: " + b"0" * 5000 + b"23\r\n\r\n" + GOOD, 200, b"predictions"),
         (PREDICT + b"Content-Length: 9999999999\r\n\r\n", 413, b"over 8,000,000 bytes"),
         (GET + b"A: b\r\n folded\r\n\r\n", 400, b"whitespace"),
         (GET + b"A: b\x1b[31m\r\n\r\n", 400, b"Invalid header value"),

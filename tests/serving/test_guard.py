@@ -64,6 +64,21 @@ def test_more_names_by_flag():
     assert len(many._hosts_seen) <= 100
 
 
+@pytest.mark.parametrize("name", ["", " ", "http://example.com", "example.com/models", "a b", "*.example.com"])
+def test_what_is_no_name_of_a_host(name):
+    with pytest.raises(ZooError, match="--allowed_hosts=.*is no name of a host"):
+        Guard("127.0.0.1", [name])
+
+
+def test_a_server_for_other_machines_without_a_token_is_noticed(start_server, table_file):
+    assert not Guard("127.0.0.1").lets_anyone_in and not Guard("0.0.0.0", token=TOKEN.encode()).lets_anyone_in
+    server = start_server(f"--model_file={table_file}", "--host=0.0.0.0", "--model_name=my.table-1")
+    assert "other machines may ask, without a token" in server.stderr.read_text()
+    own_name = {"Host": f"{os.uname().nodename}:{server.port}"}
+    assert server.request("POST", PREDICT, GOOD, own_name)[0] == 200
+    assert server.request("POST", PREDICT, GOOD, {"Host": "evil.example"})[0] == 421
+
+
 def test_only_the_own_page_and_programs_are_answered():
     def ask(**headers):
         return status_of(Guard("127.0.0.1"), host="127.0.0.1:8501", **headers)

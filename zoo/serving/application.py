@@ -147,7 +147,8 @@ class Service:
         kind = request.headers.get(b"content-type", b"").split(b";")[0].strip().lower()
         if kind not in (b"", b"application/json") or b"content-encoding" in request.headers:
             raise Refused(415, "the body is to be application/json (curl --json), not compressed")
-        if int(request.headers.get(b"content-length", 0)) > self.limits.max_body_bytes:
+        length = request.headers.get(b"content-length", b"").lstrip(b"0")  # Python reads no number of 5,000 zeros
+        if int(length or 0) > self.limits.max_body_bytes:
             raise Refused(413, f"the body has over {self.limits.max_body_bytes:,} bytes")
 
     async def _features(self, request: Request, row_keys=("instances",), max_rows: int | None = None) -> Features:
@@ -162,6 +163,8 @@ class Service:
         try:
             probabilities = await self.batcher.compute(features)
         except QueueFull:
+            # Else clients that ask again at once would take all the time, and the rows that wait would wait on.
+            await asyncio.sleep(min(1.0, self.limits.request_timeout / 4))
             raise Refused(503, "too many rows wait for an answer; try again", RETRY) from None
         if not np.isfinite(probabilities).all():
             raise Refused(500, "the model's probabilities are not finite; its training diverged, train it again")

@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable
@@ -27,10 +28,13 @@ class Guard:
             any address of digits too, since nobody can rebind that, and the machine's own names.
         allowed_hosts: more names, without ports; "*" allows all.
         token: that requests have to bring, as `Authorization: Bearer TOKEN`; None asks for none.
+
+    Raises:
+        ZooError: one of `allowed_hosts` is no name.
     """
 
     def __init__(self, address: str, allowed_hosts: Iterable[str] = (), token: bytes | None = None):
-        self._names = {"localhost", *(name.lower().strip("[]") for name in allowed_hosts)}
+        self._names = {"localhost", *map(_allowed_name, allowed_hosts)}
         self._any_address = not _is_loopback(address)
         if self._any_address:
             self._names |= {address.lower(), os.uname().nodename.lower()}
@@ -40,6 +44,11 @@ class Guard:
     @property
     def asks_token(self) -> bool:
         return self._credentials is not None
+
+    @property
+    def lets_anyone_in(self) -> bool:
+        """Whether other machines may ask, without a token."""
+        return self._any_address and not self.asks_token
 
     def check_origin(self, request: Request) -> None:
         """Raises: Refused: the Host is not this server's, or the page of another origin sends the request."""
@@ -105,6 +114,13 @@ def read_token(path: str | os.PathLike) -> bytes:
     if stat.S_ISREG(mode) and mode & 0o077:
         print(f"notice: {path}: others may read the token; chmod 600 {path}", file=sys.stderr)
     return token
+
+
+def _allowed_name(host: str) -> str:
+    name = _without_port(host.strip().lower())
+    if not re.fullmatch(r"[\w.:-]+|\*", name):
+        raise ZooError(f"--allowed_hosts={host}: is no name of a host; write it as in example.com, or * for any")
+    return name
 
 
 def _is_loopback(address: str) -> bool:

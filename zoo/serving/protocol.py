@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_HEADER_BYTES = 65_536
 MAX_PIPELINED = 256  # requests that were sent before the answer to the first; the connection is closed after so many
 _REQUEST_BYTES, _HEADER_BYTES = 2048, 128  # what a request, and a header of it, take beside their text
+_TOLD_TOO_MANY = 256  # clients beyond the largest number of connections that are told so; others are cut
 _LINGER_SECONDS = 2.0  # in which a client may read the last answer, and what it still sends is thrown away
 _ONCE = {b"host", b"origin", b"authorization", b"content-type", b"sec-fetch-site", b"transfer-encoding", b"expect"}
 
@@ -46,7 +47,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport) -> None:
         self.transport = transport
         self._all.members.add(self)
-        if len(self._all.members) > self._all.max_connections:
+        too_many = len(self._all.members) - self._all.max_connections
+        if too_many > _TOLD_TOO_MANY:
+            transport.abort()
+        elif too_many > 0:
             self._refuse(Refused(503, "too many connections; try again", RETRY))
 
     def data_received(self, data: bytes) -> None:
@@ -127,7 +131,8 @@ class Connection(asyncio.Protocol):
         request, self._headers_are_there = self._request, True
         request.method = self._parser.get_method().decode()
         request.version = self._parser.get_http_version()
-        request.keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
+        stays = self._parser.should_keep_alive() and not self._parser.should_upgrade()
+        request.keep_alive = stays and request.version == "1.1"
         request.held += len(request.target)
         request.refusal = request.refusal or _wrong_form(request)
         request.held += _REQUEST_BYTES
@@ -222,11 +227,11 @@ class Connection(asyncio.Protocol):
     def sweep(self, now: float) -> None:
         """Ends what takes too long; called about every second."""
         seconds = self._all.limits.request_timeout
-        if self._lingers:
-            if now > self.since + _LINGER_SECONDS:
-                self.transport.abort()
-        elif self._reader_is_slow or self.transport.get_write_buffer_size():
+        if self._reader_is_slow or self.transport.get_write_buffer_size():
             if now > self.since + seconds:
+                self.transport.abort()
+        elif self._lingers:
+            if now > self.since + _LINGER_SECONDS:
                 self.transport.abort()
         elif self._answered is not None:
             if now > self._answered.arrived + seconds:

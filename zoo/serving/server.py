@@ -27,7 +27,6 @@ except ModuleNotFoundError as error:
 
 STOP_SECONDS = 30.0  # for requests that were accepted before the signal
 _BACKLOG = 2048
-_SWITCH_SECONDS = 0.0005  # Python's own 5 ms would let the model's thread wait for the event loop, and it for that
 
 
 def serve(
@@ -61,10 +60,11 @@ def serve(
     loaded_model = open_model(run, model_file)
     name = _name(model_name, run, loaded_model.path)
     print(f"preparing {loaded_model.path} for batches of up to {limits.max_batch_size}", file=sys.stderr)
+    if guard.lets_anyone_in:
+        print("notice: other machines may ask, without a token; see --token_file", file=sys.stderr)
     service = Service(loaded_model, name, limits, guard)
     gc.collect()
     gc.freeze()  # else each full collection would go through all of TensorFlow and Keras, for a fifth of a second
-    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         listening.listen(_BACKLOG)
     except OSError as error:
