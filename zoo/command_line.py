@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from absl import flags
 
+from zoo import streams
 from zoo.errors import ZooError
 from zoo.escaping import tell
 
@@ -20,9 +21,10 @@ def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> Non
     Args:
         main: called without arguments, or with the list of positional arguments where `accepts_arguments`.
 
-    A `ZooError` and a wrong flag print one line and give status 2; a bug shows its traceback.
+    A `ZooError` and a wrong flag print one line and give status 2; a bug shows its traceback. Output that is lost,
+    since `head` has read enough, ends nothing; where it could not be written, the status is 1.
     """
-    sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be bytes that are no text
+    streams.keep()
     # What we start, and what libraries start for us, must find no module in the folder that the user is in.
     os.environ.setdefault(SAFE_PATH, SET_HERE)
     try:
@@ -32,16 +34,15 @@ def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> Non
         else:
             arguments = _parse_flags(accepts_arguments)
             status = main(arguments) if accepts_arguments else main()
-        sys.stdout.flush()
     except ZooError as error:
         tell(f"error: {error}")
         status = 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = 130
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+    if error := streams.failure():
+        tell(f"standard output is not whole: {error.strerror}")
+        status = status or 1
     sys.exit(status or 0)
 
 

@@ -179,7 +179,7 @@ def opened(path: str | os.PathLike, advice: str = "copy it again") -> Iterator[I
     """
     with one_line(path, "cannot be read", advice):
         # Without O_NONBLOCK, to open a pipe waits until somebody writes to it.
-        stream = open(path, "rb", opener=lambda name, how: os.open(name, how | os.O_NONBLOCK))  # noqa: SIM115
+        stream = open(path, "rb", opener=lambda name, how: os.open(name, how | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
     with stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise ZooError(f"{path}: no regular file, but a pipe, a device or the like; {advice}")

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import stat
+import subprocess
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,15 @@ def handle(handler: Callable[[int], None]) -> dict[int, Any]:
 def restore(handlers: dict[int, Any]) -> None:
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+def end_group(process: subprocess.Popen, number: int) -> None:
+    """Send a signal to a process that leads a session of its own, and to those that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, number)
+        else:  # Windows, where TensorFlow has no clusters, and packages are fetched by one process
+            process.terminate()
 
 
 def _leave_terminal() -> None:

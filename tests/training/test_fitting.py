@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import zoo.processor
 from zoo.config import load_config
 from zoo.training import fitting
 
@@ -15,7 +16,7 @@ def processor(monkeypatch, tmp_path):
 
     def has(flags):
         (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
-        monkeypatch.setattr(fitting, "PROCESSOR_FILE", tmp_path / "cpuinfo")
+        monkeypatch.setattr(zoo.processor, "PROCESSOR_FILE", tmp_path / "cpuinfo")
 
     return has
 

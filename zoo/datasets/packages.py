@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 
 from zoo.errors import ZooError
+from zoo.signals import end_group
 
 MOST_BYTES = 1 << 29  # of a download, with what its client writes meanwhile
 _CLIENT_SECONDS = 300
@@ -121,7 +122,7 @@ def run_client(
                     process.wait(0.05)
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)  # with the processes that it started
+                end_group(process, getattr(signal, "SIGKILL", signal.SIGTERM))
                 process.wait()
     if process.returncode:
         lines = log.read_text(errors="replace").strip().splitlines() or ["no message"]

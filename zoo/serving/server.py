@@ -15,6 +15,8 @@ from zoo.evaluation.predict import open_model
 from zoo.runs import open_run
 from zoo.serving.limits import Limits
 
+if sys.platform == "win32":
+    raise ZooError("serve.py runs on Linux and macOS; on Windows, start it in WSL")
 try:
     import uvloop
 

@@ -1,10 +1,8 @@
 """How a recipe is fitted to the rows and the processor that it meets, with a line that says so."""
 
-import pathlib
-
 from zoo.config import Config, with_values
+from zoo.processor import bfloat16_unit
 
-PROCESSOR_FILE = pathlib.Path("/proc/cpuinfo")
 _ENOUGH_UPDATES = 1_000
 _FEW_UPDATES = 200
 _ROWS_A_STEP = 16  # at least as many steps an epoch, where rows are few
@@ -85,13 +83,3 @@ def _bfloat16_accelerator() -> str | None:
     details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     ampere = [detail for detail in details if detail.get("compute_capability", (0, 0)) >= (8, 0)]
     return ampere[0].get("device_name", "a GPU") if ampere and len(ampere) == len(details) else None
-
-
-def bfloat16_unit() -> str | None:
-    """The name of the processor's instructions for bfloat16, or None where it has none, or does not tell."""
-    try:
-        words = set(PROCESSOR_FILE.read_text().split())
-    except OSError:  # not Linux
-        return None
-    names = {"amx_bf16": "AMX", "avx512_bf16": "AVX512_BF16", "bf16": "BF16 (Arm)"}
-    return next((name for flag, name in names.items() if flag in words), None)

@@ -29,6 +29,8 @@ def launch(command: list[str], workers: int, max_restarts: int, threads: int | N
     Raises:
         ZooError: there is no command, or the logs cannot be written.
     """
+    if not hasattr(os, "killpg"):
+        raise ZooError("launch.py runs on Linux and macOS, as TensorFlow's clusters do; on Windows, start it in WSL")
     if not command:
         raise ZooError("launch what? python scripts/launch.py --workers=2 -- python scripts/train.py --model=NAME")
     if shutil.which(command[0]) is None:
@@ -80,7 +82,7 @@ def _run_once(command: list[str], workers: int, threads: int | None, logs: pathl
             _wait(processes, 2)  # the others may say something of use
     finally:
         failed_first = [p.returncode for p in processes if p.poll() not in (None, 0)]
-        _signal_all(processes, signal.SIGKILL)
+        _signal_all(processes, getattr(signal, "SIGKILL", signal.SIGTERM))
         for process in processes:
             process.wait()
         for printer in printers:
@@ -109,8 +111,7 @@ def _wait(processes, seconds: float) -> None:
 
 def _signal_all(processes, number: int) -> None:
     for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)  # with the processes that a worker may have started
+        signals.end_group(process, number)
 
 
 def _users_environment() -> dict[str, str]:

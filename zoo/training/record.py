@@ -3,15 +3,14 @@
 import os
 import pathlib
 import platform
-import resource
 import shlex
 import subprocess
 import sys
 import time
 
 from zoo.config import Config
+from zoo.processor import bfloat16_unit, peak_memory
 from zoo.runs import Run
-from zoo.training.fitting import bfloat16_unit
 from zoo.training.strategy import strategy_name
 
 
@@ -104,5 +103,4 @@ def wall_seconds(run: Run, started: float) -> float:
 
 def peak_memory_mib() -> int:
     """The most memory that this process has held."""
-    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(kibibytes / 1024 if sys.platform != "darwin" else kibibytes / 2**20)
+    return round(peak_memory() / 2**20)

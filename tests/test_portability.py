@@ -1,0 +1,53 @@
+"""What Windows lacks is not needed to train, predict and compare; what needs it says so in one line."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).parents[1]
+
+WITHOUT = """
+import os, runpy, signal, sys
+import psutil  # whose part for Linux needs resource
+for module in ("resource", "fcntl", "termios", "pwd", "grp"):
+    sys.modules[module] = None
+for name in ("killpg", "sched_getaffinity", "sched_setaffinity", "posix_fallocate", "O_NONBLOCK", "O_NOFOLLOW"):
+    delattr(os, name)
+for name in ("SIGHUP", "SIGKILL"):
+    delattr(signal, name)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.fixture(scope="module")
+def run_without(tmp_path_factory):
+    """A function that runs a script in a Python that lacks what Windows lacks."""
+    folder = tmp_path_factory.mktemp("windows")
+
+    def run(name, *flags):
+        command = [sys.executable, "-c", WITHOUT, str(REPOSITORY / "scripts" / f"{name}.py"), *map(str, flags)]
+        environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+    run.folder = folder
+    return run
+
+
+def test_training_and_all_that_reads_a_run(run_without):
+    done = run_without("train", "--model=xor_mlp", "--epochs=2")
+    assert done.returncode == 0, done.stderr
+    assert "no locks here" in done.stderr
+    run = next((run_without.folder / "runs" / "xor_mlp").iterdir())
+    (run_without.folder / "rows.csv").write_text("x,y\n0,1\n")
+    for name, *flags in (("evaluate", f"--run={run}"), ("predict", f"--run={run}", "rows.csv"), ("compare", "runs")):
+        done = run_without(name, *flags)
+        assert done.returncode == 0, done.stderr
+
+
+def test_what_needs_a_process_group_says_so(run_without):
+    done = run_without("launch", "--", "python", "train.py")
+    assert done.returncode == 2 and "WSL" in done.stderr and "Traceback" not in done.stderr
