@@ -1,5 +1,6 @@
-"""What Windows lacks is not needed to train, predict and compare; what needs it says so in one line."""
+"""Other machines, other habits: no part of Windows missing, no keras.json of the user's, changes what the zoo does."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -51,3 +52,15 @@ def test_training_and_all_that_reads_a_run(run_without):
 def test_what_needs_a_process_group_says_so(run_without):
     done = run_without("launch", "--", "python", "train.py")
     assert done.returncode == 2 and "WSL" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "settings", [{"floatx": "float64"}, {"floatx": "float16", "epsilon": 1e-3}, {"image_data_format": "channels_first"}]
+)
+def test_a_keras_json_of_the_users_changes_nothing(tmp_path, settings):
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
+    code = "import zoo; m = zoo.create_model('simple_cnn'); print(m.count_params(), m.output.dtype)"
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "KERAS_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", "from zoo.quiet import import_tensorflow; import_tensorflow(); " + code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == ["34826", "float32"], done.stderr
