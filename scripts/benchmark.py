@@ -6,6 +6,7 @@ Trains the same network on the same data with the zoo, a plain Keras script and,
     python scripts/benchmark.py --output=docs/speed.svg
     python scripts/benchmark.py --inference --run=runs/mnist_mlp/20250101-120000-abc123
     python scripts/benchmark.py --time_to_accuracy --models=mnist_mlp
+    python scripts/benchmark.py --encoder
 """
 
 import json
@@ -23,6 +24,7 @@ flags.DEFINE_multi_string("set", [], "override any key of the configs, such as t
 flags.DEFINE_bool("inference", False, "measure latency and throughput of the saved model of --run")
 flags.DEFINE_string("run", None, "folder of a run, for --inference")
 flags.DEFINE_bool("time_to_accuracy", False, "measure whole runs of train.py that reach a test accuracy")
+flags.DEFINE_bool("encoder", False, "measure training steps of a BERT beside transformers'")
 flags.DEFINE_bool("json", False, "print JSON in place of a table")
 flags.DEFINE_string("output", None, "picture for a comparison; the ending says whether it is .svg, .png or .pdf")
 
@@ -32,6 +34,10 @@ def main() -> None:
         from zoo.benchmark.inference import inference_table, measure_inference
 
         show, result = inference_table, measure_inference(FLAGS.run)
+    elif FLAGS.encoder:
+        from zoo.benchmark.encoder import encoder_seconds_per_step, format_rows
+
+        show, result = format_rows, encoder_seconds_per_step()
     elif FLAGS.time_to_accuracy:
         from zoo.benchmark.time_to_accuracy import measure_time_to_accuracy, time_table
 

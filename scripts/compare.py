@@ -17,6 +17,7 @@ from absl import flags
 from zoo import command_line
 from zoo.comparison import columns
 from zoo.errors import ZooError
+from zoo.escaping import tell
 from zoo.runs import write_output
 
 RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs, where no path is given.")
@@ -45,7 +46,7 @@ def main(paths: list[str]) -> None:
         results, chosen = table.best_seeds(results)
         notices += chosen
     for line in notices:
-        print(line, file=sys.stderr)
+        tell(line)
     if not results:
         raise ZooError("no run is left to compare; train a model first")
     if MEASURE.value:

@@ -9,13 +9,12 @@ Choose between models on --split=validation; the test split is for the last word
 """
 
 import glob
-import json
-import sys
 
 from absl import flags
 
 from zoo import command_line
 from zoo.errors import ZooError
+from zoo.escaping import json_text, tell
 
 RUN = flags.DEFINE_multi_string("run", [], "Folder of a run, or a glob of them in quotes.")
 MODEL_FILE = flags.DEFINE_string(
@@ -50,14 +49,14 @@ def main() -> int:
         except ZooError as error:
             if len(runs) == 1:
                 raise
-            print(f"error: {error}", file=sys.stderr)
+            tell(f"error: {error}")
             failed = 2
             continue
         outcomes.append(outcome)
         if not JSON.value:
             print(show(outcome), end="\n\n" if run != runs[-1] else "\n", flush=True)
     if JSON.value:
-        print(json.dumps(outcomes if len(runs) > 1 else outcomes[0], indent=2, ensure_ascii=False))
+        print(json_text(outcomes if len(runs) > 1 else outcomes[0]))
     return failed
 
 

@@ -10,7 +10,6 @@ is inverted (MNIST's digits are white on black). --explain writes their heat map
 .txt files and the column text of CSV files.
 """
 
-import json
 import os
 import sys
 
@@ -18,6 +17,7 @@ from absl import flags
 
 from zoo import command_line
 from zoo.errors import ZooError
+from zoo.escaping import json_text, printable
 
 RUN = flags.DEFINE_string("run", None, "Folder of a run.")
 MODEL_FILE = flags.DEFINE_string(
@@ -66,11 +66,12 @@ def main(arguments: list[str]) -> None:
             for prediction, scores in zip(predictions, explanations, strict=True):
                 prediction["words"] = [{"word": word, "score": score} for word, score in scores]
     if JSON.value:
-        print(json.dumps(predictions, indent=2, ensure_ascii=False))
+        print(json_text(predictions))
     else:
         print(predict.predictions_table(loaded_model.task, predictions, TOP.value))
         if EXPLAIN.value and not pictures:
-            print("\n".join(f"{name}: {highlight.colored(e)}" for name, e in zip(names, explanations, strict=True)))
+            for name, explanation in zip(names, explanations, strict=True):
+                print(f"{printable(name)}: {highlight.colored(explanation)}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ flags.DEFINE_string("dataset", None, "name of the dataset; scripts/prepare_data.
 flags.DEFINE_string("data_dir", None, "where prepared data live, or the user's own file or folder")
 flags.DEFINE_string("init_from", None, "whose encoder a BERT starts from: minilm, a checkpoint's folder, or a run")
 flags.DEFINE_string("runs_dir", "runs", "where run directories are made")
-flags.DEFINE_string("precision", None, "float32, mixed_bfloat16 or mixed_float16")
+flags.DEFINE_string("precision", None, "auto (by what the processor has), float32, mixed_bfloat16 or mixed_float16")
 flags.DEFINE_integer("steps_per_call", None, "training steps in one call of a program (default: by size and XLA)")
 flags.DEFINE_enum("xla", None, ["auto", "on", "off"], "compile training by XLA; auto: no convolutions or texts on CPUs")
 flags.DEFINE_bool("profile", False, "write a TensorBoard profile of two calls of the training loop")

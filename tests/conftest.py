@@ -1,9 +1,16 @@
 """What the tests share: the scripts as a user runs them."""
 
+import contextlib
+import fcntl
 import os
 import pathlib
+import pty
+import select
+import signal
 import subprocess
 import sys
+import termios
+import threading
 
 import pytest
 from fork_server import ForkServer
@@ -21,6 +28,49 @@ def fork_server():
     server = ForkServer(os.environ | {"PYTHONPATH": str(REPOSITORY)})
     yield server
     server.close()
+
+
+class Terminal:
+    """A real terminal, and processes on it: closing it hangs them up, as closing a window or a connection does."""
+
+    def __init__(self):
+        self.ours, self.theirs = pty.openpty()
+
+    def start(self, command, cwd) -> subprocess.Popen:
+        def take_terminal():
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        process = subprocess.Popen(
+            command, cwd=cwd, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, start_new_session=True,
+            stdin=self.theirs, stdout=self.theirs, stderr=self.theirs, preexec_fn=take_terminal,
+        )  # fmt: skip
+        os.close(self.theirs)
+        self.process, self.open = process, True
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+        return process
+
+    def _read(self):
+        while self.open:
+            with contextlib.suppress(OSError):
+                if select.select([self.ours], [], [], 0.05)[0]:
+                    os.read(self.ours, 1 << 16)
+
+    def close(self):
+        if self.open:
+            self.open = False
+            self.reader.join()  # the terminal stays while somebody reads from it
+            os.close(self.ours)
+
+
+@pytest.fixture
+def terminal():
+    terminal = Terminal()
+    yield terminal
+    terminal.close()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(terminal.process.pid, signal.SIGKILL)
+    terminal.process.wait()
 
 
 @pytest.fixture

@@ -74,9 +74,8 @@ class Fork:
         self.server, self.pid, self.returncode, self.usage = server, pid, None, None
 
     def poll(self) -> int | None:
-        if self.returncode is None:
-            if reaped := self.server.ask({"reap": self.pid}):
-                self.returncode, self.usage = reaped["status"], reaped["usage"]
+        if self.returncode is None and (reaped := self.server.ask({"reap": self.pid})):
+            self.returncode, self.usage = reaped["status"], reaped["usage"]
         return self.returncode
 
     def wait(self, timeout: float = 300) -> int:

@@ -1,12 +1,18 @@
 """What all scripts share: flags, help, and how errors end."""
 
+import importlib.machinery
 import os
+import pathlib
 import sys
 from collections.abc import Callable
 
 from absl import flags
 
+from zoo import streams
 from zoo.errors import ZooError
+from zoo.escaping import tell
+
+SAFE_PATH, SET_HERE = "PYTHONSAFEPATH", "zoo"
 
 
 def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> None:
@@ -15,8 +21,12 @@ def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> Non
     Args:
         main: called without arguments, or with the list of positional arguments where `accepts_arguments`.
 
-    A `ZooError` and a wrong flag print one line and give status 2; a bug shows its traceback.
+    A `ZooError` and a wrong flag print one line and give status 2; a bug shows its traceback. Output that is lost,
+    since `head` has read enough, ends nothing; where it could not be written, the status is 1.
     """
+    streams.keep()
+    # What we start, and what libraries start for us, must find no module in the folder that the user is in.
+    os.environ.setdefault(SAFE_PATH, SET_HERE)
     try:
         if {"--help", "-h", "-help"} & set(sys.argv[1:]):
             print(f"{(sys.modules['__main__'].__doc__ or '').strip()}\n\nflags:\n{flags.FLAGS.main_module_help()}")
@@ -24,33 +34,48 @@ def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> Non
         else:
             arguments = _parse_flags(accepts_arguments)
             status = main(arguments) if accepts_arguments else main()
-        sys.stdout.flush()
     except ZooError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         status = 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = 130
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+    if error := streams.failure():
+        tell(f"standard output is not whole: {error.strerror}")
+        status = status or 1
     sys.exit(status or 0)
 
 
 def import_modules(names: list[str]) -> None:
-    """Import the user's modules, found from the working directory too, so that they can register their models.
+    """Import the user's modules, found in the working directory too, so that they can register their models.
+
+    What is found nowhere else is looked for there: a file of it takes the place of no installed package.
 
     Raises:
-        ZooError: there is no such module.
+        ZooError: there is no such module, or an installed one hides the file of that name.
     """
-    sys.path.insert(0, os.getcwd())
+    if names:
+        sys.meta_path.append(_FilesOf(os.getcwd()))
     for name in names:
         try:
-            __import__(name)
+            module = importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name != name:
                 raise
             raise ZooError(f"--import={name}: no such module; name a file of this folder without its .py") from None
+        file = pathlib.Path(*name.split(".")).with_suffix(".py")
+        if file.exists() and not file.samefile(getattr(module, "__file__", None) or os.devnull):
+            raise ZooError(f"--import={name}: an installed module has the name of {file}; give the file another name")
+
+
+class _FilesOf:
+    """Finds modules in a folder. At the end of `sys.path` the folder would still hide packages without __init__.py."""
+
+    def __init__(self, folder: str):
+        self.folder = folder
+
+    def find_spec(self, name, path=None, target=None):
+        return importlib.machinery.PathFinder.find_spec(name, [self.folder]) if path is None else None
 
 
 def _parse_flags(accepts_arguments: bool) -> list[str]:

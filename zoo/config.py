@@ -10,9 +10,15 @@ import pydantic
 import ruamel.yaml
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from zoo import registry
-from zoo.errors import ZooError, nearest
+from zoo import registry, safe_reading
+from zoo.errors import ZooError, nearest, shortened
 
+# Beyond these a number is a slip of the keyboard or an attack: the training would not begin, or never end.
+MOST_EPOCHS = 1_000_000
+Epochs = Annotated[float, Field(ge=0, le=1e30)]
+Count = Annotated[int, Field(gt=0, le=1_000_000)]
+Pixels = Annotated[int, Field(gt=0, le=65_535)]
+Rate = Annotated[float, Field(gt=0, le=1e30)]  # float32 holds it
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -32,7 +38,7 @@ class ModelSection(_Section):
 class AugmentationSection(_Section):
     """Random changes of each training image, drawn anew each epoch; all off by default."""
 
-    shift_pixels: NonNegativeFloat = 0.0
+    shift_pixels: Annotated[float, Field(ge=0, le=65_535)] = 0.0
     rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
     zoom: Fraction = 0.0
     horizontal_flip: bool = False
@@ -49,7 +55,7 @@ class DatasetSection(_Section):
     data_dir: str | None = None
     task: str | None = None
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
-    image_shape: Annotated[list[PositiveInt], Field(min_length=3, max_length=3)] | None = None
+    image_shape: Annotated[list[Pixels], Field(min_length=3, max_length=3)] | None = None
     augmentation: AugmentationSection = AugmentationSection()
 
 
@@ -57,14 +63,14 @@ class OptimizerSection(_Section):
     """`weight_decay` is decoupled (Loshchilov & Hutter, 2019); `l2` is a penalty on kernels in the loss."""
 
     name: Literal["sgd", "adam", "adamw"] = "adam"
-    learning_rate: PositiveFloat = 1e-3
+    learning_rate: Rate = 1e-3
     momentum: Fraction = 0.0
     weight_decay: NonNegativeFloat = 0.0
     l2: NonNegativeFloat = 0.0
-    clip_norm: PositiveFloat | None = None
+    clip_norm: Rate | None = None
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
     ema_momentum: Annotated[float, Field(gt=0, lt=1)] | None = None
-    gradient_accumulation_steps: PositiveInt = 1
+    gradient_accumulation_steps: Count = 1
 
     @pydantic.model_validator(mode="after")
     def _momentum_belongs_to_sgd(self):
@@ -77,14 +83,14 @@ class ScheduleSection(_Section):
     """Linear warm-up, then constant, cosine or linear descent to `final_fraction` of the learning rate."""
 
     name: Literal["constant", "cosine", "linear"] = "constant"
-    warmup_epochs: NonNegativeFloat = 0.0
+    warmup_epochs: Epochs = 0.0
     final_fraction: Probability = 0.0
 
 
 class EarlyStoppingSection(_Section):
     """Stop after `patience` epochs without a better validation value."""
 
-    patience: PositiveInt
+    patience: Count
     minimum_improvement: NonNegativeFloat = 0.0
 
 
@@ -99,9 +105,9 @@ class PruningSection(_Section):
     """Which part of each kernel becomes 0 between two epochs; `end_epoch` is three quarters of all epochs if None."""
 
     final_sparsity: Annotated[float, Field(gt=0, lt=1)] = 0.8
-    begin_epoch: NonNegativeFloat = 0.0
-    end_epoch: PositiveFloat | None = None
-    steps_between: PositiveInt = 100
+    begin_epoch: Epochs = 0.0
+    end_epoch: Annotated[float, Field(gt=0, le=MOST_EPOCHS)] | None = None
+    steps_between: Count = 100
 
     def epochs_of(self, epochs: int) -> tuple[float, float]:
         """Where it begins and ends in a training of so many epochs."""
@@ -112,29 +118,33 @@ class DistillationSection(_Section):
     """Whose logits the model learns beside the labels; `alpha` is their part of the loss."""
 
     teacher: str
-    temperature: PositiveFloat = 4.0
+    temperature: Rate = 4.0
     alpha: Annotated[float, Field(gt=0, le=1)] = 0.5
 
 
 class TrainingSection(_Section):
-    """How the model is trained. `batch_size` is the global one, whatever the number of devices."""
+    """How the model is trained. `batch_size` is the global one, whatever the number of devices.
 
-    epochs: PositiveInt = 10
-    batch_size: PositiveInt = 128
+    `fit_to_rows` names keys that follow from the number of training rows, as `zoo.training.fitting` does it.
+    """
+
+    epochs: Annotated[int, Field(gt=0, le=MOST_EPOCHS)] = 10
+    batch_size: Count = 128
+    fit_to_rows: list[Literal["epochs", "batch_size", "selection"]] = []
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     strategy: Literal["auto", "default", "mirrored", "multi_worker", "tpu"] = "auto"
-    devices: PositiveInt | None = None
-    virtual_devices: PositiveInt | None = None
+    devices: Annotated[int, Field(gt=0, le=65_536)] | None = None
+    virtual_devices: Annotated[int, Field(gt=0, le=1024)] | None = None
     xla: Literal["auto", "on", "off"] = "auto"
-    steps_per_call: PositiveInt | None = None
+    steps_per_call: Count | None = None
     deterministic: bool = False
     label_smoothing: Fraction = 0.0
     class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = None
     selection: Literal["best", "last"] = "best"
     frozen_layers: list[str] = []
-    length_buckets: list[PositiveInt] = []
-    checkpoint_minutes: NonNegativeFloat = 1.0
+    length_buckets: list[Count] = []
+    checkpoint_minutes: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0
     masking: MaskingSection = MaskingSection()
     optimizer: OptimizerSection = OptimizerSection()
     schedule: ScheduleSection = ScheduleSection()
@@ -162,7 +172,7 @@ class ClaimSection(_Section):
     metric: str
     value: float
     interval: Annotated[list[float], Field(min_length=2, max_length=2)]
-    seeds: PositiveInt
+    seeds: Count
     seconds: PositiveFloat
     peak_memory_mib: PositiveInt
     command: str
@@ -222,14 +232,33 @@ def load_config(
     source = pathlib.Path(path) if path else config_path(model_name)
     if path or source.exists():
         values = read_yaml(source) | ({} if path is None or model_name is None else values)
+    own_dataset, given = _value_at(values, "dataset.name"), set(overrides or {})
     for assignment in assignments:
         key, separator, text = assignment.partition("=")
         if not separator:
-            raise ZooError(f"--set={assignment}: write key=value, such as training.epochs=3")
-        _assign(values, key.strip(), _parse(text, f"--set={assignment}"))
+            raise ZooError(f"--set={shortened(assignment)}: write key=value, such as training.epochs=3")
+        _assign(values, key.strip(), safe_reading.parse_yaml(text, f"--set={shortened(assignment)}"))
+        given.add(key.strip())
     for key, value in (overrides or {}).items():
         _assign(values, key, value)
+    if path is None and _value_at(values, "dataset.name") != own_dataset:
+        _leave_own_data(values, given)
     return validate(values, str(source) if source.exists() else "the command line")
+
+
+def _leave_own_data(values: dict[str, Any], given: set[str]) -> None:
+    """A recipe on other data than its own: no claim, and what depends on the number of rows follows from theirs."""
+    values.pop("claim", None)
+    sections = {key.rsplit(".", 1)[0] for key in given}
+    if not {"training", "training.fit_to_rows"} & (given | (sections - {"training"})):
+        free = [name for name in ("epochs", "batch_size", "selection") if f"training.{name}" not in given]
+        _assign(values, "training.fit_to_rows", free)
+
+
+def _value_at(values: Any, key: str) -> Any:
+    for part in key.split("."):
+        values = values.get(part) if isinstance(values, dict) else None
+    return values
 
 
 def validate(values: dict[str, Any], where: str) -> Config:
@@ -285,17 +314,16 @@ def recipe(config: Config) -> Config:
     return config.model_copy(update={"claim": None, "training": training})
 
 
-def read_yaml(path: str | pathlib.Path) -> Any:
-    """What a YAML 1.2 file holds, an empty mapping where it holds nothing.
+def read_yaml(path: str | pathlib.Path) -> dict[str, Any]:
+    """The mapping that a YAML 1.2 file holds, an empty one where it holds nothing.
 
     Raises:
-        ZooError: it cannot be read, or is not valid.
+        ZooError: as `zoo.safe_reading.read_yaml`, or it holds something else.
     """
-    try:
-        text = pathlib.Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ZooError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
-    return _parse(text, str(path)) or {}
+    values = safe_reading.read_yaml(path)
+    if not isinstance(values, dict | None):
+        raise ZooError(f"{path}: holds no mapping; write key: value")
+    return values or {}
 
 
 def _first_mistake(error: pydantic.ValidationError) -> str:
@@ -308,7 +336,7 @@ def _first_mistake(error: pydantic.ValidationError) -> str:
     if mistake["type"] == "missing":
         return f"{key}: missing; say it in the file or with --set {key}=VALUE"
     message = mistake["msg"].removeprefix("Value error, ")
-    given = "" if mistake["type"] == "value_error" else f" (given: {mistake['input']!r})"
+    given = "" if mistake["type"] == "value_error" else f" (given: {shortened(repr(mistake['input']))})"
     return f"{key}: {message[:1].lower()}{message[1:]}{given}"
 
 
@@ -332,7 +360,7 @@ def _assign(values: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _yaml() -> ruamel.yaml.YAML:
-    yaml = ruamel.yaml.YAML(typ="safe", pure=True)  # YAML 1.2: 1e-3 is a number, `on` is a string
+    yaml = ruamel.yaml.YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False
     return yaml
@@ -342,12 +370,3 @@ def _dump(values: dict[str, Any]) -> str:
     stream = io.StringIO()
     _yaml().dump(values, stream)
     return stream.getvalue()
-
-
-def _parse(text: str, where: str) -> Any:
-    try:
-        return _yaml().load(text)
-    except ruamel.yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise ZooError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None

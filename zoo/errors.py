@@ -12,8 +12,11 @@ class ZooError(Exception):
     """
 
 
-class Interrupted(Exception):  # noqa: N818, no error
-    """Ctrl-C or SIGTERM ended a training, in `run`, after its state was saved if the disk took it."""
+class Interrupted(BaseException):  # noqa: N818, no error
+    """Ctrl-C, SIGTERM or SIGHUP ended a training, in `run`, after its state was saved if the disk took it.
+
+    As with KeyboardInterrupt, `except Exception` around what a library does must not take it for the library's fault.
+    """
 
     def __init__(self, signal_number: int, state_saved: bool):
         super().__init__(signal.Signals(signal_number).name)
@@ -29,3 +32,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
     if matches:
         return f"did you mean {' or '.join(matches)}?"
     return f"known: {', '.join(candidates)}"
+
+
+def shortened(text: str, length: int = 80) -> str:
+    """The beginning of a text that came from a file, which may have any length."""
+    return text if len(text) <= length else f"{text[:length]}…"

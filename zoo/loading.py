@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets.stored import Features, StoredRows, are_texts, as_tensors, blocks
+from zoo.datasets.stored import Features, StoredRows, are_texts, arrays_of, as_tensors, blocks
 from zoo.errors import ZooError
-from zoo.quiet import import_tensorflow
+from zoo.opening.keras_file import open_keras
+from zoo.opening.labels import LABELS, check_number
 from zoo.runs import Run, open_run
 from zoo.runtimes import is_exported, open_exported, refuse_changed
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task, read_labels
-
-_LABELS = "labels.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +26,7 @@ class LoadedModel:
     """A model from raw input to answers, with what is needed to name them.
 
     Attributes:
-        model: a `keras.Model`, or a `zoo.runtimes.ExportedModel`.
+        model: a `keras.Model`, or a `zoo.opening.exported.ExportedModel`.
         task: what it is asked.
         reads: image, table or text.
         labels: what travels with it, see `zoo.tasks.Task.labels`.
@@ -69,16 +68,13 @@ class LoadedModel:
             ZooError: the model gives no probabilities.
         """
         if self.task.output != "probabilities":
-            raise ZooError(
-                f"{self.path}: a model of {self.task.words} gives {self.task.output}, no probabilities: predict"
-            )
+            raise ZooError(f"{self.path}: a model of {self.task.words} gives no probabilities; call predict")
         return self.predict(features)
 
 
 def outputs_of(model, features: Features, batch_size: int = 1000) -> np.ndarray:
     """A model's raw outputs, `float32[examples, …]`."""
-    arrays = features.values() if isinstance(features, dict) else [features]
-    if any(isinstance(array, StoredRows) for array in arrays):
+    if any(isinstance(array, StoredRows) for array in arrays_of(features)):
         return np.concatenate([outputs_of(model, block, batch_size) for block in blocks(features)])
     if are_texts(features):  # texts cost more memory each than pictures, in what the model makes of them
         batch_size = min(batch_size, 64)
@@ -96,7 +92,7 @@ def save_model(model, path: pathlib.Path, labels: dict[str, Any], compress: bool
         temporary = pathlib.Path(folder) / "model.keras"
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(_LABELS, json.dumps(labels, ensure_ascii=False))
+            archive.writestr(LABELS, json.dumps(labels, ensure_ascii=False))
         if compress:
             temporary = _deflated(temporary)
         shutil.move(temporary, path)
@@ -134,33 +130,33 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
     if is_exported(path):
         model = open_exported(path)
         return with_labels(model, model.labels, path)
-    labels = _read_labels(path)
-    import_tensorflow()
-    import keras
-
-    import zoo.layers  # noqa: F401, registers the classes that a file of ours may name
-
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except ZooError:
-        raise
-    except Exception as error:  # the file is the user's: whatever Keras makes of it is one line
-        reason = _why_refused(error)
-        raise ZooError(f"{path}: {reason}") from error
+    if path.suffix != ".keras" or not path.is_file():
+        raise ZooError(f"{path}: not a .keras, .onnx or .tflite file, nor the folder of a run or a SavedModel")
+    model, labels = open_keras(path)
     return with_labels(model, labels, path)
 
 
 def with_labels(model, labels: dict[str, Any], path: pathlib.Path) -> LoadedModel:
-    """What a file says of itself; one from elsewhere says nothing, and is taken for a classifier."""
+    """A model with what its file says of it; one from elsewhere says nothing, and is taken for a classifier.
+
+    Raises:
+        ZooError: its task is not known here, or its inputs, its outputs or their names are not those of its task.
+    """
     labels = {"reads": _kind_of(model)} | read_labels(labels)
     try:
         task = get_task(labels["task"])
     except ZooError as error:
         raise ZooError(f"{path}: {error}") from None
+    several_by_name = isinstance(input_shape_of(model), dict)
+    for name, shape in (("inputs", () if several_by_name else model.input_shape), ("outputs", model.output_shape)):
+        if not all(size is None or isinstance(size, int) for size in shape):
+            raise ZooError(f"{path}: has {len(shape)} {name}; one is needed")
     if complaint := task.wrong_output(tuple(model.output_shape)):
         raise ZooError(f"{path}: its output has the shape {model.output_shape}; {complaint}")
-    if task.targets == "class" and not labels["label_names"]:
-        labels["label_names"] = [str(number) for number in range(max(model.output_shape[-1], 2))]
+    if task.targets == "class":
+        num_classes = max(model.output_shape[-1], 2)
+        labels["label_names"] = labels["label_names"] or [str(number) for number in range(num_classes)]
+        check_number(labels["label_names"], num_classes, path)
     return LoadedModel(model, task, labels["reads"], labels, path)
 
 
@@ -175,31 +171,3 @@ def input_shape_of(model) -> Any:
 def _kind_of(model) -> str:
     shape = input_shape_of(model)
     return "table" if isinstance(shape, dict) else {0: "text", 1: "table"}.get(len(shape), "image")
-
-
-def _read_labels(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            outside = [name for name in archive.namelist() if name.startswith("/") or ".." in name.split("/")]
-            if outside:
-                raise ZooError(f"{path}: refused, its member {outside[0]!r} would be written outside of its folder")
-            damaged = archive.testzip()
-            if damaged:
-                raise ZooError(f"{path}: damaged ({damaged} fails its checksum); copy or train it again")
-            return json.loads(archive.read(_LABELS)) if _LABELS in archive.namelist() else {}
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
-        raise ZooError(f"{path}: not a .keras file, or cut short ({error}); copy or train it again") from None
-
-
-def _why_refused(error: Exception) -> str:
-    text = str(error)
-    if "Lambda" in text or "lambda" in text or "safe_mode" in text:
-        return "refused: it holds a Lambda layer, which would run code from the file; rebuild it from registered layers"
-    if "Could not locate" in text or "Unknown" in text:
-        return f"refused: {text.splitlines()[0][:200]}; --import the module that registers it"
-    separator = "\n\n"
-    if (
-        "objects could not be loaded" in text and separator in text
-    ):  # Keras quotes the first error in its second paragraph
-        return f"cannot be loaded: {text.split(separator)[1].splitlines()[0][:200]}"
-    return f"cannot be loaded by Keras ({text.splitlines()[0][:200] if text else type(error).__name__})"

@@ -18,7 +18,11 @@ def import_tensorflow(start: bool = True) -> None:
         tf.config.list_physical_devices()
         if start:
             tf.constant(0)
-        import keras  # noqa: F401
+        import keras
+    # A keras.json of the user's may say otherwise; models, files and the recorded figures are made with these.
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_epsilon(1e-7)
 
 
 def silenced_unless_asked_for():

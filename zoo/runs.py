@@ -53,16 +53,22 @@ class Run:
     @property
     def record(self) -> dict[str, Any]:
         """`run.json`: status, command, seed, versions, device, data digest, wall time, peak memory."""
-        return self.read_json("run.json")
+        from zoo.run_files import RunRecord
+
+        return self.read_json("run.json", RunRecord)
 
     @property
     def results(self) -> dict[str, Any]:
-        return self.read_json("results.json")
+        from zoo.run_files import Results
+
+        return self.read_json("results.json", Results)
 
     @property
     def labels(self) -> dict[str, Any]:
         """`labels.json`: task, what the model reads, and what names its answers, in the words of this version."""
-        return read_labels(self.read_json("labels.json"))
+        from zoo.opening.labels import Labels
+
+        return read_labels(self.read_json("labels.json", Labels))
 
     @property
     def label_names(self) -> list[str]:
@@ -84,21 +90,19 @@ class Run:
         """What the run keeps of test or validation.
 
         Raises:
-            OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile: the file is missing or damaged, or its arrays
-                do not fit each other.
+            ZooError: the file is missing or damaged, or its arrays do not fit each other.
         """
-        import numpy as np
+        from zoo import safe_reading
 
-        with np.load(self.predictions_file(split_name)) as stored:
-            arrays = dict(stored)
-        # The first version knew classifiers alone.
-        targets, answers = (arrays.get(name, arrays.get(former)) for name, former in
-                            (("targets", "labels"), ("answers", "probabilities")))  # fmt: skip
-        found = Predictions(arrays["ids"], targets, answers, arrays.get("scores"))
-        rows = len(found.ids)
-        if not rows or any(part is not None and len(part) != rows for part in (targets, answers, found.scores)):
-            raise ValueError(f"{_PREDICTIONS[split_name]}: ids, targets and answers are not as many")
-        return found
+        path = self.predictions_file(split_name)
+        arrays = safe_reading.read_arrays(path, "train again")
+        former = {"targets": "labels", "answers": "probabilities"}  # the first version knew classifiers alone
+        targets, answers = (arrays.get(name, arrays.get(former[name])) for name in ("targets", "answers"))
+        ids, scores = arrays.get("ids"), arrays.get("scores")
+        parts = [part for part in (ids, targets, answers, scores) if part is not None]
+        if ids is None or not ids.size or {len(part) if part.ndim else 0 for part in parts} != {len(ids)}:
+            raise ZooError(f"{path}: ids, targets and answers are not as many; train again")
+        return Predictions(ids, targets, answers, scores)
 
     def write_predictions(self, split_name: str, ids, targets, answers, scores) -> None:
         """Keep what the model answered to a split; None is left out."""
@@ -108,18 +112,27 @@ class Run:
         known = {name: array for name, array in arrays.items() if array is not None}
         np.savez_compressed(self.predictions_file(split_name), **known)
 
-    def read_json(self, name: str) -> dict[str, Any]:
-        """Raises: ZooError: the file is missing or damaged."""
-        path = self.path / name
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ZooError(f"{path}: not there; the run is unfinished or this is no run") from None
-        except (OSError, ValueError) as error:
-            raise ZooError(f"{path}: damaged ({error}); train again") from None
+    def read_json(self, name: str, kind: type | None = None) -> dict[str, Any]:
+        """What a file of the run holds; a key that it lacks is a `ZooError` too.
+
+        Args:
+            name: of the file.
+            kind: which types its values have, of `zoo.run_files`.
+
+        Raises:
+            ZooError: the file is missing or damaged.
+        """
+        from zoo import run_files, safe_reading  # pydantic takes a while, and flags need no run
+
+        path, advice = self.path / name, "train again"
+        if not path.exists():
+            raise ZooError(f"{path}: not there; the run is unfinished or this is no run")
+        values = run_files.Record(safe_reading.read_mapping(path, advice), str(path), advice)
+        return run_files.check(values, kind, str(path), advice) if kind else values
 
     def write_json(self, name: str, value: Any) -> None:
-        write_atomically(self.path / name, json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
+        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(self.path / name, text.encode("utf-8", "replace"))  # a command line may hold bytes of no text
 
     def write_text(self, name: str, text: str) -> None:
         write_atomically(self.path / name, text.encode())
@@ -136,22 +149,25 @@ class ExportedRun(Run):
     @property
     def parity(self) -> dict[str, Any]:
         """Raises: ZooError: it is damaged, or the file failed."""
-        parity = self.read_json("parity.json")
-        try:
-            file, failed = parity["file"], parity["failed"]
-            whole = pathlib.PurePath(file).name == file != ".." and {"model", "seed"} <= set(parity["run"])
-        except (KeyError, TypeError):
-            whole = False
-        if not whole:
-            raise ZooError(f"{self.path / 'parity.json'}: damaged; export again")
-        if failed:
-            raise ZooError(f"{self.path}: left out, this export failed: {failed[0]}")
+        from zoo.run_files import Parity
+
+        parity = self.read_json("parity.json", Parity)
+        if pathlib.PurePath(parity["file"]).name != parity["file"] or parity["file"] == "..":
+            raise ZooError(f"{self.path / 'parity.json'}: damaged, its file lies elsewhere; export again")
+        if parity["failed"]:
+            raise ZooError(f"{self.path}: left out, this export failed: {parity['failed'][0]}")
         return parity
 
     @property
     def record(self) -> dict[str, Any]:
         """That of the run it was made from; the name of the model says the format too."""
-        return self.parity["run"] | {"model": self.model_name}
+        from zoo.run_files import Record, RunRecord, check
+
+        where = f"{self.path / 'parity.json'}: run"
+        known = {key: value for key, value in self.parity["run"].items() if value is not None}  # its run had them not
+        record = check(Record(known, where, "export again"), RunRecord, where, "export again")
+        record["model"] = self.model_name
+        return record
 
     @property
     def model_name(self) -> str:

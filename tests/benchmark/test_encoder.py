@@ -20,7 +20,7 @@ def test_rows_compare_with_the_peer(monkeypatch):
     start = encoder.subprocess.Popen
 
     def popen(command, **options):
-        return start([command[0], "-c", stand_in.format(seconds[command[3]])], **options)
+        return start([command[0], "-c", stand_in.format(seconds[command[4]])], **options)
 
     monkeypatch.setattr(encoder.subprocess, "Popen", popen)
     rows = encoder.encoder_seconds_per_step(turns=2)

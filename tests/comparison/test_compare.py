@@ -157,4 +157,4 @@ def test_a_key_that_the_config_learned_later_does_not_part_runs_of_one_recipe(wr
 def test_names_that_look_like_markup_stay_in_their_cells(write_run, run_script):
     write_run("one", 0, 190).update_record(model="<b>|one|</b>")
     process = run_script("compare", "--format=markdown", "--columns=model,seeds")
-    assert process.stdout.splitlines()[-1] == "| <b>\\|one\\|</b> | 1 |"
+    assert process.stdout.splitlines()[-1] == "| &lt;b>\\|one\\|&lt;/b> | 1 |"

@@ -104,9 +104,9 @@ def test_bad_folders(pictures, tmp_path):
     (pictures / "empty").rmdir()
     whole = (pictures / "dog" / "00.png").read_bytes()
     (pictures / "dog" / "00.png").write_bytes(whole[:50])
-    refuses(pictures, r"dog/00\.png: cannot be read as a picture")
+    refuses(pictures, r"dog/00\.png: unreadable image")
     (pictures / "dog" / "00.png").write_text("no picture at all")
-    refuses(pictures, r"dog/00\.png: cannot be read as a picture")
+    refuses(pictures, r"dog/00\.png: unreadable image")
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 9])

@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -12,6 +14,7 @@ import pytest
 
 from zoo import datasets
 from zoo.datasets import builders, prepared, sources
+from zoo.datasets.splits import content_hashes
 from zoo.errors import ZooError
 
 
@@ -147,6 +150,101 @@ def test_a_data_dir_that_is_a_file_is_refused(tmp_path):
         datasets.load("mnist", tmp_path / "file")
 
 
+def cached(cache):
+    digests = json.loads((cache / "manifest.json").read_text())["sha256"]
+    return {key: np.load(cache / f"{key}.npy") for key in digests}
+
+
+def forge(cache, arrays):
+    """A cache of other arrays, whose manifest fits them."""
+    manifest = json.loads((cache / "manifest.json").read_text())
+    for key, array in arrays.items():
+        np.save(cache / f"{key}.npy", array)
+    manifest["sha256"] = {key: prepared._sha256(array) for key, array in arrays.items()}
+    (cache / "manifest.json").write_text(json.dumps(manifest))
+
+
+def other_picture(arrays):
+    arrays["train_features"][3, 0, 0, 0] ^= 1
+    arrays["train_hashes"] = content_hashes(arrays["train_features"])
+
+
+def other_label(arrays):
+    arrays["test_labels"][0] ^= 1
+
+
+def other_hash(arrays):
+    arrays["train_hashes"][0] = arrays["train_hashes"][1]
+
+
+def other_type(arrays):
+    arrays["test_labels"] = arrays["test_labels"].view(">i4")
+
+
+def other_order(arrays):
+    for key, array in arrays.items():
+        arrays[key] = array[::-1].copy()
+
+
+@pytest.mark.parametrize("change", [other_picture, other_label, other_hash, other_type, other_order])
+@pytest.mark.parametrize("order_is_known", [True, False])
+def test_a_cache_that_is_altered_with_its_manifest_is_found_out(
+    cifar_folder, monkeypatch, capsys, change, order_is_known
+):
+    first = datasets.load("cifar10", cifar_folder, validation_fraction=0.2)
+    cache = prepared.folder_of("cifar10", cifar_folder) / "arrays"
+    arrays = cached(cache)
+    known = prepared.arrays_digest(arrays, {key: prepared._sha256(array) for key, array in arrays.items()})
+    official = dataclasses.replace(
+        sources.SOURCES["cifar10"],
+        content_digest=prepared._exact_digest(arrays),
+        arrays_digest=known if order_is_known else None,
+    )
+    monkeypatch.setitem(sources.SOURCES, "cifar10", official)
+    assert datasets.load("cifar10", cifar_folder, validation_fraction=0.2).digest == first.digest
+    change(arrays)
+    forge(cache, arrays)
+    capsys.readouterr()
+    again = datasets.load("cifar10", cifar_folder, validation_fraction=0.2)
+    told = capsys.readouterr().err
+    if change is other_order:  # the same data, as another version of TFDS may give them
+        assert told == "" and rows_of(again.test) == rows_of(first.test)
+    else:
+        assert "arrays: damaged (not the official data); made again from TFDS's data" in told
+        assert (again.digest, again.report) == (first.digest, first.report)
+
+
+def test_one_letter_of_a_corpus_is_found_out(tmp_path, capsys):
+    """In upper case: to what finds duplicates it would be the same text."""
+    real = datasets.load("bbc_news")
+    folder = prepared.folder_of("bbc_news", tmp_path)
+    shutil.copytree(prepared.folder_of("bbc_news", None), folder)
+    arrays = cached(folder / "arrays")
+    letter = int(np.flatnonzero(arrays["train_features"] == ord("e"))[0])
+    arrays["train_features"][letter] = ord("E")
+    forge(folder / "arrays", arrays)
+    assert datasets.load("bbc_news", tmp_path).digest == real.digest
+    assert "not the official data" in capsys.readouterr().err
+
+
+def test_a_lock_that_is_a_link_or_a_pipe_is_refused_and_its_target_stays(cifar_folder, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    lock = cifar_folder / ".cifar10.lock"
+    lock.symlink_to(precious)
+    with pytest.raises(ZooError, match=r"\.cifar10\.lock is a symbolic link"):
+        datasets.load("cifar10", cifar_folder)
+    assert precious.read_text() == "mine"
+    lock.unlink()
+    os.mkfifo(lock)
+    with pytest.raises(ZooError, match=r"\.cifar10\.lock is no file"):
+        datasets.load("cifar10", cifar_folder)
+    lock.unlink()
+    os.link(precious, lock)  # another name of the file: locked, and left as it is
+    datasets.load("cifar10", cifar_folder, validation_fraction=0.2)
+    assert precious.read_text() == "mine"
+
+
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
 def test_the_real_data(name):
     dataset = datasets.load(name)
@@ -159,4 +257,5 @@ def test_the_real_data(name):
     manifest = json.loads((prepared.folder_of(name, None) / "arrays" / "manifest.json").read_text())
     arrays = {key: np.load(prepared.folder_of(name, None) / "arrays" / f"{key}.npy") for key in manifest["sha256"]}
     assert prepared.content_digest(arrays) == sources.SOURCES[name].content_digest
+    assert prepared.arrays_digest(arrays, manifest["sha256"]) == sources.SOURCES[name].arrays_digest
     assert builders.VERSIONS[name] == "3.0.1"

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from zoo.datasets import sources
+from zoo.datasets import packages, sources
 from zoo.errors import ZooError
 
 
@@ -123,7 +123,7 @@ def test_a_trickle_is_given_up(small_source, tmp_path, serve, monkeypatch):
 
 def test_when_nothing_works_one_line_lists_every_way(small_source, tmp_path, monkeypatch):
     def no_package(folder):
-        sources._run(["a-command-that-is-not-there"], folder)
+        packages.run_client(["a-command-that-is-not-there"], folder)
 
     change(monkeypatch, package="package of a test", fetch_package=no_package)
     with pytest.raises(ZooError) as caught:
@@ -136,7 +136,7 @@ def test_when_nothing_works_one_line_lists_every_way(small_source, tmp_path, mon
 
 def test_a_failing_command_gives_its_last_line(tmp_path):
     with pytest.raises(ZooError, match="failed: second"):
-        sources._run(["sh", "-c", "echo first >&2; echo second >&2; exit 3"], tmp_path)
+        packages.run_client(["sh", "-c", "echo first >&2; echo second >&2; exit 3"], tmp_path)
 
 
 def test_the_published_digest_of_cifar10_refuses_any_other_archive(tmp_path):

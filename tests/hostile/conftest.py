@@ -1,9 +1,12 @@
 """Hostile files meet the scripts here, within bounds on memory and time."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
+import re
 import sys
+import time
 
 import pytest
 
@@ -53,3 +56,23 @@ def assert_one_line():
             assert word in last_line, last_line
 
     return check
+
+
+@pytest.fixture
+def bounded():
+    """A context in which this process takes no more than the bounds."""
+
+    @contextlib.contextmanager
+    def watch():
+        pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+        before, started = _peak_bytes(), time.process_time()
+        yield
+        taken, seconds = _peak_bytes() - before, time.process_time() - started
+        assert seconds < MOST_SECONDS and taken < MOST_BYTES, f"{seconds:.1f} s, {taken >> 20} MiB"
+
+    return watch
+
+
+def _peak_bytes() -> int:
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) << 10

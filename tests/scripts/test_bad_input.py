@@ -70,8 +70,8 @@ def test_damaged_official_files(run_script, tmp_path, name, content, words):
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("dark/3.png", lambda whole: whole[: len(whole) // 2], "dark/3.png: cannot be read"),
-        ("dark/3.png", lambda whole: b"no picture", "dark/3.png: cannot be read"),
+        ("dark/3.png", lambda whole: whole[: len(whole) // 2], "dark/3.png: unreadable image"),
+        ("dark/3.png", lambda whole: b"no picture", "dark/3.png: unreadable image"),
         ("empty/.keep", lambda whole: b"", "empty: holds no picture"),
     ],
 )

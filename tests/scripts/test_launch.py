@@ -23,6 +23,13 @@ def processes_with(mark):
     return [int(line) for line in done.stdout.split() if int(line) != os.getpid()]
 
 
+def wait_for(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_every_worker_has_its_task_and_its_log(launch, tmp_path):
     done = launch("--workers=3", "--", sys.executable, "-c", PRINT_TASK)
     assert done.returncode == 0, done.stderr
@@ -80,7 +87,8 @@ def test_mistakes_are_one_line(launch, arguments, words):
     assert words in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_a_signal_reaches_all_workers(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_reaches_all_workers(tmp_path, number):
     mark = f"mark-{tmp_path.name}-{os.getpid()}"
     launcher = os.path.join(os.path.dirname(__file__), "../../scripts/launch.py")
     command = [
@@ -96,6 +104,41 @@ def test_a_signal_reaches_all_workers(tmp_path):
     process = subprocess.Popen(command, cwd=tmp_path, env=environment)
     while len(processes_with(mark)) < 3:  # the launcher and its workers
         time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    process.send_signal(number)
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM  # which is what the workers get
     assert processes_with(mark) == []
+
+
+SAVES = """
+import os, pathlib, signal, sys, time
+def save(*_):
+    print("a line that nobody reads", flush=True)
+    pathlib.Path("saved").touch()
+    sys.exit(143)
+signal.signal(signal.SIGTERM, save)
+pathlib.Path("started").touch()
+time.sleep(60)
+"""
+
+
+def test_a_terminal_that_closes_lets_the_workers_save(terminal, tmp_path):
+    (tmp_path / "saves.py").write_text(SAVES)
+    launcher = os.path.join(os.path.dirname(__file__), "../../scripts/launch.py")
+    process = terminal.start([sys.executable, launcher, "--workers=1", "--", sys.executable, "saves.py"], tmp_path)
+    wait_for((tmp_path / "started").exists)
+    terminal.close()
+    assert process.wait(timeout=30) == 143
+    assert (tmp_path / "saved").exists()
+
+
+def test_under_nohup_a_closed_terminal_stops_nothing(terminal, tmp_path):
+    (tmp_path / "saves.py").write_text(SAVES)
+    launcher = os.path.join(os.path.dirname(__file__), "../../scripts/launch.py")
+    command = ["nohup", sys.executable, launcher, "--workers=1", "--", sys.executable, "saves.py"]
+    process = terminal.start(command, tmp_path)
+    wait_for((tmp_path / "started").exists)
+    terminal.close()
+    time.sleep(1)
+    assert process.poll() is None and not (tmp_path / "saved").exists()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 143

@@ -1,15 +1,19 @@
 """Servers as users start them, each in a process of its own, and what they serve."""
 
+import contextlib
 import dataclasses
 import http.client
 import json
 import os
 import pathlib
 import re
+import runpy
 import signal
+import socket
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -36,7 +40,7 @@ class Server:
         self.process = fork_server.start(command, folder, environment, self.stdout, self.stderr)
         self.stdout.touch()
         deadline = time.monotonic() + 120
-        while not (ready := re.search(r"(\S+) is served at http://127\.0\.0\.1:(\d+)", self.stdout.read_text())):
+        while not (ready := re.search(r"(\S+) is served at http://[\d.]+:(\d+)", self.stdout.read_text())):
             assert self.process.poll() is None and time.monotonic() < deadline, self.stderr.read_text()
             time.sleep(0.02)
         self.name, self.port = ready[1], int(ready[2])
@@ -61,6 +65,25 @@ class Server:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.request("POST", f"/v1/models/{self.name}:{verb}", content, {"Content-Type": "application/json"})
 
+    def exchange(self, *parts, pause=0.0, half_close=False, wait=60) -> bytes:
+        """Sends the parts with pauses; returns all that the server says until it closes."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=wait) as connection:
+            received = b""
+            with contextlib.suppress(OSError):  # the server has closed
+                for part in parts:
+                    connection.sendall(part)
+                    time.sleep(pause)
+                if half_close:
+                    connection.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(ConnectionError):
+                while part := connection.recv(65536):
+                    received += part
+            return received
+
+    def bytes_in_memory(self) -> int:
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return 1024 * int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
@@ -79,6 +102,8 @@ def start_server(fork_server, tmp_path_factory):
     yield start
     for server in servers:
         server.process.kill()
+    for server in servers:  # whatever a test has sent, it is never a fault of the server
+        assert "Traceback" not in server.stderr.read_text(), server.stderr.read_text()
 
 
 @pytest.fixture(scope="session")
@@ -134,3 +159,34 @@ def table_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def table_server(start_server, table_file):
     return start_server(f"--model_file={table_file}", "--model_name=my.table-1")
+
+
+SLOW_LAYER = """
+import time
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("slow")
+class Slow(keras.layers.Layer):
+    def call(self, x):
+        def sleep(values):
+            time.sleep(float(values[0, 0]))
+            return values
+
+        return tf.ensure_shape(tf.numpy_function(sleep, [x], tf.float32), x.shape)
+"""
+
+
+@pytest.fixture(scope="session")
+def hasty_server(start_server, tmp_path_factory):
+    """It computes one row at a time, which takes as many seconds as the row's first number says, and lets two wait."""
+    folder = tmp_path_factory.mktemp("slow")
+    (folder / "slow_layer.py").write_text(SLOW_LAYER)
+    module = runpy.run_path(str(folder / "slow_layer.py"))
+    inputs = keras.Input((2,))
+    outputs = keras.layers.Dense(2, activation="softmax")(module["Slow"]()(inputs))
+    save_model(keras.Model(inputs, outputs), folder / "slow.keras", {"task": "table_classification"})
+    flags = ["--model_file=slow.keras", "--import=slow_layer", "--model_name=my.table-1", "--request_timeout=0.5"]
+    return start_server(*flags, "--max_batch_size=1", "--max_queue=2", "--max_body_mb=0.01", folder=folder)

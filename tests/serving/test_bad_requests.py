@@ -4,18 +4,12 @@ import base64
 import concurrent.futures
 import io
 import json
-import runpy
-import select
-import socket
 import struct
 import time
 import zlib
 
-import keras
 import pytest
 from PIL import Image
-
-from zoo.loading import save_model
 
 PREDICT = "/v1/models/my.table-1:predict"
 GOOD = b'{"instances": [[0, 1]]}'
@@ -35,9 +29,9 @@ def server_goes_on(table_server):
         (b'{"instances": [[0, 1]]', 400, "JSON"),
         (b'{"instances": [[NaN, 1]]}', 400, "NaN"),
         (b'{"instances": [[Infinity, 1]]}', 400, "NaN and Infinity"),
-        (b'{"instances": [[1e999, 1]]}', 400, "out of float32's range"),
+        (b'{"instances": [[1e999, 1]]}', 400, "number is infinity"),
         (b'{"instances": [[1e39, 1]]}', 400, "out of float32's range"),
-        (b'{"instances": [[1' + b"0" * 400 + b", 1]]}", 400, "out of range"),
+        (b'{"instances": [[1' + b"0" * 400 + b", 1]]}", 400, "number is infinity"),
         (b'{"instances": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400, "nested too deeply"),
         (b'{"instances": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}", 400, "nested too deeply"),
         (b'{"instances": ' + b"[" * 150 + b"1" + b"]" * 150 + b"}", 400, "expected float32[row, 2]"),
@@ -139,7 +133,7 @@ def test_explanations_are_bounded_and_refused_where_there_are_none(table_server,
         ("POST", PREDICT, {"Content-Type": "multipart/form-data; boundary=x"}, 415),
         ("POST", PREDICT, {"Content-Encoding": "gzip"}, 415),
         ("POST", PREDICT, {"Content-Type": "application/json; charset=utf-8"}, 200),
-        ("POST", PREDICT, {"Content-Type": "application/x-www-form-urlencoded"}, 200),  # of curl -d
+        ("POST", PREDICT, {"Content-Type": "application/x-www-form-urlencoded"}, 415),  # of forms, and of curl -d
         ("GET", "/", {"X-Long": "a" * 400_000}, 431),
     ],
 )
@@ -148,101 +142,6 @@ def test_methods_paths_and_headers(table_server, method, path, headers, status):
     assert found == status
     assert status == 200 or list(answer) == ["error"]
     assert status != 405 or sent["allow"]
-
-
-def exchange(server, *parts, pause=0.0):
-    """Sends the parts with pauses; returns all that the server says until it closes."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
-        try:
-            for part in parts:
-                connection.sendall(part)
-                time.sleep(pause)
-        except OSError:
-            pass  # the server has closed
-        received = b""
-        try:
-            while part := connection.recv(65536):
-                received += part
-        except OSError:
-            pass
-        return received
-
-
-def head(*lines):
-    return b"\r\n".join([f"POST {PREDICT} HTTP/1.1".encode(), b"Host: x", *lines, b"", b""])
-
-
-def test_a_body_without_end_is_cut_at_the_limit(table_server):
-    """Chunked, so that no Content-Length tells; the client may send what it likes, but it is not kept."""
-    with socket.create_connection(("127.0.0.1", table_server.port), timeout=60) as connection:
-        connection.sendall(head(b"Transfer-Encoding: chunked"))
-        chunk = b"%x\r\n%s\r\n" % (100_000, b" " * 100_000)
-        for _ in range(90):
-            connection.sendall(chunk)
-        connection.settimeout(30)
-        assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
-
-
-def test_headers_after_a_body_count_as_headers_do(table_server):
-    with socket.create_connection(("127.0.0.1", table_server.port), timeout=60) as connection:
-        connection.sendall(head(b"Transfer-Encoding: chunked") + b"%x\r\n%s\r\n0\r\n" % (len(GOOD), GOOD))
-        for _ in range(40):
-            connection.sendall(b"a: b\r\n" * 1000)
-            if select.select([connection], [], [], 0.05)[0]:
-                break
-        assert connection.recv(65536).startswith(b"HTTP/1.1 431 ")
-
-
-def test_what_is_no_http_and_too_many_requests_at_once(table_server):
-    assert exchange(table_server, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
-    assert exchange(table_server, head(b"Content-Length: 5", b"Content-Length: 6")).startswith(b"HTTP/1.1 400 ")
-    flood = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 5000
-    assert exchange(table_server, flood, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").count(b"HTTP/1.1 200") < 5000
-
-
-SLOW_LAYER = """
-import time
-
-import keras
-import tensorflow as tf
-
-
-@keras.saving.register_keras_serializable("slow")
-class Slow(keras.layers.Layer):
-    def call(self, x):
-        def sleep(values):
-            time.sleep(float(values[0, 0]))
-            return values
-
-        return tf.ensure_shape(tf.numpy_function(sleep, [x], tf.float32), x.shape)
-"""
-
-
-@pytest.fixture(scope="module")
-def hasty_server(start_server, tmp_path_factory):
-    """It computes one row at a time, which takes as many seconds as the row's first number says, and lets two wait."""
-    folder = tmp_path_factory.mktemp("slow")
-    (folder / "slow_layer.py").write_text(SLOW_LAYER)
-    module = runpy.run_path(str(folder / "slow_layer.py"))
-    inputs = keras.Input((2,))
-    outputs = keras.layers.Dense(2, activation="softmax")(module["Slow"]()(inputs))
-    save_model(keras.Model(inputs, outputs), folder / "slow.keras", {"task": "table_classification"})
-    flags = ["--model_file=slow.keras", "--import=slow_layer", "--model_name=my.table-1", "--request_timeout=0.5"]
-    return start_server(*flags, "--max_batch_size=1", "--max_queue=2", "--max_body_mb=0.01", folder=folder)
-
-
-def test_slow_clients_are_let_go(hasty_server):
-    assert exchange(hasty_server, b"") == b""
-    assert exchange(hasty_server, b"POST / HT") == b""
-    assert exchange(hasty_server, *[b"X-a: b\r\n"] * 40, pause=0.05).startswith((b"HTTP/1.1 400 ", b""))
-    answer = exchange(hasty_server, head(b"Content-Length: 23"), GOOD[:10])
-    assert answer.startswith(b"HTTP/1.1 408 ") and b"did not arrive within 0.5 s" in answer
-    trickle = [bytes([byte]) for byte in GOOD]
-    assert exchange(hasty_server, head(b"Content-Length: 23"), *trickle, pause=0.05).startswith(b"HTTP/1.1 408 ")
-    endless = [b"100\r\n" + b" " * 256 + b"\r\n"] * 100
-    answer = exchange(hasty_server, head(b"Transfer-Encoding: chunked"), *endless, pause=0.05)
-    assert answer.startswith(b"HTTP/1.1 4")
-    assert hasty_server.request("POST", PREDICT, GOOD)[0] == 200
 
 
 def test_an_answer_that_takes_too_long_and_a_queue_that_is_full(hasty_server):

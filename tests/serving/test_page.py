@@ -1,7 +1,10 @@
 """The page in a real browser: ink, texts, numbers and a picture become answers; nothing fails in its console."""
 
+import http.server
 import math
+import re
 import shutil
+import threading
 
 import pytest
 from PIL import Image
@@ -157,3 +160,66 @@ def test_the_page_is_whole_by_itself(table_server):
     _, headers, page = table_server.request("GET", "/")
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "http://" not in page.replace("http://www.w3.org/2000/svg", "") and "https://" not in page
+
+
+def test_the_page_asks_for_the_token(browser, start_server, table_file, tmp_path):
+    (tmp_path / "token").write_text("correct-horse-battery\n")
+    server = start_server(f"--model_file={table_file}", f"--token_file={tmp_path / 'token'}")
+    browser.get(server.address)
+    field = browser.find_element(By.ID, "token")
+    wait_for(browser, field.is_displayed)
+    assert browser.get_log("browser") == []  # it has asked the server nothing yet
+    field.send_keys("wrong-horse-battery\n")
+    assert "its token" in wait_for(browser, lambda: browser.find_element(By.ID, "error").text)
+    field.clear()
+    field.send_keys("correct-horse-battery\n")
+    assert len(wait_for(browser, lambda: percentages(browser))) == 2
+    assert not field.is_displayed()
+    browser.refresh()
+    wait_for(browser, lambda: percentages(browser))  # this window keeps it
+    assert [entry for entry in browser.get_log("browser") if "401" not in entry["message"]] == []
+
+
+def test_pages_of_other_sites_get_no_answer(browser, table_server):
+    """By a script, a form and a frame of a page at another port, which a browser takes for the same site."""
+    address = table_server.address + "v1/models/my.table-1:predict"
+    page = f"""<iframe src="{table_server.address}"></iframe>
+    <form method="post" enctype="text/plain" target="_blank" action="{address}">
+    <input name='{{"instances": [[0, 1]], "signature_name": "' value='"}}'></form>"""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):  # noqa: N802, the library's name
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *_):
+            pass
+
+    ask = """const [address, mode, done] = arguments;
+    const request = {method: "POST", mode, body: JSON.stringify({instances: [[0, 1]]})};
+    fetch(address, request).then(response => done("answered"), error => done("failed"));"""
+    before = refusals(table_server)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        for host in ("localhost", "127.0.0.1"):
+            browser.get(f"http://{host}:{other.server_port}/")
+            for mode in ("cors", "no-cors"):
+                assert browser.execute_async_script(ask, address, mode) == "failed"
+        window = browser.current_window_handle
+        browser.execute_script("document.forms[0].submit()")
+        wait_for(browser, lambda: len(browser.window_handles) == 2)
+        browser.switch_to.window(next(handle for handle in browser.window_handles if handle != window))
+        wait_for(browser, lambda: '"error"' in browser.page_source)
+        browser.close()
+        browser.switch_to.window(window)
+        browser.get("about:blank")
+        other.shutdown()
+    assert refusals(table_server) >= before + 5
+    browser.get_log("browser")
+
+
+def refusals(server):
+    metrics = server.request("GET", "/metrics")[2]
+    return sum(float(count) for count in re.findall(r'zoo_requests_total\{.*status="403"\} (\S+)', metrics))

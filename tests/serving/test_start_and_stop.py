@@ -1,7 +1,9 @@
 """From the first flag to the last answer."""
 
-import concurrent.futures
+import asyncio
+import collections
 import json
+import re
 import signal
 import socket
 import time
@@ -13,6 +15,7 @@ from zoo.loading import save_model
 
 PREDICT = "/v1/models/table:predict"
 GOOD = b'{"instances": [[0, 1]]}'
+WHOLE = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
 
 
 def assert_refused(done, *words):
@@ -94,7 +97,7 @@ def test_what_was_accepted_is_answered_and_what_comes_later_refused(server, numb
     idle.request("POST", PREDICT, GOOD)
     assert idle.getresponse().read()
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as early:
-        head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode()
+        head = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode()
         early.sendall(head + GOOD[:5])
         time.sleep(0.3)
         server.process.send_signal(number)
@@ -116,38 +119,63 @@ def test_what_was_accepted_is_answered_and_what_comes_later_refused(server, numb
     idle.close()
 
 
+async def ask_on(port, keeps, counts):
+    """Asks until the server is gone, on one connection or on a new one each time; counts what becomes of it."""
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return  # nothing was accepted
+        try:
+            closes = False
+            while not closes:
+                writer.write(WHOLE)
+                head = await reader.readuntil(b"\r\n\r\n")
+                content = await reader.readexactly(int(re.search(rb"content-length: (\d+)", head)[1]))
+                status = int(head.split()[1])
+                counts[status] += 1
+                assert list(json.loads(content)) == ["predictions" if status == 200 else "error"]
+                closes = b"\r\nconnection: close" in head or not keeps
+                assert status == 200 or closes
+        except (OSError, asyncio.IncompleteReadError):
+            counts["lost"] += 1
+        finally:
+            writer.close()
+
+
 def test_no_request_is_lost_when_it_stops_under_load(server):
-    """Each client asks on until it is told to stop: by 503, or by a connection that is closed between two requests."""
+    counts = collections.Counter()
 
-    def ask_on(_):
-        answered, refused = 0, 0
-        connection = server.connect()
-        while True:
-            try:
-                connection.request("POST", PREDICT, GOOD)
-                response = connection.getresponse()
-            except OSError:  # refused, or closed before a byte of an answer came
-                return answered, refused
-            content = json.loads(response.read())
-            if response.status == 503:
-                refused += 1
-                return answered, refused
-            assert response.status == 200 and len(content["predictions"][0]) == 2
-            answered += 1
+    async def all_clients():
+        clients = [asyncio.create_task(ask_on(server.port, number % 2, counts)) for number in range(200)]
+        await asyncio.sleep(1)
+        server.process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(asyncio.gather(*clients), 60)
 
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        clients = [pool.submit(ask_on, number) for number in range(16)]
-        time.sleep(1)
-        status = server.stop()
-        results = [client.result() for client in clients]
-    assert status == 0
-    assert sum(answered for answered, _ in results) > 16
-    assert [refused for _, refused in results] == [1] * 16
+    asyncio.run(all_clients())
+    assert server.process.wait(20) == 0
+    assert counts[200] > 200 and counts[503] > 100 and set(counts) == {200, 503}
+
+
+def test_who_waited_to_be_let_in_gets_an_answer_too(server):
+    """The process is stopped meanwhile, so that the signal comes before any of them is let in."""
+    server.process.send_signal(signal.SIGSTOP)
+    waiting = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(300)]
+    for connection in waiting[::2]:
+        connection.sendall(WHOLE)
+    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGCONT)
+    for connection in waiting[1::2]:
+        connection.sendall(WHOLE)
+    for connection in waiting:
+        with connection, connection.makefile("rb") as file:
+            assert file.readline() in (b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert server.process.wait(20) == 0
 
 
 def test_a_second_signal_does_not_wait(server):
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as slow:
-        slow.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n".encode())
+        slow.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n".encode())
         time.sleep(0.3)
         server.process.send_signal(signal.SIGINT)
         time.sleep(0.3)

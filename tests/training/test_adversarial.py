@@ -72,7 +72,10 @@ class Points(Task):
 
     def results(self, answers, targets, labels):
         off = (np.linalg.norm(answers, axis=1) - 1) ** 2
-        return {"distance": {"value": float(off.mean()), "interval": [float(off.min()), float(off.max())]}, "n": len(off)}
+        return {
+            "distance": {"value": float(off.mean()), "interval": [float(off.min()), float(off.max())]},
+            "n": len(off),
+        }
 
 
 if "points" not in {task.name for task in all_tasks()}:

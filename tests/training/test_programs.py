@@ -34,11 +34,3 @@ def test_operations_are_those_of_the_kernels():
     model = zoo.create_model("simple_cnn")
     expected = 26 * 26 * 9 * 32 + 11 * 11 * 9 * 32 * 64 + 5 * 5 * 64 * 10
     assert programs.operations_of_kernels(model) == 6 * expected
-
-
-def test_advice_only_where_bfloat16_is_emulated(monkeypatch):
-    monkeypatch.setattr(programs.pathlib.Path, "read_text", lambda _: "flags : fpu avx2 fma")
-    assert "--precision=float32" in programs.precision_advice("mixed_bfloat16")
-    assert programs.precision_advice("float32") is None
-    monkeypatch.setattr(programs.pathlib.Path, "read_text", lambda _: "flags : fpu avx512_bf16")
-    assert programs.precision_advice("mixed_bfloat16") is None

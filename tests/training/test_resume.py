@@ -95,6 +95,8 @@ def test_twenty_kills_change_nothing(fork_server, folder, uninterrupted):
     assert start(folder, "killed", "--resume=auto").wait(timeout=300) == 0
     weights, rows, resumed = outcome(folder, "killed")
     assert resumed >= 10
+    (path,) = (folder / "killed" / "mnist_mlp").iterdir()
+    assert [p.name for p in [*path.glob(".*"), *path.glob("checkpoints/.*")]] == [".lock"]  # no part of a file
     np.testing.assert_array_equal(weights, uninterrupted[0])
     assert rows == uninterrupted[1]
 
@@ -178,7 +180,7 @@ def test_a_run_that_is_being_trained_is_not_resumed(fork_server, folder):
             [sys.executable, str(REPOSITORY / "scripts/train.py"), f"--resume={records[0].parent}"],
             cwd=folder, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True,
         )  # fmt: skip
-        assert done.returncode == 2 and f"process {process.pid} is training it" in done.stderr
+        assert done.returncode == 2 and f"(process {process.pid} by its run.json) is training it" in done.stderr
     finally:
         process.kill()
         process.wait()

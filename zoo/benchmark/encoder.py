@@ -1,4 +1,4 @@
-"""Seconds a training step of a BERT, the zoo's and that of transformers, in turns: python -m zoo.benchmark.encoder"""
+"""Seconds a training step of a BERT, the zoo's and that of transformers, in turns."""
 
 import os
 import statistics
@@ -70,7 +70,7 @@ def format_rows(rows: list[dict]) -> str:
 
 
 def _start(framework: str, precision: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "zoo.benchmark.encoder", framework, precision]
+    command = [sys.executable, "-P", "-m", "zoo.benchmark.encoder", framework, precision]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -154,16 +154,7 @@ def _transformers_steps(precision: str) -> Callable[[], None]:
     return run_steps
 
 
-def main() -> None:
-    if len(sys.argv) > 1:
-        framework, precision = sys.argv[1:]
-        _work({"zoo": _zoo_steps, "transformers": _transformers_steps}[framework](precision))
-        os._exit(0)  # TensorFlow's own end takes seconds
-    try:
-        print(format_rows(encoder_seconds_per_step()))
-    except ZooError as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # one of the processes
+    framework, precision = sys.argv[1:]
+    _work({"zoo": _zoo_steps, "transformers": _transformers_steps}[framework](precision))
+    os._exit(0)  # TensorFlow's own end takes seconds

@@ -14,6 +14,7 @@ from zoo.benchmark.turns import Worker
 from zoo.config import Config, load_config, validate
 from zoo.errors import ZooError, nearest
 from zoo.processor import usable_cores
+from zoo.training.fitting import resolved_precision
 
 # Other models keep the batch size of their config.
 BATCH_SIZES = {"mnist_mlp": 64, "simple_cnn": 128, "mnist_cnn": 128}
@@ -52,7 +53,8 @@ def compare_models(
 def plain_config(model: str, assignments: Sequence[str] = ()) -> Config:
     """The model's config with its own precision, and the optimizer, batch size and data that all contenders share."""
     own = [f"training.batch_size={BATCH_SIZES[model]}"] if model in BATCH_SIZES else []
-    return load_config(model, assignments=[*PLAIN, *own, *assignments])
+    config = load_config(model, assignments=[*PLAIN, *own, *assignments])
+    return with_precision(config, resolved_precision(config.training.precision)[0])
 
 
 def with_precision(config: Config, precision: str) -> Config:

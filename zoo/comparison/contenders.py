@@ -1,16 +1,15 @@
 """Rows of a comparison's table with the runs behind them, as the report shows them."""
 
 import collections
-import csv
 import dataclasses
 from typing import Any
 
 import numpy as np
 
 from zoo.comparison.table import Result, best_on_validation
+from zoo.errors import ZooError
 from zoo.runs import Predictions
-
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, csv.Error)
+from zoo.safe_reading import read_yaml
 
 
 @dataclasses.dataclass
@@ -31,24 +30,17 @@ class Contender:
 
         notices = []
         for result in self.results:
-            path = result.run.path
             try:
-                history = read_history(result.run.history_file)
-                if not np.isfinite(history["epoch"]).all():
-                    raise ValueError("an epoch is no number")
-                self.histories.append(history)
-            except FileNotFoundError:
-                notices.append(f"{path}: no learning curve, there is no history.csv")
-            except _UNREADABLE as error:
-                notices.append(f"{path}: no learning curve, history.csv is damaged ({error})")
+                self.histories.append(read_history(result.run.history_file))
+            except ZooError as error:
+                notices.append(f"no learning curve: {error}")
             self.predictions.append(result.run.read_predictions("test"))
         return notices
 
     def best_seed(self) -> tuple[Result, Predictions]:
         """The run that is best on validation; the first where validation was not kept."""
-
         best = best_on_validation(self.results)
-        return best, self.predictions[self.results.index(best)]
+        return best, next(p for result, p in zip(self.results, self.predictions, strict=True) if result is best)
 
 
 def contenders(rows: list[dict[str, Any]], results: list[Result]) -> list[Contender]:
@@ -69,7 +61,6 @@ def contenders(rows: list[dict[str, Any]], results: list[Result]) -> list[Conten
 
 def _tell_apart(models: list[Contender]) -> None:
     """Give each model those values of its config that not all of them have."""
-    from ruamel.yaml import YAML
 
     def leaves(values, prefix=""):
         for key, value in values.items():
@@ -80,8 +71,8 @@ def _tell_apart(models: list[Contender]) -> None:
 
     configs = []
     for model in models:
-        text = (model.results[0].run.path / "config.yaml").read_text(encoding="utf-8")
-        configs.append(dict(leaves(YAML(typ="safe", pure=True).load(text) | {"claim": None})))
+        values = read_yaml(model.results[0].run.path / "config.yaml")  # a mapping, or there would be no result
+        configs.append(dict(leaves(values | {"claim": None})))
     keys = dict.fromkeys(key for config in configs for key in config if key != "training.seed")
     differing = [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
     for model, config in zip(models, configs, strict=True):

@@ -3,7 +3,6 @@
 A view is a group of charts {"view", "title", "note", "charts"}; `Task.views` names those that go with a task.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from zoo.comparison import charts, curves, disagreements
 from zoo.comparison.contenders import Contender
 from zoo.errors import ZooError
+from zoo.escaping import tell
 from zoo.tasks import Metric, Task
 
 _CLASSES = 20
@@ -149,7 +149,7 @@ def _pairs(models: list[Contender], label_names: Sequence[str], notices: list[st
     shown = {}
     if examples:
         result, predictions = chosen[0]
-        print(f"report: rows on which models disagree, of {result.record['dataset']}", file=sys.stderr)
+        tell(f"report: rows on which models disagree, of {result.record['dataset']}")
         try:
             rows = sorted({example["row"] for example in examples})
             shown = disagreements.read_examples(result.run, predictions.ids, rows)

@@ -100,15 +100,13 @@ def read_examples(run: Run, ids: np.ndarray, rows: Sequence[int]) -> dict[int, d
 def _dataset_section(run: Run):
     """The `dataset` of config.yaml alone: its model may be registered by a module that is not here."""
     import pydantic
-    from ruamel.yaml import YAML, YAMLError
 
-    from zoo.config import DatasetSection
+    from zoo.config import DatasetSection, read_yaml
 
     try:
-        values = YAML(typ="safe", pure=True).load((run.path / "config.yaml").read_text(encoding="utf-8"))
-        return DatasetSection.model_validate(values["dataset"])
-    except (OSError, YAMLError, KeyError, TypeError, UnicodeDecodeError, pydantic.ValidationError) as error:
-        raise ZooError(f"{run.path / 'config.yaml'}: its dataset cannot be read ({type(error).__name__})") from None
+        return DatasetSection.model_validate(read_yaml(run.path / "config.yaml").get("dataset"))
+    except pydantic.ValidationError:
+        raise ZooError(f"{run.path / 'config.yaml'}: its dataset is of another version of the zoo") from None
 
 
 def _shown(features: Any, feature_names: Sequence[str] | None) -> dict[str, str]:

@@ -2,11 +2,11 @@
 
 import collections
 import dataclasses
-import sys
 from collections.abc import Sequence
 
 from zoo.comparison.reading import Result
 from zoo.errors import ZooError
+from zoo.escaping import tell
 from zoo.evaluation.speed import FILE, measure_run
 
 
@@ -25,19 +25,16 @@ def _measure(group: list[Result]) -> list[Result]:
     name = group[0].record["model"]
     chosen = next((result for result in group if result.run.model_file.exists()), None)
     if chosen is None:
-        print(f"{name}: no model.keras to measure", file=sys.stderr)
+        tell(f"{name}: no model.keras to measure")
         return group
     try:
         speed = measure_run(chosen.run)
     except ZooError as error:
-        print(f"{name}: not measured ({error})", file=sys.stderr)
+        tell(f"{name}: not measured ({error})")
         return group
-    print(
-        f"{name}: {speed['latency_ms']:.3f} ms, {speed['throughput']:,.0f} examples/s, {speed['device']}",
-        file=sys.stderr,
-    )
+    tell(f"{name}: {speed['latency_ms']:.3f} ms, {speed['throughput']:,.0f} examples/s, {speed['device']}")
     try:
         chosen.run.write_json(FILE, speed)
     except OSError as error:
-        print(f"{chosen.run.path / FILE}: not written ({error.strerror})", file=sys.stderr)
+        tell(f"{chosen.run.path / FILE}: not written ({error.strerror})")
     return [dataclasses.replace(result, speed=speed) for result in group]

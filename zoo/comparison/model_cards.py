@@ -14,6 +14,7 @@ from zoo.comparison.receipts import read_leaderboard
 from zoo.config import Config, config_path, load_config, read_yaml
 from zoo.datasets.catalog import dataset_info, list_datasets
 from zoo.errors import ZooError
+from zoo.escaping import markdown_cell, markdown_code
 from zoo.quiet import import_tensorflow
 from zoo.runs import write_atomically
 from zoo.tasks import Metric
@@ -97,13 +98,16 @@ def _table(rows: Sequence[dict]) -> str:
         return position.get(row["dataset"], len(order)), _metric(row).goodness(float(row["value"]))
 
     for row in sorted(rows, key=place):
-        name = f"[{row['model']}](docs/models/{row['model']}.md)" if row["model"] in known else row["model"]
+        name = markdown_cell(row["model"])
+        if row["model"] in known:
+            name = f"[{name}](docs/models/{name}.md)"
         interval = f"{row['low']}–{row['high']}"
         if row["low"] == row["high"]:
             interval = "every seed" if row["low"] else "one seed"
         metric = _metric(row)
         figure = f"{metric.words} {'↓' if metric.better == 'less' else '↑'}"
-        cells = [name, row["dataset"], f"{int(row['parameters']):,}", figure, f"{row['value']} ({interval})"]
+        figures = [f"{int(row['parameters']):,}", figure, f"{row['value']} ({interval})"]
+        cells = [name, markdown_cell(row["dataset"]), *figures]
         lines.append("| " + " | ".join([*cells, str(_seeds(row)), f"{float(row['seconds']):.0f}"]) + " |")
     return "\n".join(lines)
 
@@ -146,17 +150,17 @@ def _figures(row: dict) -> str:
         (f"test {metric.words}{f' ({unit})' if unit else ''}, mean of seeds", f"**{row['value']}**"),
         ("95 % interval of the mean over seeds (Student's t)", f"{row['low']} to {row['high']}"),
         *_over_rows(row, metric),
-        ("seeds", row["seeds"].replace(" ", ", ")),
+        ("seeds", markdown_cell(row["seeds"].replace(" ", ", "))),
         ("seconds a seed, median", f"{float(row['seconds']):.0f}"),
         ("peak memory, median", f"{int(row['peak_memory_mib']):,} MiB"),
-        ("measured on", row["device"]),
-        ("versions", row["versions"]),
-        ("revision", ", ".join(revision[:7] + revision[40:] for revision in row["git_revisions"].split())),
-        ("data", f"`{row['data_digest'][:19]}…`"),
-        ("command", f"`{row['command']}`"),
+        ("measured on", markdown_cell(row["device"])),
+        ("versions", markdown_cell(row["versions"])),
+        ("revision", markdown_cell(", ".join(rev[:7] + rev[40:] for rev in row["git_revisions"].split()))),
+        ("data", markdown_code(f"{row['data_digest'][:19]}…")),
+        ("command", markdown_code(row["command"])),
     ]
     table = "\n".join(f"| {words} | {value} |" for words, value in lines)
-    return f"## Figures on {row['dataset']}\n\n| figure | |\n|---|---|\n{table}"
+    return f"## Figures on {markdown_cell(row['dataset'])}\n\n| figure | |\n|---|---|\n{table}"
 
 
 def _over_rows(row: dict, metric: Metric) -> list[tuple[str, str]]:

@@ -6,23 +6,25 @@ import fnmatch
 import glob
 import hashlib
 import json
+import os
 import pathlib
-import zipfile
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from zoo import safe_reading
 from zoo.config import Config
 from zoo.errors import ZooError, nearest
-from zoo.runs import ExportedRun, Predictions, Run, open_run
+from zoo.runs import ExportedRun, Predictions, Run
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
 
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, zipfile.BadZipFile)
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 _NUMBERS = ("seed", "parameters", "wall_seconds", "peak_memory_mib")
 _NAMES = ("model", "dataset", "device", "data_digest")
-_SPEED = {"latency_ms": float, "throughput": float, "device": str}
+_LEVELS_BELOW_A_LINK = 3  # a link to RUNS/MODEL/RUN, or to a folder above it; not the whole disk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +57,17 @@ def find_runs(paths: Sequence[str], models: Sequence[str] = ("*",)) -> list[Run]
         records = [record for folder in folders for record in _records(folder)]
         if not records:
             raise ZooError(f"{path}: no run there; name a folder that training wrote, or a glob of them in quotes")
-        found |= {record.parent.resolve(): open_run(record.parent) for record in records}
+        found |= {record.parent.resolve(): _run_of(record) for record in records}
     names = {path: _name(run, path) for path, run in found.items()}
     kept = [run for path, run in found.items() if any(fnmatch.fnmatch(names[path], model) for model in models)]
     if not kept:
         raise ZooError(f"--models={','.join(models)}: {nearest(','.join(models), set(names.values()))}")
     return kept
+
+
+def _run_of(record: pathlib.Path) -> Run:
+    """Whatever is wrong with it, `read_results` tells."""
+    return (ExportedRun if (record.parent / "parity.json").exists() else Run)(record.parent)
 
 
 def _name(run: Run, path: pathlib.Path) -> str:
@@ -75,7 +82,32 @@ def _name(run: Run, path: pathlib.Path) -> str:
 
 def _records(folder: pathlib.Path) -> list[pathlib.Path]:
     """Of runs below a folder; of exports where there are none, so that a run's exports come only when named."""
-    return sorted(folder.glob("**/run.json")) or sorted(folder.glob("**/parity.json"))
+    found = {"run.json": [], "parity.json": []}
+    left, seen = [(str(folder), None)], set()
+    while left:
+        path, levels = left.pop()  # levels: how far to go below the symbolic link that led here
+        try:
+            status = os.stat(path)
+            entries = list(os.scandir(path)) if (status.st_dev, status.st_ino) not in seen else []
+        except OSError as error:
+            print(f"{path}: left out, cannot be read ({error.strerror})", file=sys.stderr)
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        for entry in entries:
+            if entry.name in found:
+                found[entry.name].append(pathlib.Path(entry.path))
+            elif levels is None and entry.is_symlink() and _is_folder(entry):
+                left.insert(0, (entry.path, _LEVELS_BELOW_A_LINK - 1))  # after all that is no link
+            elif levels != 0 and _is_folder(entry):
+                left.append((entry.path, levels and levels - 1))
+    return sorted(found["run.json"]) or sorted(found["parity.json"])
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle
+        return False
 
 
 def read_results(runs: Sequence[Run]) -> tuple[list[Result], list[str]]:
@@ -122,7 +154,7 @@ def _read(run: Run) -> tuple[Result, list[str]]:
             labels=labels,
             rows=len(predictions.ids),
             value=task.value(test),
-            config_digest=recipe_digest((run.path / "config.yaml").read_text(encoding="utf-8"), run.variant),
+            config_digest=recipe_digest(_config_text(run), run.variant, str(run.path / "config.yaml")),
             test_digest=_test_digest(record, predictions, labels),
             scores=None if scores is None else np.asarray(scores, "float64"),
             validation_value=_value_or_none(task, results.get("validation")),
@@ -133,6 +165,10 @@ def _read(run: Run) -> tuple[Result, list[str]]:
         raise ZooError(f"{run.path}: left out, {pathlib.Path(error.filename).name} is missing") from None
     except _DAMAGE as error:
         raise ZooError(f"{run.path}: left out, damaged or of another version ({_line(error)}); train again") from None
+
+
+def _config_text(run: Run) -> str:
+    return safe_reading.read_text(run.path / "config.yaml", safe_reading.MOST_YAML_BYTES, "train again")
 
 
 def _check(record: dict, test: dict, task: Task) -> None:
@@ -156,15 +192,18 @@ def _read_parts(run: Run, record: dict, task: Task, test: dict, predictions) -> 
 
     def corrupted() -> float:
         from zoo.evaluation.corruptions import VERSION
+        from zoo.run_files import Corruptions
 
-        measured = run.read_json("corruptions.json")
+        measured = run.read_json("corruptions.json", Corruptions)
         if measured["version"] != VERSION or measured["data_digest"] != record["data_digest"]:
             raise ValueError("of other corruptions or data; run evaluate.py --corruptions again")
-        return float(measured["mean"] if "mean" in measured else measured["mean_accuracy"])
+        return measured["mean"] if "mean" in measured else measured["mean_accuracy"]
 
     def speed() -> dict[str, Any]:
-        measured = run.read_json("speed.json")
-        return {key: kind(measured[key]) for key, kind in _SPEED.items()}
+        from zoo.run_files import Speed
+
+        measured = run.read_json("speed.json", Speed)
+        return {key: measured[key] for key in ("latency_ms", "throughput", "device")}
 
     notices = []
 
@@ -205,26 +244,26 @@ def _test_digest(record: dict, predictions: Predictions, labels: dict[str, Any])
     return content.hexdigest()[:8]
 
 
-def recipe_digest(text: str, variant: str = "") -> str:
+def recipe_digest(text: str, variant: str = "", where: str = "config.yaml") -> str:
     """Eight digits of what a config.yaml asks for, without what no figure should depend on: seed, claim, data_dir.
 
-    `variant` is that of a run: the format of an export.
+    `variant` is that of a run: the format of an export; `where` begins the message of an error.
 
     Of values that differ from the defaults alone, so that a key that the zoo learns later leaves the digests of older
     runs as they are. A config that this version of the zoo cannot read is taken by its raw values.
 
     Raises:
-      ValueError: it is no YAML, or no config at all.
+      ZooError: it is no YAML.
+      ValueError: it is no config at all.
     """
     import pydantic
-    from ruamel.yaml import YAML, YAMLError
 
+    values = safe_reading.parse_yaml(text, where, "train again")
     try:
-        values = YAML(typ="safe", pure=True).load(text)
         values.pop("claim", None)
         values["training"].pop("seed", None)
         values["dataset"].pop("data_dir", None)
-    except (YAMLError, AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"config.yaml: {type(error).__name__}") from None
     with contextlib.suppress(pydantic.ValidationError):
         # Not `config.validate`: a model that the user's own module registers is a model too.

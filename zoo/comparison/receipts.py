@@ -7,6 +7,7 @@ import io
 import math
 import os
 import pathlib
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -14,10 +15,12 @@ import numpy as np
 
 from zoo.comparison.table import Result
 from zoo.config import load_config, recipe
-from zoo.errors import ZooError
+from zoo.errors import ZooError, shortened
+from zoo.escaping import spreadsheet_cell
 from zoo.measures import statistics
 from zoo.registry import list_models
 from zoo.runs import write_atomically
+from zoo.safe_reading import read_text
 from zoo.tasks import Metric
 
 COLUMNS = [
@@ -39,6 +42,14 @@ COLUMNS = [
     "seconds",
     "peak_memory_mib",
 ]
+
+
+MOST_BYTES = 4 << 20
+_WHOLE, _DECIMAL = r"\d{1,15}", r"\d{1,15}\.\d{1,15}"
+_NUMBERS = {
+    "accuracy": _DECIMAL, "low": f"({_DECIMAL})?", "high": f"({_DECIMAL})?", "test_rows": _WHOLE, "parameters": _WHOLE,
+    "seconds": _DECIMAL, "peak_memory_mib": _WHOLE,
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +91,7 @@ def write_leaderboard(path: str | os.PathLike, results: Sequence[Result]) -> str
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({column: spreadsheet_cell(text) for column, text in row.items()} for row in rows)
     try:
         write_atomically(path, stream.getvalue().encode())
     except OSError as error:
@@ -96,13 +107,16 @@ def read_leaderboard(path: str | os.PathLike) -> list[dict[str, str]]:
       ZooError: it cannot be read, or has other columns.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ZooError(f"{path}: {getattr(error, 'strerror', None) or error}; it is no leaderboard") from None
+        rows = list(csv.DictReader(io.StringIO(read_text(path, MOST_BYTES), newline="")))
+    except csv.Error as error:
+        raise ZooError(f"{path}: {error}; it is no leaderboard") from None
     rows = [_in_the_words_of_this_version(row) for row in rows]
     if any(list(row) != COLUMNS or None in row.values() for row in rows):
         raise ZooError(f"{path}: it is no leaderboard, whose columns are {', '.join(COLUMNS)}")
+    for row in rows:
+        for column, pattern in _NUMBERS.items():
+            if not re.fullmatch(pattern, row[column]):
+                raise ZooError(f"{path}: {row['model']}: {column} is {shortened(repr(row[column]))}; mend it")
     return rows
 
 
@@ -155,7 +169,10 @@ def _command(model: str, group: list[Result]) -> str:
         own = False
     if own:
         return " ".join(["python scripts/train.py", f"--model={model}", *which])
-    _, script, *flags = shlex.split(group[0].record.get("command", "python scripts/train.py"))
+    try:
+        _, script, *flags = shlex.split(group[0].record.get("command", ""))
+    except ValueError:  # too few words, or an open quote
+        script, flags = "train.py", []
     script = pathlib.Path(script).name
     kept, words = [], iter(flags)
     for word in words:
@@ -172,7 +189,7 @@ def _receipt(model: str, group: list[Result]) -> dict[str, str]:
     interval = statistics.seeds_interval(values)
     low, high = map(headline.text, headline.within(interval)) if interval else ("", "")
     records = [result.record for result in group]
-    versions = {" ".join(f"{name} {version}" for name, version in r["versions"].items()) for r in records}
+    versions = {" ".join(f"{name} {version}" for name, version in r.get("versions", {}).items()) for r in records}
     return {
         "model": model,
         "dataset": records[0]["dataset"],

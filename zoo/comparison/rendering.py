@@ -2,12 +2,12 @@
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from zoo.comparison.columns import all_columns, columns_of
 from zoo.comparison.selecting import check_columns
+from zoo.escaping import json_text, markdown_cell, printable, spreadsheet_cell
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
 from zoo.text_table import align_columns
@@ -28,12 +28,12 @@ def render(tables: Sequence[Sequence[dict]], columns: Sequence[str] | None, form
         check_columns(columns)
     every = columns or shown_columns(tables)
     if form == "json":
-        return json.dumps([[{c: row[c] for c in every} for row in rows] for rows in tables], indent=2)
+        return json_text([[{c: row[c] for c in every} for row in rows] for rows in tables])
     if form == "csv":
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(every)
-        writer.writerows([cell(c, row[c], task_of(rows)) for c in every] for rows in tables for row in rows)
+        writer.writerows([_csv_cell(c, row[c], task_of(rows)) for c in every] for rows in tables for row in rows)
         return stream.getvalue().rstrip("\n")
     return "\n\n".join(_text_table(rows, columns or shown_columns([rows]), form) for rows in tables)
 
@@ -51,9 +51,13 @@ def task_of(rows: Sequence[dict]) -> Task:
 def _text_table(rows: Sequence[dict], columns: Sequence[str], form: str) -> str:
     cells = [[cell(column, row[column], task_of(rows)) for column in columns] for row in rows]
     if form == "terminal":
-        return f"{rows[0]['dataset']}\n" + align_columns([list(columns), *cells])
-    lines = [columns, ["---"] * len(columns), *([text.replace("|", "\\|") for text in line] for line in cells)]
+        return f"{printable(rows[0]['dataset'])}\n" + align_columns([list(columns), *cells])
+    lines = [columns, ["---"] * len(columns), *(map(markdown_cell, line) for line in cells)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _csv_cell(column: str, value: Any, task: Task) -> object:
+    return spreadsheet_cell(value) if isinstance(value, str) else cell(column, value, task)
 
 
 def cell(column: str, value: Any, task: Task) -> str:

@@ -14,6 +14,7 @@ from zoo.comparison import table
 from zoo.comparison.rendering import shown_columns
 from zoo.comparison.table import Result
 from zoo.errors import ZooError
+from zoo.escaping import printable, tell
 from zoo.tasks import Metric, Task
 
 MAXIMUM_BYTES = 5_000_000
@@ -55,7 +56,7 @@ def html_page(
         raise ZooError("no row is left to compare; ask for less with --where")
     sections = []
     for number, (group, rows) in enumerate(compared, start=1):
-        print(f"report: {group[0].record['dataset']}, {len(group)} runs ({number} of {len(compared)})", file=sys.stderr)
+        tell(f"report: {group[0].record['dataset']}, {len(group)} runs ({number} of {len(compared)})")
         room = _DETAIL_BYTES - sum(section["bytes"] for section in sections)
         sections.append(_section(f"test-{number}", group, rows, columns, room))
     scripts = [charts.javascript(), (_PAGE / "report.js").read_text(encoding="utf-8")]
@@ -65,6 +66,7 @@ def html_page(
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=lambda value: printable(value) if type(value) is str else value,  # and not Markup, which is ours
     )
     page = environment.get_template("report.html").render(
         sections=sections,

@@ -1,11 +1,52 @@
 """Pictures as models see them: the same for training and for prediction."""
 
-from typing import TYPE_CHECKING
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from zoo.errors import ZooError
+from zoo.safe_reading import one_line, opened
+
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+MOST_PIXELS, MOST_SIDE = 40_000_000, 65_535
+PREDICTED = ("PNG", "JPEG")
+
+
+def open_picture(
+    file: Path | BinaryIO, name: str, max_pixels: int = MOST_PIXELS, formats: Sequence[str] = PREDICTED
+) -> "Image":
+    """A picture, turned upright. Its header is judged before a pixel is decoded.
+
+    Args:
+        file: its path, or an open file.
+        name: begins the message of an error.
+        max_pixels: more are refused.
+        formats: of Pillow's names; of some that it knows, reading starts other programs.
+
+    Raises:
+        ZooError: it cannot be read, or is too large.
+    """
+    from PIL import Image, ImageOps
+
+    advice = f"save it again as {' or '.join(formats)}"
+    with opened(file, advice) if isinstance(file, Path) else contextlib.nullcontext(file) as stream:
+        with one_line(name, "unreadable image", advice):
+            try:
+                picture = Image.open(stream, formats=formats)
+            except Image.UnidentifiedImageError:
+                raise ValueError(f"not a {' or '.join(formats)}") from None
+        if picture.width * picture.height > max_pixels or max(picture.size) > MOST_SIDE:
+            size = f"{picture.width}x{picture.height} pixels"
+            raise ZooError(f"{name}: {size}; at most {max_pixels:,} are read, {MOST_SIDE:,} on a side")
+        with one_line(name, "unreadable image", advice):
+            picture.load()
+            ImageOps.exif_transpose(picture, in_place=True)
+        return picture
 
 
 def is_sixteen_bit(picture: "Image") -> bool:

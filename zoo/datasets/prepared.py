@@ -13,6 +13,10 @@ import numpy as np
 from zoo.datasets import builders, sources, texts
 from zoo.datasets.splits import Split, content_hashes
 from zoo.errors import ZooError
+from zoo.escaping import tell
+from zoo.locks import FileLock
+from zoo.runs import write_atomically
+from zoo.safe_reading import read_array, read_mapping
 
 
 def load_arrays(name: str, data_dir: pathlib.Path | None) -> tuple[Split, Split | None, str]:
@@ -26,10 +30,10 @@ def load_arrays(name: str, data_dir: pathlib.Path | None) -> tuple[Split, Split 
     data_dir = data_dir or sources.default_data_dir()
     cache = folder_of(name, data_dir) / "arrays"
     try:
-        found = _read_cache(cache)
+        found = _read_cache(name, cache)
         if found is None:
             with _one_process_at_a_time(data_dir, name):
-                found = _read_cache(cache) or _prepare(name, data_dir, cache)
+                found = _read_cache(name, cache) or _prepare(name, data_dir, cache)
     except OSError as error:
         raise ZooError(
             f"{data_dir}: cannot be used for prepared data ({error.strerror or error}); name another --data_dir"
@@ -61,13 +65,13 @@ def _prepare(name: str, data_dir: pathlib.Path, cache: pathlib.Path) -> tuple[Sp
             files = pathlib.Path(folder)
             origin = sources.fetch(name, data_dir, files)
             builders.prepare(name, data_dir, files)
-        note.write_text(origin)
+        write_atomically(note, origin.encode())
     arrays = builders.read(name, data_dir)
     for part in _parts(arrays):
         arrays[f"{part}_hashes"] = content_hashes(arrays[f"{part}_features"])
     # TFDS does not check files that lie in its download cache, so what another program prepared may be anything.
     expected = sources.SOURCES[name].content_digest
-    if expected and content_digest(arrays) != expected:
+    if expected and _exact_digest(arrays) != expected:
         raise ZooError(f"{cache.parent}: the data prepared there are not the official ones; delete the folder")
     splits = _splits(arrays)
     for part in _parts(arrays):
@@ -80,20 +84,54 @@ def _prepare(name: str, data_dir: pathlib.Path, cache: pathlib.Path) -> tuple[Sp
     return *splits, origin
 
 
-def _read_cache(folder: pathlib.Path) -> tuple[Split, Split | None, str] | None:
+def _read_cache(name: str, folder: pathlib.Path) -> tuple[Split, Split | None, str] | None:
     if not folder.exists():
         return None
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = read_mapping(folder / "manifest.json", "made again")
         # Mapped, not read: most rows are copied once more when validation is taken out of train.
-        arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in manifest["sha256"]}
+        arrays = {key: read_array(folder / f"{key}.npy", "made again", mapped=True) for key in manifest["sha256"]}
         if any(_sha256(arrays[key]) != digest for key, digest in manifest["sha256"].items()):
             raise ValueError("a digest differs")
+        if not _is_official(sources.SOURCES[name], arrays, manifest["sha256"]):
+            raise ValueError("not the official data")
         return *_splits(arrays), manifest["origin"]
-    except (ValueError, TypeError, AttributeError, KeyError, EOFError, FileNotFoundError) as error:
-        print(f"{folder}: damaged ({error}); made again from TFDS's data", file=sys.stderr)
+    except (ZooError, ValueError, TypeError, AttributeError, KeyError, EOFError, FileNotFoundError) as error:
+        tell(f"{folder}: damaged ({error}); made again from TFDS's data")
         shutil.rmtree(folder)
         return None
+
+
+def _is_official(source: sources.Source, arrays: dict[str, np.ndarray], digests: dict[str, str]) -> bool:
+    """Whether a cache holds what is known of the data: whoever alters its arrays can alter its manifest too."""
+    if source.content_digest is None or arrays_digest(arrays, digests) == source.arrays_digest:
+        return True
+    anew = {}  # since another version of TFDS may give the rows in another order
+    for part in _parts(arrays):
+        features, ends = arrays[f"{part}_features"], arrays.get(f"{part}_ends")
+        anew[f"{part}_features"] = features if ends is None else texts.unpack(features, ends)
+        anew[f"{part}_labels"] = arrays[f"{part}_labels"]
+        if not np.array_equal(content_hashes(anew[f"{part}_features"]), arrays[f"{part}_hashes"]):
+            return False
+    return _exact_digest(anew) == source.content_digest
+
+
+def arrays_digest(arrays: dict[str, np.ndarray], digests: dict[str, str]) -> str:
+    """One SHA-256 of all arrays, from their own, in the order that they have."""
+    facts = sorted((key, arrays[key].dtype.str, arrays[key].shape, digest) for key, digest in digests.items())
+    return f"sha256:{hashlib.sha256(repr(facts).encode()).hexdigest()}"
+
+
+def _exact_digest(arrays: dict[str, np.ndarray]) -> str:
+    """`content_digest` with hashes of the bytes themselves; those that find duplicates see the normal form of texts."""
+    features = {part: arrays[f"{part}_features"] for part in _parts(arrays)}
+    exact = {
+        f"{part}_hashes": content_hashes(rows) if rows.dtype != object else np.array(
+            [hashlib.sha256(text.encode()).hexdigest()[:32] for text in rows], "S32"
+        )
+        for part, rows in features.items()
+    }  # fmt: skip
+    return content_digest(arrays | exact)
 
 
 def _parts(arrays: dict[str, np.ndarray]) -> list[str]:
@@ -133,20 +171,12 @@ def _one_process_at_a_time(data_dir: pathlib.Path, name: str):
     """Workers on one machine start together: one prepares, the others wait and find its work."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        lock = (data_dir / f".{name.replace('/', '-')}.lock").open("w")
+        lock = FileLock(data_dir / f".{name.replace('/', '-')}.lock")
     except OSError:
         if not (folder_of(name, data_dir) / "dataset_info.json").exists():
             raise
         lock = None  # a shared, read-only folder can still be read
     with lock or contextlib.nullcontext():
         if lock:
-            _lock(lock)
+            lock.acquire(wait=True)
         yield
-
-
-def _lock(file) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows has none; two processes that prepare at once do the work twice there
-        return
-    fcntl.flock(file, fcntl.LOCK_EX)

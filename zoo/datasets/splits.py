@@ -3,11 +3,15 @@
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from zoo.datasets import stored, texts
 from zoo.errors import ZooError
+
+MOST_CLASSES = 3000  # what is kept of a run grows with their square
+LONGEST_NAME = 1000  # characters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +46,19 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+def refuse_odd_classes(names: Sequence[str], where: str) -> None:
+    """Raises: ZooError: there are more than MOST_CLASSES, or one has a name that no record can hold."""
+    for name in names:
+        if len(name) > LONGEST_NAME or name.encode("utf-8", "replace").decode() != name:
+            shown = name[:40].encode("utf-8", "backslashreplace").decode()
+            raise ZooError(f"{where}: the label {shown!r} is not UTF-8, or longer than {LONGEST_NAME:,}; rename it")
+    if len(names) > MOST_CLASSES:
+        raise ZooError(
+            f"{where}: {len(names):,} different labels; at most {MOST_CLASSES:,} classes are trained; is the label a "
+            "number, or a name of the row?"
+        )
 
 
 def content_hashes(features: stored.Features) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import resource
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.processor import usable_memory
 
 _SHARE_OF_MEMORY = 4  # features may take a fourth; the splits, which are copies, the model and the loop need the rest
 
@@ -134,7 +134,8 @@ def allocate(shape: tuple[int, ...], dtype, folder: pathlib.Path) -> np.ndarray:
     place = str(folder) if os.access(folder, os.W_OK) else tempfile.gettempdir()
     try:
         with tempfile.TemporaryFile(dir=place) as file:
-            os.posix_fallocate(file.fileno(), 0, size)  # a full disk would end the process at some later write
+            if hasattr(os, "posix_fallocate"):  # else a full disk would end the process at some later write
+                os.posix_fallocate(file.fileno(), 0, size)
             return np.memmap(file, dtype, "r+", shape=shape)
     except OSError as error:
         raise ZooError(
@@ -146,17 +147,3 @@ def allocate(shape: tuple[int, ...], dtype, folder: pathlib.Path) -> np.ndarray:
 def filled(array: np.ndarray) -> np.ndarray | StoredRows:
     """What `allocate` gave, as the features of a split."""
     return StoredRows(array, np.arange(len(array))) if isinstance(array, np.memmap) else array
-
-
-def usable_memory() -> int:
-    """Bytes that this process may have: of the machine, of its container, or of its own limit."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    of_process = resource.getrlimit(resource.RLIMIT_DATA)[0]
-    if of_process != resource.RLIM_INFINITY:
-        limits.append(of_process)
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            limits.append(int(pathlib.Path(file).read_text()))
-        except (OSError, ValueError):  # there is no such control group, or it has no limit
-            continue
-    return min(limits)

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import io
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.config import MOST_EPOCHS
 from zoo.drawing.highlight import overlay
-from zoo.errors import ZooError
+from zoo.errors import ZooError, shortened
+from zoo.escaping import printable
+from zoo.safe_reading import read_text
 from zoo.tasks import Metric
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 MISTAKES = 25
 HEAT_MAPS = 30
+MOST_HISTORY_BYTES, MOST_COLUMNS = 16 << 20, 100
 MAXIMUM_CLASSES_WITH_NUMBERS = 25
 _FONTS_OF_OTHER_SCRIPTS = ("Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Zen Hei", "PingFang SC", "Microsoft YaHei")
 
@@ -277,12 +282,25 @@ def _picture(path: str | Path, figsize: tuple[float, float]) -> Iterator["Figure
 
 
 def read_history(history_csv: Path) -> dict[str, np.ndarray]:
-    """Returns {column: float64[epochs]} of the columns that hold a number at all; empty cells become NaN."""
-    with history_csv.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = rows[0].keys() if rows else ()
-    columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in names}
-    return {"epoch": np.zeros(0)} | {name: values for name, values in columns.items() if not np.isnan(values).all()}
+    """Returns {column: float64[epochs]} of the columns that hold a number at all; empty cells become NaN.
+
+    Raises:
+      ZooError: it is not there, or damaged.
+    """
+    text = read_text(history_csv, MOST_HISTORY_BYTES, "train again")
+    try:
+        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        if len(header) > MOST_COLUMNS or len(set(header)) < len(header):
+            raise ValueError(f"{len(header)} columns, or one twice")
+        table = np.array([[float(cell or "nan") for cell in row] for row in rows if row]).reshape(-1, len(header))
+    except (ValueError, csv.Error) as error:  # of cells that are no number, or rows of other lengths
+        raise ZooError(f"{history_csv}: damaged ({shortened(str(error))}); train again") from None
+    columns = {"epoch": np.zeros(0)} | dict(zip(header, table.T, strict=True))
+    epochs = columns["epoch"]
+    numbers = (epochs == epochs.round()) & (epochs >= 1) & (epochs <= MOST_EPOCHS)
+    if not numbers.all() or (np.diff(epochs) <= 0).any():
+        raise ZooError(f"{history_csv}: damaged, its epochs do not count up in whole numbers; train again")
+    return {name: values for name, values in columns.items() if name == "epoch" or not np.isnan(values).all()}
 
 
 def _line_style(epochs: np.ndarray) -> dict:
@@ -311,5 +329,5 @@ def _in_words(example: object) -> str:
 
 def _shortened(text: object, length: int) -> str:
     """Cuts the middle out: names differ at their ends, and a path matters at its end."""
-    text = " ".join(str(text).split())
+    text = printable(" ".join(str(text).split()))
     return text if len(text) <= length else f"{text[: length // 2]}…{text[len(text) - (length - 1) // 2 :]}"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.escaping import printable
 
 Scores = list[tuple[str, float]]
 
@@ -41,7 +42,7 @@ def overlay(image: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 def colored(scores: Scores) -> str:
     """Returns the words for a terminal of 256 colours: green speaks for the label, red against it."""
-    return " ".join(f"\x1b[48;5;{_color_number(score)}m{_printable(word)}\x1b[0m" for word, score in scores)
+    return " ".join(f"\x1b[48;5;{_color_number(score)}m{printable(word)}\x1b[0m" for word, score in scores)
 
 
 def write_html(
@@ -65,9 +66,9 @@ def write_html(
     )
     blocks = []
     for name, feature, prediction, scores in zip(names, features, predictions, explanations, strict=True):
-        label = html.escape(f"{prediction['label']} {prediction['probability']:.4f}")
+        label = html.escape(f"{printable(prediction['label'])} {prediction['probability']:.4f}")
         shown = _picture_block(feature, scores) if pictures else _words_block(scores)
-        blocks.append(f"<h2>{html.escape(name)}: {label}</h2>\n<p>{shown}</p>")
+        blocks.append(f"<h2>{html.escape(printable(name))}: {label}</h2>\n<p>{shown}</p>")
     page = "\n".join([_HEAD, f"<p>{legend}: integrated gradients.</p>", *blocks])
     try:
         Path(path).write_text(page + "\n", encoding="utf-8")
@@ -78,7 +79,7 @@ def write_html(
 def _words_block(scores: Scores) -> str:
     return " ".join(
         f'<span title="{score:+.2f}" style="background: rgba({"0, 140, 60" if score > 0 else "200, 40, 40"}, '
-        f'{min(abs(score), 1):.2f})">{html.escape(word)}</span>'
+        f'{min(abs(score), 1):.2f})">{html.escape(printable(word))}</span>'
         for word, score in scores
     )
 
@@ -104,8 +105,3 @@ def _color_number(score: float) -> int:
     """One of six strengths of green or red on the colour cube of terminals; almost nothing stays black."""
     strength = min(round(abs(score) * 5), 5)
     return 16 + (6 * strength if score > 0 else 36 * strength)
-
-
-def _printable(word: str) -> str:
-    """A text must not steer the terminal."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in word)

@@ -1,6 +1,5 @@
 """A trained model against a split of a data set: figures, a table for people, and a folder of pictures."""
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ import numpy as np
 
 from zoo.datasets import stored
 from zoo.errors import ZooError
+from zoo.escaping import json_text, printable
 from zoo.evaluation.predict import open_model
 from zoo.evaluation.slices import evaluate_slices, slices_table
 from zoo.tasks.catalog import get_task
@@ -85,8 +85,9 @@ def evaluate_model(loaded_model: "LoadedModel", dataset: "Dataset", split_name: 
 def results_table(evaluation: dict) -> str:
     """Returns what `evaluate` returned as text for people."""
     results, task = evaluation["results"], get_task(evaluation["task"])
+    heading = f"{evaluation['model']} on {evaluation['dataset']}, {evaluation['split']} split"
     lines = [
-        f"{evaluation['model']} on {evaluation['dataset']}, {evaluation['split']} split, {results['n']:,} examples",
+        f"{printable(heading)}, {results['n']:,} examples",
         "",
         *task.results_lines(results, evaluation),
     ]
@@ -158,7 +159,7 @@ def _few(names: list[str]) -> str:
 def _write(evaluation: dict, answers: np.ndarray, split: "Split", loaded_model: "LoadedModel", output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n"
+        text = json_text(evaluation) + "\n"
         (output / "evaluation.json").write_text(text, encoding="utf-8")
         loaded_model.task.draw(evaluation["results"], split, answers, loaded_model.labels, output)
     except OSError as error:

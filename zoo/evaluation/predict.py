@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.escaping import spreadsheet_cell
 from zoo.evaluation import read_images, read_tables, read_texts
 from zoo.tasks import Task
 from zoo.text_table import align_columns
@@ -126,7 +127,7 @@ def write_predictions(task: Task, predictions: Sequence[dict], path: str | os.Pa
     """
     try:
         with open(path, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(task.csv_of(predictions))
+            csv.writer(file).writerows(map(spreadsheet_cell, row) for row in task.csv_of(predictions))
     except OSError as error:
         raise ZooError(
             f"{path}: cannot be written ({error.strerror}); give --output a file in a folder that exists"

@@ -4,16 +4,17 @@ Nothing is inverted: MNIST's digits are white on black, and a black digit on whi
 Transparency is flattened on white.
 """
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.datasets.pictures import fit_picture, is_grey, is_sixteen_bit, to_eight_bits
+from zoo.datasets.pictures import MOST_SIDE, fit_picture, is_grey, is_sixteen_bit, open_picture, to_eight_bits
 from zoo.errors import ZooError
+from zoo.escaping import tell
+from zoo.safe_reading import read_array
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
 Notices = dict[str, list[str]]
+MOST_GROWN_BYTES = 128 << 20  # of many small images, once they are resized for the model; of a large file:
+_MOST_GROWTH = 16
 
 
 def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.ndarray]:
@@ -38,41 +41,24 @@ def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.
       ZooError: a file is not a readable image.
     """
     height, width, channels = loaded_model.model.input_shape[1:]
+    size = (height or 1) * (width or 1) * channels
     notices: Notices = defaultdict(list)
     names, images = [], []
     for file in files:
         for name, image in (
-            _read_array(file, notices) if file.suffix.lower() == ".npy" else _read_picture(file, notices)
+            _read_array(file, notices, size) if file.suffix.lower() == ".npy" else _read_picture(file, notices)
         ):
             names.append(name)
             images.append(_fitted(image, (height, width, channels), name, notices))
     for what, concerned in notices.items():
         others = f" and {len(concerned) - 1} more" if len(concerned) > 1 else ""
-        print(f"notice: {what}: {concerned[0]}{others}", file=sys.stderr)
+        tell(f"notice: {what}: {concerned[0]}{others}")
     different = next((index for index, image in enumerate(images) if image.shape != images[0].shape), None)
     if different is not None:  # only a model of any size comes here
         raise ZooError(
             f"{names[different]}: another size than {names[0]}; predict images of different sizes one by one"
         )
     return names, np.stack(images)
-
-
-def open_picture(file: Path | BinaryIO, name: str, max_pixels: int | None = None) -> "Image":
-    """A PNG or JPEG picture, turned upright.
-
-    Raises:
-      ZooError: it cannot be read, or has more than `max_pixels`.
-    """
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(file, formats=("PNG", "JPEG")) as opened:
-            if max_pixels is not None and opened.width * opened.height > max_pixels:
-                raise ZooError(f"{name}: {opened.width}x{opened.height} pixels; at most {max_pixels:,} are read")
-            return ImageOps.exif_transpose(opened)  # reads every pixel, so that a truncated file fails here
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = "not a PNG or JPEG" if isinstance(error, Image.UnidentifiedImageError) else error
-        raise ZooError(f"{name}: unreadable image ({reason}); save it again as PNG or JPEG") from None
 
 
 def _read_picture(file: Path, notices: Notices) -> Iterator[tuple[str, "Image"]]:
@@ -82,19 +68,11 @@ def _read_picture(file: Path, notices: Notices) -> Iterator[tuple[str, "Image"]]
     yield str(file), to_eight_bits(image)
 
 
-def _read_array(file: Path, notices: Notices) -> Iterator[tuple[str, "Image"]]:
-    """Yields the images of an npy file by name."""
+def _read_array(file: Path, notices: Notices, size: int) -> Iterator[tuple[str, "Image"]]:
+    """Yields the images of an npy file by name; `size` is that of an image as the model reads it, in bytes."""
     from PIL import Image
 
-    try:
-        with file.open("rb") as opened:
-            # numpy.load would call any other file "pickled", and open a zip.
-            array = np.lib.format.read_array(opened, allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError) as error:
-        reason = "pickled objects" if "allow_pickle" in str(error) else "not an array file, or truncated"
-        raise ZooError(
-            f"{file}: unreadable npy ({reason}); write it with numpy.save from an array of numbers"
-        ) from None
+    array = read_array(file, "write it with numpy.save from an array of numbers")
     single = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3, 4))
     batch = array[np.newaxis] if single else array
     batch = batch[..., np.newaxis] if batch.ndim == 3 else batch
@@ -102,6 +80,13 @@ def _read_array(file: Path, notices: Notices) -> Iterator[tuple[str, "Image"]]:
         raise ZooError(
             f"{file}: shape {array.shape} is no image; wanted [height, width], [height, width, channel] with 1, 3 or 4 "
             "channels, or a batch of them"
+        )
+    if max(batch.shape[1:3]) > MOST_SIDE:
+        raise ZooError(f"{file}: shape {array.shape}; at most {MOST_SIDE:,} pixels on a side are read")
+    if len(batch) * size > max(MOST_GROWN_BYTES, _MOST_GROWTH * array.nbytes):
+        raise ZooError(
+            f"{file}: {len(batch):,} images of shape {batch.shape[1:]} are {len(batch) * size:,} bytes in the model's "
+            "size; cut the file into smaller ones"
         )
     for index, pixels in enumerate(_bytes(batch, file, notices)):
         image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

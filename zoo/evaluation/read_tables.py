@@ -1,14 +1,14 @@
 """CSV files as a table model needs them: its feature columns, float32."""
 
-import csv
-import sys
+import collections
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.datasets.own_data import finite_number
-from zoo.errors import ZooError, nearest
+from zoo.datasets.own_data import csv_rows, finite_numbers
+from zoo.errors import ZooError, nearest, shortened
+from zoo.escaping import tell
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
@@ -28,26 +28,22 @@ def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.
     """
     names, rows = [], []
     for file in files:
-        try:
-            with file.open(newline="", encoding="utf-8-sig") as opened:
-                _read_file(file, csv.reader(opened), loaded_model, names, rows)
-        except (UnicodeDecodeError, csv.Error, OSError) as error:
-            raise ZooError(f"{file}: unreadable CSV ({error}); save it as comma-separated UTF-8") from None
+        with csv_rows(file, strict=False) as lines:
+            _read_file(file, lines, loaded_model, names, rows)
     return names, np.stack(rows)
 
 
-def _read_file(file: Path, reader, loaded_model: "LoadedModel", names: list[str], rows: list[np.ndarray]) -> None:
-    header = [column.strip() for column in next(reader, [])]
+def _read_file(file: Path, lines, loaded_model: "LoadedModel", names: list[str], rows: list[np.ndarray]) -> None:
+    header = [column.strip() for column in next(lines, (0, []))[1]]
     positions = _feature_positions(file, header, loaded_model)
+    columns = [header[i] for i in positions]
     examples_before = len(rows)
-    for row in reader:
-        if not row:
-            continue
-        where = f"{file}:{reader.line_num}"
+    for number, row in lines:
+        where = f"{file}:{number}"
         if len(row) != len(header):
             raise ZooError(f"{where}: {len(row)} cells where the header has {len(header)}; mend the line")
         names.append(where)
-        rows.append(np.array([finite_number(row[i], f"{where}: column {header[i]!r}") for i in positions], np.float32))
+        rows.append(np.array(finite_numbers([row[i] for i in positions], columns, where), np.float32))
     if len(rows) == examples_before:
         raise ZooError(f"{file}: no rows below the header; give a file with examples")
 
@@ -64,13 +60,17 @@ def _feature_positions(file: Path, header: list[str], loaded_model: "LoadedModel
                 f"{file}: {len(header)} columns, but the model reads {num_features}; keep the features alone"
             )
         return list(range(num_features))
-    missing = [name for name in feature_names if name not in header]
+    places = {name: place for place, name in enumerate(header)}
+    missing = [name for name in feature_names if name not in places]
     if missing:
         raise ZooError(f"{file}: no column {missing[0]!r}, which the model reads; {nearest(missing[0], header)}")
-    twice = next((name for name in feature_names if header.count(name) > 1), None)
+    counts = collections.Counter(header)
+    twice = next((name for name in feature_names if counts[name] > 1), None)
     if twice is not None:
         raise ZooError(f"{file}: column {twice!r} occurs twice; keep one of them")
-    ignored = [column for column in header if column not in feature_names]
+    features = set(feature_names)
+    ignored = [column for column in header if column not in features]
     if ignored:
-        print(f"notice: {file}: columns ignored: {', '.join(ignored)}", file=sys.stderr)
-    return [header.index(name) for name in feature_names]
+        few = shortened(", ".join(ignored), 500)
+        tell(f"notice: {file}: columns ignored: {few}")
+    return [places[name] for name in feature_names]

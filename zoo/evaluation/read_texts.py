@@ -1,6 +1,5 @@
 """Text files as a text model needs them."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +7,8 @@ import numpy as np
 
 from zoo.datasets.own_texts import read_rows, read_utf8
 from zoo.datasets.texts import as_array, clean
-from zoo.errors import ZooError
+from zoo.errors import ZooError, shortened
+from zoo.escaping import tell
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
@@ -36,7 +36,7 @@ def cleaned(names: list[str], texts: list[str]) -> np.ndarray:
     features = as_array(clean(text) for text in texts)
     for name, text in zip(names, features, strict=True):
         if not text:
-            print(f"notice: {name}: an empty text; the answer is what the model says to nothing", file=sys.stderr)
+            tell(f"notice: {name}: an empty text; the answer is what the model says to nothing")
     return features
 
 
@@ -44,7 +44,7 @@ def _read_table(file: Path) -> list[tuple[str, str]]:
     rows = read_rows(file)
     header = [name.strip() for name in rows[0][1]]
     if header.count("text") != 1:
-        raise ZooError(f"{file}:1: {header.count('text')} columns 'text' among {header}; one is needed")
+        raise ZooError(f"{file}:1: {header.count('text')} columns 'text' among {shortened(str(header))}; one is needed")
     column = header.index("text")
     short = next((number for number, row in rows[1:] if len(row) <= column), None)
     if short is not None:

@@ -1,13 +1,13 @@
 """How good a model still is on corrupted test rows."""
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.datasets import stored
 from zoo.errors import ZooError
+from zoo.escaping import printable, tell
 from zoo.evaluation import corruptions
 from zoo.tasks.catalog import get_task
 from zoo.text_table import align_columns
@@ -55,7 +55,7 @@ def evaluate_corruptions(run_path: str | os.PathLike, data_dir: str | None = Non
             headline_under(loaded_model, split, corruption, severity, seed) for severity in corruptions.SEVERITIES
         ]
         measured += table[corruption]
-        print(f"{name}: {corruption}  {'  '.join(map(task.headline.text, table[corruption]))}", file=sys.stderr)
+        tell(f"{name}: {corruption}  {'  '.join(map(task.headline.text, table[corruption]))}")
     outcome = {
         "model": name,
         "dataset": dataset.info.name,
@@ -103,8 +103,9 @@ def corruptions_table(outcome: dict) -> str:
     rows = [("", *(f"severity {severity}" for severity in corruptions.SEVERITIES), "mean")]
     for name, values in outcome["values"].items():
         rows.append((name, *map(headline.text, values), headline.text(np.mean(values))))
+    title = f"{printable(outcome['run'])} on {outcome['dataset']}"
+    mean, clean = headline.text(outcome["mean"]), headline.text(outcome["clean"])
     return (
-        f"{outcome['run']} on {outcome['dataset']}, {headline.words} on {outcome['n']:,} test rows, corrupted (seed "
-        f"{outcome['seed']})\n\n{align_columns(rows)}\n\nmean {headline.text(outcome['mean'])}, as they are "
-        f"{headline.text(outcome['clean'])}"
+        f"{title}, {headline.words} on {outcome['n']:,} test rows, corrupted (seed {outcome['seed']})\n\n"
+        f"{align_columns(rows)}\n\nmean {mean}, as they are {clean}"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.errors import ZooError, nearest
+from zoo.escaping import printable
 from zoo.measures import statistics
 from zoo.measures.statistics import headline_interval, holm
 from zoo.tasks import Task
@@ -162,4 +163,5 @@ def slices_table(slices: dict) -> str:
             f"not distinguishable from the rest after Holm's correction for {count} slices: of so many, one is always "
             "worst by chance"
         )
-    return f"by {slices['by']}:\n{align_columns(rows)}\n\nworst slice: {worst['slice']}, {verdict}"
+    by, lowest = printable(slices["by"]), printable(worst["slice"])
+    return f"by {by}:\n{align_columns(rows)}\n\nworst slice: {lowest}, {verdict}"

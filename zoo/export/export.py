@@ -8,19 +8,20 @@ import pathlib
 import shutil
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.escaping import tell
 from zoo.export import formats, parity
 from zoo.export.example import example_script
 from zoo.export.measure import measure
 from zoo.quiet import import_tensorflow
 from zoo.runs import ExportedRun, Run, open_run, size_of
 from zoo.runtimes import file_digest
+from zoo.safe_reading import MOST_YAML_BYTES, read_text
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
 
@@ -87,7 +88,7 @@ def _possible(targets: list[formats.Target], model) -> list[formats.Target]:
         if reason and len(targets) == 1:
             raise ZooError(f"--format={target.format}: {reason}")
         if reason:
-            print(f"{target.name}: left out: {reason}", file=sys.stderr)
+            tell(f"{target.name}: left out: {reason}")
     return [target for target in targets if not reasons[target]]
 
 
@@ -140,11 +141,8 @@ def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
 
 def _as_trained(run: Run, task: Task, reference: np.ndarray) -> dict[str, Any]:
     """How far float32 is from the precision of training: the run's own predictions beside the reference's."""
-    try:
-        answers = run.read_predictions("test").answers
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        raise ZooError(f"{run.predictions_file()}: missing or damaged; train again") from None
-    if answers is None or answers.shape != reference.shape:
+    answers = run.read_predictions("test").answers
+    if answers is None or answers.shape != reference.shape or answers.dtype.kind != "f":
         raise ZooError(f"{run.predictions_file()}: not the predictions of its test split; train again")
     return {"precision": run.record.get("precision", "float32")} | task.agreement(answers, reference)
 
@@ -195,7 +193,7 @@ def _write_beside(made: Run, target: formats.Target, source: formats.Source, run
     labels = _fitting_labels(source, target).labels
     made.write_json("labels.json", labels)
     made.write_json("parity.json", facts)
-    made.write_text("config.yaml", (run.path / "config.yaml").read_text(encoding="utf-8"))
+    made.write_text("config.yaml", read_text(run.path / "config.yaml", MOST_YAML_BYTES, "train again"))
     made.write_text("example.py", example_script(target.format, labels, source.model))
     if "vocabulary" in labels.get("tokenizer", {}) and labels["tokenizer"]["kind"] == "word_piece":
         made.write_text("vocab.txt", "\n".join(labels["tokenizer"]["vocabulary"]) + "\n")

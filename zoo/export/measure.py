@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.datasets.stored import Features, StoredRows, as_tensors, take
 from zoo.errors import ZooError
+from zoo.escaping import tell
 
 
 def measure(path: pathlib.Path, features, folder: pathlib.Path, imports: Sequence[str] = ()) -> dict:
@@ -36,7 +37,7 @@ def measure(path: pathlib.Path, features, folder: pathlib.Path, imports: Sequenc
     features_file, output = folder / ("features.npy" if single else "features.npz"), folder / "measured"
     if not features_file.exists():
         _save_features(features, features_file)
-    command = [sys.executable, "-m", __name__, str(path), str(features_file), str(output), *imports]
+    command = [sys.executable, "-P", "-m", __name__, str(path), str(features_file), str(output), *imports]
     process = subprocess.run(command, capture_output=True, text=True)
     if process.returncode:
         lines = process.stderr.strip().splitlines() or [f"it ended with status {process.returncode}"]
@@ -111,5 +112,5 @@ if __name__ == "__main__":
     try:
         _main(*sys.argv[1:])
     except ZooError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         sys.exit(2)

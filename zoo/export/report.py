@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.escaping import printable
 from zoo.tasks import Metric
 from zoo.tasks.catalog import get_task
 from zoo.text_table import align_columns
@@ -23,7 +24,7 @@ def parity_table(exports: list[dict[str, Any]]) -> str:
         cells = _parity_cells(facts, headline, agreements) or [""] * (len(rows[0]) - 2)
         rows.append((facts["name"], "failed" if facts["failed"] else "passed", *cells))
     run, trained = exports[0]["run"], exports[0]["as_trained"]
-    notes = [f"{facts['name']}: failed: {reason}" for facts in exports for reason in facts["failed"]]
+    notes = [printable(f"{facts['name']}: failed: {reason}") for facts in exports for reason in facts["failed"]]
     if trained["precision"] != "float32":
         shares = "".join(f", and gives {trained[key]:.2%} of rows its label" for key in agreements)
         notes.append(
@@ -31,7 +32,8 @@ def parity_table(exports: list[dict[str, Any]]) -> str:
             f"{trained['max_abs_difference']:.2g} from it{shares}"
         )
     rows_read = max((facts.get("rows", 0) for facts in exports), default=0)
-    return "\n".join([f"{run['model']}, {rows_read:,} test rows of {run['dataset']}", align_columns(rows), *notes])
+    title = printable(f"{run['model']}, {rows_read:,} test rows of {run['dataset']}")
+    return "\n".join([title, align_columns(rows), *notes])
 
 
 def _agreements(exports: list[dict[str, Any]]) -> dict[str, str]:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import keras
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, shortened
+from zoo.safe_reading import read_text
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _NEEDED = SPECIAL_TOKENS[:4]
+MOST_VOCABULARY_BYTES, LONGEST_PIECE = 16 << 20, 1000
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -85,11 +87,15 @@ class WordPieceTokenizer(keras.layers.Layer):
         if missing:
             raise ZooError(f"{where}: lacks {', '.join(missing)}; a BERT vocabulary has a line for each")
         if vocabulary[0] != "[PAD]":
-            raise ZooError(f"{where}: begins with {vocabulary[0]!r}; the padding mask needs [PAD] as the first line")
+            first = shortened(repr(vocabulary[0]))
+            raise ZooError(f"{where}: begins with {first}; the padding mask needs [PAD] as the first line")
         if len(set(vocabulary)) != len(vocabulary):
             raise ZooError(f"{where}: a line is there twice; every piece has one id")
         if len(vocabulary) > self.vocabulary_size:
             raise ZooError(f"{where}: {len(vocabulary)} pieces, but the model has {self.vocabulary_size} embeddings")
+        longest = max(vocabulary, key=len)
+        if len(longest) > LONGEST_PIECE:
+            raise ZooError(f"{where}: a piece of {len(longest):,} characters, {longest[:20]!r}…; no word is so long")
         _import(
             "tensorflow_text"
         )  # missing, it is told of here in one line; from inside `call` Keras would add its own
@@ -134,8 +140,12 @@ class WordPieceTokenizer(keras.layers.Layer):
 
 
 def read_vocabulary(path: pathlib.Path) -> list[str]:
-    """One piece a line, its id the line's number; only a line feed ends a line, pieces may be other separators."""
-    return path.read_bytes().decode("utf-8").replace("\r\n", "\n").removesuffix("\n").split("\n")
+    """One piece a line, its id the line's number; only a line feed ends a line, pieces may be other separators.
+
+    Raises:
+        ZooError: the file cannot be read, is larger than MOST_VOCABULARY_BYTES, or not UTF-8.
+    """
+    return read_text(path, MOST_VOCABULARY_BYTES).replace("\r\n", "\n").removesuffix("\n").split("\n")
 
 
 def _import(name: str):

@@ -97,6 +97,8 @@ class Batcher:
         """Wait for the first row, then until the batch is full or that row has waited long enough."""
         while not self._queue:
             await self._next_arrival()
+        if not self._max_wait:
+            return
         deadline = self._queue[0].arrived + self._max_wait
         try:
             async with asyncio.timeout_at(deadline):

@@ -1,20 +1,41 @@
 """A loaded model as one compiled function of a few batch sizes."""
 
+import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.quiet import import_tensorflow
+
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
+
+_SMALL_BYTES = 8_000_000  # of a model's file
+
+
+def spare_threads(path: Path) -> None:
+    """Lets TensorFlow compute a small model in one thread; to be called before it computes anything.
+
+    To share out operations of some microseconds costs more than it saves, and takes the core that reads the requests.
+    """
+    if not path.is_file() or path.stat().st_size > _SMALL_BYTES:
+        return
+    import_tensorflow(start=False)
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):  # whoever calls `serve` has computed something: no fault, only slower
+        tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
 def compiled(loaded_model: "LoadedModel", max_batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
     """Returns `[rows, …]` → answers, `[rows, …]`, for 1 to `max_batch_size` rows; computed once for each size.
 
     Batches are filled up, with copies of their last row, to the next power of two or `max_batch_size`, and TensorFlow
-    traces the model for these sizes alone, here, so that no request waits for it. An exported model, which has no
-    graph to trace, is called as it is.
+    traces the model for these sizes alone, here, so that no request waits for it. A lone row is computed as two: of one
+    row, TensorFlow multiplies a vector in place of a matrix, and the last bits of the answer would tell whether others
+    were in the batch. An exported model, which has no graph to trace, is called as it is.
     """
     sizes = batch_sizes(max_batch_size)
     functions = _traced(loaded_model, sizes) if hasattr(loaded_model.model, "inputs") else {}
@@ -35,9 +56,9 @@ def compiled(loaded_model: "LoadedModel", max_batch_size: int) -> Callable[[np.n
 
 
 def batch_sizes(max_batch_size: int) -> list[int]:
-    """Powers of two below `max_batch_size`, then itself."""
-    powers = [2**exponent for exponent in range(max_batch_size.bit_length())]
-    return [size for size in powers if size < max_batch_size] + [max_batch_size]
+    """Powers of two from 2 on, below `max_batch_size`, then itself, but not less than 2."""
+    powers = [2**exponent for exponent in range(1, max_batch_size.bit_length())]
+    return [size for size in powers if size < max_batch_size] + [max(2, max_batch_size)]
 
 
 def _traced(loaded_model: "LoadedModel", sizes: list[int]) -> dict[int, Callable[[np.ndarray], np.ndarray]]:

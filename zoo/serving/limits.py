@@ -12,7 +12,7 @@ class Limits:
 
     Attributes:
         max_batch_size: rows that are computed together.
-        max_wait_ms: milliseconds that a row waits for others.
+        max_wait_ms: milliseconds that a row waits for others though no batch is computed.
         max_queue: rows that may wait, and the most that one request may bring.
         max_body_mb: 10⁶ bytes of a request.
         request_timeout: seconds for a request to arrive, and again for its answer.
@@ -22,7 +22,7 @@ class Limits:
     """
 
     max_batch_size: int = 32
-    max_wait_ms: float = 1.0
+    max_wait_ms: float = 0.0
     max_queue: int = 1024
     max_body_mb: float = 8.0
     request_timeout: float = 30.0

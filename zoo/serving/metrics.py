@@ -20,10 +20,10 @@ class Metrics:
 
     Args:
         sizes: those of batches, the histogram's buckets.
-        waiting_rows, in_flight: tell how many rows wait for a batch, and how many requests for their answer.
+        gauges: what each is and a function that reads it, by name.
     """
 
-    def __init__(self, sizes: list[int], waiting_rows: Callable[[], int], in_flight: Callable[[], int]):
+    def __init__(self, sizes: list[int], gauges: dict[str, tuple[str, Callable[[], int]]]):
         disable_created_metrics()  # two lines for each counter that nobody reads
         self._registry = CollectorRegistry()
         of_request = {"labelnames": ("operation", "status"), "registry": self._registry}
@@ -34,16 +34,19 @@ class Metrics:
         )  # fmt: skip
         batches = Histogram("zoo_batch_rows", "Rows computed together.", buckets=sizes, registry=self._registry)
         self.observe_batch = batches.observe
-        for name, help_text, value in (
-            ("zoo_queue_rows", "Rows that wait for their batch.", waiting_rows),
-            ("zoo_requests_in_flight", "Requests that are being answered.", in_flight),
-        ):
+        for name, (help_text, value) in gauges.items():
             Gauge(name, help_text, registry=self._registry).set_function(value)
         ProcessCollector(registry=self._registry)
 
+        self._children = {}
+
     def observe_request(self, operation: str, status: int, seconds: float) -> None:
-        self._requests.labels(operation, status).inc()
-        self._seconds.labels(operation).observe(seconds)
+        key = operation, status
+        if key not in self._children:  # to find them by their labels takes longer than to count
+            self._children[key] = self._requests.labels(operation, status), self._seconds.labels(operation)
+        counter, histogram = self._children[key]
+        counter.inc()
+        histogram.observe(seconds)
 
     def text(self) -> bytes:
         """Prometheus's text format."""

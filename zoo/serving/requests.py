@@ -3,34 +3,23 @@
 import base64
 import binascii
 import dataclasses
-import io
-from collections.abc import Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pydantic_core
+import orjson
 
-from zoo.datasets.pictures import fit_picture, to_eight_bits
 from zoo.datasets.texts import as_array, clean
 from zoo.errors import ZooError
-from zoo.evaluation.read_images import open_picture
+from zoo.serving.messages import Refused
+from zoo.serving.pictures import decode_pictures
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
-MAX_PIXELS = 25_000_000  # of a picture to decode: 75 MB of colour
 MAX_CHARACTERS = 200_000  # of a text: what is behind them, no model of the zoo reads
 _DTYPES = {"image": "uint8", "table": "float32", "text": "string"}
 _VALUES = {"uint8": "whole numbers 0 to 255", "float32": "finite numbers", "string": "texts"}
-
-
-class Refused(Exception):  # noqa: N818, the client's error
-    """A request that is answered with a status of 4xx or 5xx and one sentence."""
-
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None):
-        super().__init__(message)
-        self.status, self.message, self.headers = status, message, headers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,28 +53,49 @@ class Signature:
         return f"{self.dtype}[row{''.join(f', {size}' for size in self.shape)}], {_VALUES[self.dtype]}"
 
 
-@dataclasses.dataclass(frozen=True)
-class Rows:
-    """The rows of a request, pictures among them still as their files' bytes; whether they came as columns."""
+class Features(NamedTuple):
+    """The rows of a request, and whether they came as columns."""
 
-    values: list[Any]
     columnar: bool
+    features: np.ndarray
 
 
-def read_rows(body: bytes | bytearray, signature: Signature, row_keys: tuple[str, ...], max_rows: int) -> Rows:
-    """The rows in a body of TensorFlow Serving's form: `instances`, row by row, or `inputs`, as columns.
+def read_features(body: bytes | bytearray, signature: Signature, row_keys: tuple[str, ...], max_rows: int) -> Features:
+    """The rows in a body, as the model reads them: `uint8` or `float32[rows, …]`, or `object[rows]` of cleaned texts.
 
     Args:
         row_keys: what the key of rows may be called.
 
     Raises:
-        Refused: the body is not of that form.
+        Refused: the body, or one of its rows, is not of the form.
+    """
+    values, columnar = read_rows(body, signature, row_keys, max_rows)
+    if signature.dtype == "string" or dict not in set(map(type, values)):
+        return Features(columnar, to_features(values, signature))
+    if signature.dtype != "uint8":
+        raise Refused(400, f'"b64" is for pictures and texts; expected {signature}')
+    files = [from_base64(value) if isinstance(value, dict) else None for value in values]
+    pictures = iter(decode_pictures([file for file in files if file is not None], signature.shape))
+    parts = [
+        to_features([value], signature) if file is None else next(pictures)[None]
+        for value, file in zip(values, files, strict=True)
+    ]
+    return Features(columnar, np.concatenate(parts))
+
+
+def read_rows(
+    body: bytes | bytearray, signature: Signature, row_keys: tuple[str, ...], max_rows: int
+) -> tuple[list[Any], bool]:
+    """The rows in a body of TensorFlow Serving's form: `instances`, row by row, or `inputs`, as columns.
+
+    Returns:
+        The rows, pictures among them still as `{"b64": …}`, and whether they came as columns.
     """
     wanted = " or ".join(f'{{"{key}": [row, …]}}' for key in (*row_keys, "inputs"))
     try:
-        request = pydantic_core.from_json(body, allow_inf_nan=False, cache_strings="none")
-    except ValueError as error:
-        why = "it is nested too deeply" if "recursion" in str(error) else f"{error} (NaN and Infinity are no JSON)"
+        request = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        why = "it is nested too deeply" if "depth" in str(error) else f"{error} (NaN and Infinity are no JSON)"
         raise Refused(400, f"the body cannot be read as JSON: {why}") from None
     if not isinstance(request, dict):
         raise Refused(400, f"the body is no JSON object; send {wanted}")
@@ -107,15 +117,11 @@ def read_rows(body: bytes | bytearray, signature: Signature, row_keys: tuple[str
         raise Refused(400, f'"{key}" is no list of rows, or an empty one; expected {signature}')
     if len(values) > max_rows:
         raise Refused(413, f"{len(values)} rows; at most {max_rows} a request")
-    return Rows(values, columnar=key == "inputs")
+    return values, key == "inputs"
 
 
 def to_features(values: list[Any], signature: Signature) -> np.ndarray:
-    """Rows without pictures' files → `uint8` or `float32[rows, …]`, or `object[rows]` of cleaned texts.
-
-    Raises:
-        Refused: the shape or the kind of a value is not the model's.
-    """
+    """Rows without pictures' files → `uint8` or `float32[rows, …]`, or `object[rows]` of cleaned texts."""
     if signature.dtype == "string":
         return as_array(clean(_as_text(value)) for value in values)
     shape = signature.shape
@@ -124,35 +130,14 @@ def to_features(values: list[Any], signature: Signature) -> np.ndarray:
     numbers = _flat(values, shape, signature)
     try:
         if signature.dtype == "uint8":
-            flat = np.frombuffer(bytes(numbers), "uint8")
-        else:
-            with np.errstate(over="ignore"):
-                flat = np.array(numbers, "float64").astype("float32")
+            return np.frombuffer(bytes(numbers), "uint8").reshape(-1, *signature.shape)
+        with np.errstate(over="ignore"):
+            flat = np.array(numbers, "float64").astype("float32")
     except (ValueError, OverflowError):
         raise Refused(400, f"a number is out of range; expected {signature}") from None
     if not np.isfinite(flat).all():
         raise Refused(400, f"a number is out of float32's range; expected {signature}")
     return flat.reshape(-1, *signature.shape)
-
-
-def decode_picture(value: dict[str, Any], signature: Signature) -> np.ndarray:
-    """`{"b64": PNG or JPEG}` → `uint8[height, width, channel]`, turned, resized and made grey as predict.py does.
-
-    Raises:
-        Refused: it is no picture, or too large a one.
-    """
-    if signature.dtype != "uint8":
-        raise Refused(400, f'"b64" is for pictures and texts; expected {signature}')
-    try:
-        picture = open_picture(io.BytesIO(_from_base64(value)), '"b64"', max_pixels=MAX_PIXELS)
-    except ZooError as error:
-        raise Refused(400, str(error)) from None
-    return fit_picture(to_eight_bits(picture), *signature.shape)
-
-
-def is_file(value: Any, signature: Signature) -> bool:
-    """Whether a row is a picture's file, to be decoded first."""
-    return isinstance(value, dict) and signature.dtype != "string"
 
 
 def _of_input(value: dict[str, Any], signature: Signature) -> Any:
@@ -165,7 +150,7 @@ def _of_input(value: dict[str, Any], signature: Signature) -> Any:
 def _as_text(value: Any) -> str:
     if isinstance(value, dict):
         try:
-            value = _from_base64(value).decode()
+            value = from_base64(value).decode()
         except UnicodeDecodeError:
             raise Refused(400, 'the bytes in "b64" are no UTF-8') from None
     if not isinstance(value, str):
@@ -175,7 +160,8 @@ def _as_text(value: Any) -> str:
     return value
 
 
-def _from_base64(value: dict[str, Any]) -> bytes:
+def from_base64(value: dict[str, Any]) -> bytes:
+    """The bytes of `{"b64": text}`."""
     try:
         return base64.b64decode(value["b64"], validate=True)
     except (KeyError, TypeError, ValueError, binascii.Error):

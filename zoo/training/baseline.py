@@ -38,13 +38,11 @@ def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLi
     check_names([name])
     from zoo.evaluation.linear import fit_reader
 
-    started = time.time()
+    started = time.monotonic()
     task = next(task for task in all_tasks() if name in task.baselines)
     dataset = datasets.load_configured(section, task=task)
     if task.targets != dataset.info.targets or isinstance(dataset.train.features, dict):
-        raise ZooError(
-            f"--models={name}: is of {task.words}; {dataset.info.name} has targets or columns of another kind"
-        )
+        raise ZooError(f"--models={name}: is of {task.words}; targets or columns of {section.name} are of another kind")
     task.check_targets(dataset)
     run = runs.create_run(runs_dir, name)
     try:
@@ -168,7 +166,7 @@ def _write(
                                           "feature_names": dataset.feature_names}  # fmt: skip
     run.write_json("labels.json", labels)
     write_outcome(run, dataset, task, lambda split: (predict(split.features), split.targets), {})
-    wall_seconds, memory = round(time.time() - started, 2), peak_memory_mib()
+    wall_seconds, memory = round(time.monotonic() - started, 2), peak_memory_mib()
     run.write_json(FILE, measure_speed(predict, dataset.test.features))
     run.update_record(
         status="finished",

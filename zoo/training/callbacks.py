@@ -13,7 +13,8 @@ import keras
 import numpy as np
 import tqdm
 
-from zoo.errors import Interrupted
+from zoo import signals
+from zoo.errors import Interrupted, ZooError
 from zoo.runs import write_atomically
 from zoo.tasks import Metric
 from zoo.training import resume
@@ -33,7 +34,7 @@ class History(keras.callbacks.Callback):
         self.path, self.plan, self.headline, self.show_progress = path, plan, headline, show_progress
         self.rows: list[dict] = []
         self.bar = None
-        self.first_call_ended: float | None = None  # time.time()
+        self.first_call_ended: float | None = None  # time.monotonic()
         self.seconds_of_training = 0.0  # validation and checkpoints apart
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -45,10 +46,13 @@ class History(keras.callbacks.Callback):
                 total=total, initial=done, unit=" examples", unit_scale=True, bar_format=bar_format,
                 disable=not sys.stderr.isatty(),
             )  # fmt: skip
+            if not self.bar.disable:  # its own clock can be set back
+                self.bar._time = time.monotonic
+                self.bar.start_t = self.bar.last_print_t = time.monotonic()
         self.started, self.done_at_start, self.train_seconds = time.perf_counter(), done, None
 
     def on_train_batch_end(self, batch, logs=None):
-        self.first_call_ended = self.first_call_ended or time.time()
+        self.first_call_ended = self.first_call_ended or time.monotonic()
         if self.bar is not None and not self.bar.disable:
             self.bar.update(self.model.step * self.plan.batch_size - self.bar.n)
             self.bar.set_postfix_str(self._in_words(logs, "", ", "), refresh=False)
@@ -98,6 +102,9 @@ class Selection(keras.callbacks.Callback):
     It must stand before `AverageInValidation` among the callbacks, so that it sees the averaged weights.
     """
 
+    _STATE = ("best", "best_loss", "best_epoch", "to_beat", "epochs_without_improvement")
+    _FORMER = {"best": "best_accuracy", "to_beat": "accuracy_to_beat"}  # in checkpoints of the first version
+
     def __init__(self, headline: Metric, early_stopping=None, counts=lambda model: True):
         """`counts(model)` says whether an epoch may be chosen: one that is not pruned enough yet may not."""
         super().__init__()
@@ -133,17 +140,20 @@ class Selection(keras.callbacks.Callback):
 
     def state(self) -> tuple[dict[str, np.ndarray], dict]:
         arrays = {f"best.{i}": weights for i, weights in enumerate(self.best_weights)}
-        names = ("best", "best_loss", "best_epoch", "to_beat", "epochs_without_improvement")
-        return arrays, {name: getattr(self, name) for name in names}
+        if self.last_weights is not self.best_weights:
+            arrays |= {f"last.{i}": weights for i, weights in enumerate(self.last_weights)}
+        return arrays, {name: getattr(self, name) for name in self._STATE}
 
     def restore(self, arrays: dict[str, np.ndarray], state: dict) -> None:
-        count = sum(name.startswith("best.") for name in arrays)
-        self.best_weights = [arrays[f"best.{i}"] for i in range(count)]
-        for name, value in state.items():
-            setattr(self, _FORMER_STATE.get(name, name), value)
+        self.best_weights = _numbered(arrays, "best")
+        self.last_weights = _numbered(arrays, "last") or self.best_weights
+        for name in self._STATE:
+            setattr(self, name, state[name if name in state else self._FORMER[name]])
 
 
-_FORMER_STATE = {"best_accuracy": "best", "accuracy_to_beat": "to_beat"}  # in checkpoints of the first version
+def _numbered(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
+    count = sum(key.startswith(f"{name}.") for key in arrays)
+    return [arrays[f"{name}.{i}"] for i in range(count) if f"{name}.{i}" in arrays]
 
 
 class AverageInValidation(keras.callbacks.SwapEMAWeights):
@@ -173,8 +183,11 @@ class Checkpoints(keras.callbacks.Callback):
         self.seconds, self.strategy, self.writes = minutes * 60, strategy, is_chief(strategy)
         self.saved_at = time.monotonic()
         self.count, self.seconds_saving = 0, 0.0
+        self.saved_step, self.saved = 0, True
         self.signal_number: int | None = None
         self.restored_arrays: dict[str, np.ndarray] | None = None
+        self._handlers: dict = {}
+        self._judged = False
 
     def restore(self) -> int:
         """Put the newest checkpoint's state in place and return its step, or 0 where there is none."""
@@ -184,9 +197,16 @@ class Checkpoints(keras.callbacks.Callback):
         arrays, state = checkpoint
         resume.restore_trainer(self.model, arrays)
         self.selection.restore(arrays, state["selection"])
+        shapes = [tuple(weight.shape) for weight in self.model.weights]
+        kept = (self.selection.best_weights, self.selection.last_weights)
+        fit = all([array.shape for array in arrays] in ([], shapes) for arrays in kept)
+        if not fit or state["step"] > self.plan.total_steps:
+            raise ZooError(f"{self.folder}: of another model or config; train again without --resume")
         self.history.rows = state["history"]
         self.restored_arrays = arrays
-        return state["step"]
+        self.model.stop_training = state.get("stopped", False)
+        self.saved_step = state["step"]
+        return self.saved_step
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.restored_arrays is not None:  # `fit` has just reset the metrics that the checkpoint had in mid-epoch
@@ -217,8 +237,10 @@ class Checkpoints(keras.callbacks.Callback):
     def save(self, step: int) -> bool:
         """Write a checkpoint. A disk that refuses it is told of, ends no training and harms no older checkpoint."""
         started = self.saved_at = time.monotonic()
+        self.saved_step, self.saved = step, True
         arrays, selection = self.selection.state()
-        state = {"step": step, "selection": selection, "history": self.history.rows}
+        stopped = bool(getattr(self.model, "stop_training", False))  # early
+        state = {"step": step, "selection": selection, "history": self.history.rows, "stopped": stopped}
         arrays = resume.trainer_arrays(self.model) | arrays
         if not self.writes:
             return True
@@ -227,6 +249,7 @@ class Checkpoints(keras.callbacks.Callback):
         except OSError as error:
             older = "the one before it stays" if any(self.folder.glob("step-*.npz")) else "there is none yet"
             tqdm.tqdm.write(f"{self.folder}: checkpoint not written ({error.strerror}); {older}", file=sys.stderr)
+            self.saved = False
             return False
         self.count += 1
         self.seconds_saving += time.monotonic() - started
@@ -234,16 +257,39 @@ class Checkpoints(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def watching_signals(self):
-        """While inside, Ctrl-C and SIGTERM ask for a checkpoint and an orderly end; a second one ends at once."""
+        """While inside, a signal asks for a checkpoint and an orderly end; a second one ends at once."""
 
-        def on_signal(number, frame):
+        def on_signal(number):
             self.signal_number = number
-            for each, handler in previous.items():
-                signal.signal(each, handler)
+            signals.restore(previous)
 
-        previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = signals.handle(on_signal)
         try:
             yield
         finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+            signals.restore(previous)
+
+    def end_training(self) -> None:
+        """Save the state, which only needs to be judged; while it is, a signal to the chief ends all at once."""
+        can_end = False
+
+        def on_signal(number):
+            self.signal_number = number
+            if can_end and not self._judged:
+                raise Interrupted(number, self.saved)
+
+        if self.writes:
+            self._handlers = signals.handle(on_signal)
+        if self.saved_step != self.model.step:
+            self.save(self.model.step)
+        can_end = True
+        if self.writes and self.signal_number:  # it came after the last step, or while that was saved
+            raise Interrupted(self.signal_number, self.saved)
+
+    def end_judging(self) -> None:
+        """What is left takes moments, and is not interrupted any more."""
+        self._judged = True
+
+    def close(self) -> None:
+        """Give the signals back."""
+        signals.restore(self._handlers)

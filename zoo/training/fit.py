@@ -10,12 +10,13 @@ import time
 from collections.abc import Sequence
 
 from zoo import datasets, registry, runs
-from zoo.config import Config
+from zoo.config import Config, with_values
 from zoo.datasets.preparation import summarize
 from zoo.errors import Interrupted, ZooError
+from zoo.escaping import tell
 from zoo.quiet import import_tensorflow
 from zoo.tasks import Task, Training
-from zoo.training import checks, record
+from zoo.training import checks, claims, record
 from zoo.training import strategy as strategies
 
 _DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
@@ -45,20 +46,24 @@ def train(
 
     Raises:
         ZooError: the data cannot be had, the model does not fit them, or the loss is not finite.
-        zoo.errors.Interrupted: Ctrl-C or SIGTERM, after the state was saved; `run` is its attribute.
+        zoo.errors.Interrupted: Ctrl-C, SIGTERM or SIGHUP, after the state was saved; `run` is its attribute.
     """
-    started = time.time()
+    started = time.monotonic()
     settings, task = config.training, registry.model_info(config.model.name).task
     checks.refuse_unfitting(config, dataset.info if dataset else datasets.dataset_info(config.dataset.name))
     strategies.refuse_early(settings)
     import_tensorflow(start=False)
     from zoo.training import callbacks as zoo_callbacks
     from zoo.training import distillation, layerwise, preprocessing, pretrained, pruning
-    from zoo.training.programs import precision_advice
+    from zoo.training.fitting import fitted, resolved_precision
 
     strategy = strategies.make_strategy(settings)  # before data, whose preparation starts TensorFlow
     dataset = dataset or datasets.load_configured(config.dataset, task=task, ask=True)
     checks.refuse_unfitting(config, dataset.info)  # a table of the user's may turn out to hold texts
+    config, fitting_lines = fitted(config, len(dataset.train), len(dataset.validation), strategy.num_replicas_in_sync)
+    precision, precision_line = resolved_precision(settings.precision)
+    config = with_values(config, {"training.precision": precision}, "precision")
+    settings = config.training
     checks.check_dataset(config, dataset)
     options = checks.model_options(config, dataset)
     if resume and resume.record["data_digest"] != dataset.digest:
@@ -80,10 +85,12 @@ def train(
 
     chief = strategies.is_chief(strategy)
     run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
+    if chief and not claims.claim(run):
+        raise ZooError(f"{run.path}: {claims.refusal(run)}")
     if show_progress and chief:
-        print(f"{dataset.info.name}: {summarize(dataset.report)}", file=sys.stderr)
-        for line in filter(None, (taken, precision_advice(settings.precision))):
-            print(line, file=sys.stderr)
+        tell(f"{dataset.info.name}: {summarize(dataset.report)}")
+        for line in filter(None, (taken, precision_line, *fitting_lines)):
+            tell(line)
     history = zoo_callbacks.History(run.history_file if chief else None, plan, task.headline, show_progress and chief)
     selection = zoo_callbacks.Selection(task.headline, settings.early_stopping, pruning.is_finished(settings.pruning))
     checkpoints = zoo_callbacks.Checkpoints(
@@ -102,11 +109,13 @@ def train(
             board = [_tensorboard(run, profile)] if chief else []
             watchers = [selection, *average, history, *board, *callbacks, checkpoints]
             _fit(task, training, trainer, plan, arrays, strategy, start_step, watchers)
+        checkpoints.end_training()
         best = selection.best_weights if settings.selection == "best" else []
         trainer.set_weights(best or selection.last_weights)
         if chief:
             _save_model(run, model, config, dataset)
             _judge(task, training, trainer, dataset, run, selection)
+            checkpoints.end_judging()
             if settings.pruning:
                 run.update_record(pruned=pruning.sizes(model))
             advice = record.finish_record(run, started, trainer, history, checkpoints)
@@ -136,6 +145,10 @@ def train(
                 kept = f"the best weights so far are in {run.model_file}"
             run.update_record(status="failed", error=str(error), wall_seconds=record.wall_seconds(run, started))
         raise ZooError(f"{error}; {kept}; lower --learning_rate or set training.optimizer.clip_norm") from None
+    finally:
+        checkpoints.close()
+        if chief:
+            claims.release(run)
     return run if chief else None
 
 

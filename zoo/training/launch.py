@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 
+from zoo import signals
+from zoo.command_line import SAFE_PATH, SET_HERE
 from zoo.errors import ZooError
 
 _GRACE_SECONDS = 10
@@ -21,12 +23,14 @@ _GRACE_SECONDS = 10
 def launch(command: list[str], workers: int, max_restarts: int, threads: int | None, logs_dir: str) -> int:
     """Run `command` as `workers` processes of one cluster and return the exit status: 0 if all succeeded.
 
-    A signal to stop (Ctrl-C, SIGTERM) goes on to all, which save their state; whoever is still there after
+    A signal to stop (Ctrl-C, SIGTERM, SIGHUP) goes on to all, which save their state; whoever is still there after
     10 seconds is killed, since a TensorFlow worker that waits for its peers hears no other signal.
 
     Raises:
         ZooError: there is no command, or the logs cannot be written.
     """
+    if not hasattr(os, "killpg"):
+        raise ZooError("launch.py runs on Linux and macOS, as TensorFlow's clusters do; on Windows, start it in WSL")
     if not command:
         raise ZooError("launch what? python scripts/launch.py --workers=2 -- python scripts/train.py --model=NAME")
     if shutil.which(command[0]) is None:
@@ -37,7 +41,7 @@ def launch(command: list[str], workers: int, max_restarts: int, threads: int | N
     except OSError as error:
         raise ZooError(f"--logs_dir={logs_dir}: cannot be written ({error.strerror})") from None
     stop = threading.Event()
-    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = signals.handle(lambda number: stop.set())
     try:
         for attempt in itertools.count():
             resumed = [*command, "--resume=auto"] if attempt else command
@@ -49,8 +53,7 @@ def launch(command: list[str], workers: int, max_restarts: int, threads: int | N
                 f"launch: a worker ended with status {status}; restart {attempt + 1} of {max_restarts}", file=sys.stderr
             )
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        signals.restore(previous)
 
 
 def _run_once(command: list[str], workers: int, threads: int | None, logs: pathlib.Path, stop: threading.Event) -> int:
@@ -60,7 +63,7 @@ def _run_once(command: list[str], workers: int, threads: int | None, logs: pathl
         for index in range(workers):
             process = subprocess.Popen(
                 command,
-                env=os.environ | _environment(addresses, index, threads),
+                env=_users_environment() | _environment(addresses, index, threads),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C of the terminal reaches the workers through us alone
@@ -79,7 +82,7 @@ def _run_once(command: list[str], workers: int, threads: int | None, logs: pathl
             _wait(processes, 2)  # the others may say something of use
     finally:
         failed_first = [p.returncode for p in processes if p.poll() not in (None, 0)]
-        _signal_all(processes, signal.SIGKILL)
+        _signal_all(processes, getattr(signal, "SIGKILL", signal.SIGTERM))
         for process in processes:
             process.wait()
         for printer in printers:
@@ -108,8 +111,12 @@ def _wait(processes, seconds: float) -> None:
 
 def _signal_all(processes, number: int) -> None:
     for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)  # with the processes that a worker may have started
+        signals.end_group(process, number)
+
+
+def _users_environment() -> dict[str, str]:
+    """Without the rule that our own processes live under: a script of the user's may import what lies beside it."""
+    return {name: value for name, value in os.environ.items() if (name, value) != (SAFE_PATH, SET_HERE)}
 
 
 def _environment(addresses: list[str], index: int, threads: int | None) -> dict[str, str]:

@@ -36,6 +36,28 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         return {name: getattr(self, name) for name in names}
 
 
+def _averages_briefly_at_first(optimizer_class: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
+    """The optimizer, whose averaged weights forget the initial ones soon, however short the training is.
+
+    The average's momentum after t updates is min(`ema_momentum`, (1 + t) / (10 + t)), as in
+    `tf.train.ExponentialMovingAverage`: an average over about the last tenth of a short training. It follows from the
+    count of updates alone, which a checkpoint holds and all replicas share.
+    """
+
+    class BrieflyAveraging(optimizer_class):
+        @property
+        def ema_momentum(self):
+            step = ops.cast(self.iterations, "float32")
+            return ops.minimum(self.longest_ema_momentum, (1 + step) / (10 + step))
+
+        @ema_momentum.setter
+        def ema_momentum(self, value):
+            self.longest_ema_momentum = value
+
+    BrieflyAveraging.__name__ = optimizer_class.__name__  # Keras names the optimizer's variables after it
+    return BrieflyAveraging
+
+
 def build_optimizer(
     settings: OptimizerSection, schedule: ScheduleSection, steps_per_epoch: int, epochs: int
 ) -> keras.optimizers.Optimizer:
@@ -54,11 +76,12 @@ def build_optimizer(
         "use_ema": settings.ema_momentum is not None,
         "ema_momentum": settings.ema_momentum or 0.99,
     }
-    if settings.name == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=settings.momentum, **shared)
-    else:
-        optimizer = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[settings.name](
-            **shared | ({"weight_decay": settings.weight_decay} if settings.name == "adamw" else {})
-        )
+    classes = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
+    own = {
+        "sgd": {"momentum": settings.momentum},
+        "adam": {},
+        "adamw": {"weight_decay": settings.weight_decay},
+    }[settings.name]
+    optimizer = _averages_briefly_at_first(classes[settings.name])(**shared | own)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

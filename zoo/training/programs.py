@@ -1,7 +1,6 @@
 """What one call of the training loop is: how many steps, and whether XLA compiles them."""
 
 import math
-import pathlib
 
 from zoo.datasets.stored import Features, bytes_of_one, count
 
@@ -43,17 +42,3 @@ def operations_of_kernels(model) -> int:
         if kernel is not None:
             total += 6 * math.prod(kernel.shape) * math.prod(layer.output.shape[1:-1])
     return total
-
-
-def precision_advice(precision: str) -> str | None:
-    """A line where bfloat16 is computed by way of float32, and so slowly: no accelerator, an old processor."""
-    import tensorflow as tf
-
-    accelerated = any(tf.config.list_logical_devices(kind) for kind in ("GPU", "TPU"))
-    try:
-        words = set(pathlib.Path("/proc/cpuinfo").read_text().split())
-    except OSError:  # not Linux
-        return None
-    if precision != "mixed_bfloat16" or accelerated or words & {"avx512_bf16", "amx_bf16", "bf16"}:
-        return None
-    return "this processor has no bfloat16 arithmetic: --precision=float32 is likely faster"

@@ -3,13 +3,13 @@
 import os
 import pathlib
 import platform
-import resource
 import shlex
 import subprocess
 import sys
 import time
 
 from zoo.config import Config
+from zoo.processor import bfloat16_unit, peak_memory
 from zoo.runs import Run
 from zoo.training.strategy import strategy_name
 
@@ -32,7 +32,7 @@ def start_record(run: Run, config: Config, dataset, trainer, plan, strategy) -> 
         seed=config.training.seed,
         git_revision=git_revision(),
         versions={"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
-        device=", ".join(devices) or f"CPU ({os.cpu_count()} cores)",
+        device=", ".join(devices) or f"CPU ({', '.join(filter(None, (f'{os.cpu_count()} cores', bfloat16_unit())))})",
         strategy=strategy_name(strategy),
         replicas=strategy.num_replicas_in_sync,
         process={"host": platform.node(), "id": os.getpid()},
@@ -46,7 +46,7 @@ def start_record(run: Run, config: Config, dataset, trainer, plan, strategy) -> 
 
 
 def finish_record(run: Run, started: float, trainer, history, checkpoints) -> str | None:
-    """Close the record of a run that began, or went on, at `started` (`time.time()`), and drop its checkpoints.
+    """Close the record of a run that began, or went on, at `started` (`time.monotonic()`), and drop its checkpoints.
 
     Returns a line of advice where the training often waited for data.
     """
@@ -54,7 +54,7 @@ def finish_record(run: Run, started: float, trainer, history, checkpoints) -> st
     run.update_record(
         status="finished",
         wall_seconds=wall_seconds(run, started),
-        seconds_to_first_call=round((history.first_call_ended or time.time()) - started, 2),
+        seconds_to_first_call=round((history.first_call_ended or time.monotonic()) - started, 2),
         data_wait_share=round(waited, 4),
         checkpoints_written=checkpoints.count,
         checkpoint_seconds=round(checkpoints.seconds_saving, 3),
@@ -97,11 +97,10 @@ def git_revision() -> str | None:
 
 
 def wall_seconds(run: Run, started: float) -> float:
-    """Seconds since `started` (`time.time()`), with those of the run before it was interrupted."""
-    return round(time.time() - started + run.record.get("wall_seconds", 0), 2)
+    """Seconds since `started` (`time.monotonic()`), with those of the run before it was interrupted."""
+    return round(time.monotonic() - started + run.record.get("wall_seconds", 0), 2)
 
 
 def peak_memory_mib() -> int:
     """The most memory that this process has held."""
-    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(kibibytes / 1024 if sys.platform != "darwin" else kibibytes / 2**20)
+    return round(peak_memory() / 2**20)

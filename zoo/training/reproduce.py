@@ -8,6 +8,7 @@ from zoo import registry
 from zoo.comparison import receipts, table
 from zoo.config import Config, config_path, load_config, recipe
 from zoo.errors import Interrupted, ZooError
+from zoo.escaping import tell
 from zoo.training.seeds import train_seeds
 from zoo.training.strategy import refuse_workers
 
@@ -62,7 +63,7 @@ def reproduce(
                 refuse_workers(config.training, "reproduce.py")
                 figures = _new_figures(config, runs_dir, 1 if quick else claim.seeds, resume)
         except ZooError as error:
-            print(f"{name} was not judged: {error}", file=sys.stderr)
+            tell(f"{name} was not judged: {error}")
             outcomes.append(2)
             continue
         except Interrupted as interruption:

@@ -4,16 +4,18 @@ import hashlib
 import io
 import json
 import pathlib
-import sys
-import zipfile
 from typing import Any
 
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.escaping import tell
+from zoo.run_files import CheckpointState, Record, check
 from zoo.runs import write_atomically
+from zoo.safe_reading import arrays_of, parse_json, read_bytes
 
 _KEPT = 2
+_LARGEST = 1 << 40
 
 
 def save_checkpoint(folder: pathlib.Path, step: int, arrays: dict[str, np.ndarray], state: dict[str, Any]) -> None:
@@ -38,17 +40,16 @@ def load_checkpoint(folder: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[s
     """
     files = sorted(folder.glob("step-*.npz"), reverse=True)
     for path in files:
-        content = path.read_bytes()
+        content = read_bytes(path, _LARGEST)
         if hashlib.sha256(content[32:]).digest() != content[:32]:
-            print(f"{path}: damaged (its digest does not fit); the one before it is used", file=sys.stderr)
+            tell(f"{path}: damaged (its digest does not fit); the one before it is used")
             continue
         try:
-            with np.load(io.BytesIO(content[32:]), allow_pickle=False) as archive:
-                arrays = dict(archive)
-        except (ValueError, zipfile.BadZipFile):
-            print(f"{path}: unreadable; the one before it is used", file=sys.stderr)
-            continue
-        return arrays, json.loads(arrays.pop("state").tobytes())
+            arrays = arrays_of(io.BytesIO(content[32:]), str(path))
+            state = Record({"state": parse_json(arrays.pop("state").tobytes(), str(path))}, str(path), "")["state"]
+            return arrays, check(state, CheckpointState, str(path), "")
+        except (ZooError, KeyError):
+            tell(f"{path}: unreadable; the one before it is used")
     if files:
         raise ZooError(f"{folder}: every checkpoint is damaged; train again without --resume")
     return None
@@ -70,10 +71,14 @@ def restore_trainer(trainer, arrays: dict[str, np.ndarray]) -> None:
         ZooError: the checkpoint is of another model or optimizer.
     """
     variables = _named_variables(trainer)
-    if any(name not in arrays or arrays[name].shape != tuple(v.shape) for name, v in variables.items()):
+    if any(not _fits(arrays.get(name), variable) for name, variable in variables.items()):
         raise ZooError("the checkpoint is of another model or optimizer; train again without --resume")
     for name, variable in variables.items():
         variable.assign(arrays[name])
+
+
+def _fits(array: np.ndarray | None, variable) -> bool:
+    return array is not None and array.shape == tuple(variable.shape) and array.dtype.kind in "biuf"
 
 
 def _named_variables(trainer) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.config import Config, read_yaml, with_values
-from zoo.errors import ZooError, nearest
+from zoo.config import Config, with_values
+from zoo.errors import ZooError, nearest, shortened
+from zoo.safe_reading import read_yaml
 
 # Trials must be judged on the same rows, by the same seed, so that the settings alone make the difference.
 _FIXED = {
@@ -98,7 +99,7 @@ def _categorical(entry: dict, where: str):
         raise ZooError(f"{where}: choices stand alone, without {', '.join(sorted(set(entry) - _CHOICES))}")
     stored = [_stored(choice) for choice in choices] if isinstance(choices, list) else []
     if not stored or len(set(map(repr, stored))) < len(stored):
-        raise ZooError(f"{where}.choices: write a list of different values (given: {choices!r})")
+        raise ZooError(f"{where}.choices: write a list of different values (given: {shortened(repr(choices))})")
     return CategoricalDistribution(stored), choices
 
 
@@ -107,7 +108,7 @@ def _numeric(entry: dict, where: str):
 
     for name in ("low", "high"):
         if type(entry.get(name)) not in (int, float):
-            raise ZooError(f"{where}.{name}: a number is needed (given: {entry.get(name)!r})")
+            raise ZooError(f"{where}.{name}: a number is needed (given: {shortened(repr(entry.get(name)))})")
     low, high, log, step = entry["low"], entry["high"], entry.get("log", False), entry.get("step")
     if not isinstance(log, bool):
         raise ZooError(f"{where}.log: true or false is needed (given: {log!r})")

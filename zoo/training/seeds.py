@@ -2,12 +2,14 @@
 
 import os
 import pathlib
-import platform
 from collections.abc import Iterable, Iterator
 
 from zoo.config import Config, load_config, recipe, with_values
 from zoo.errors import ZooError
+from zoo.escaping import tell
 from zoo.runs import Run
+from zoo.training import claims
+from zoo.training.fitting import fitted
 from zoo.training.strategy import is_first_task
 
 UNFINISHED = ("interrupted", "running")
@@ -63,36 +65,45 @@ def train_alone(config: Config, runs_dir: str | os.PathLike, **arguments) -> Run
 
 
 def earlier_run(config: Config, runs_dir: str | os.PathLike, statuses: tuple[str, ...]) -> Run | None:
-    """The newest run of the same config and seed, with one of the statuses, which no process is training."""
+    """The newest run of the same config and seed, with one of the statuses.
+
+    One that is unfinished is claimed for this process; those that another process trains are passed over.
+    """
     for record in sorted(pathlib.Path(runs_dir, config.model.name).glob("*/run.json"), reverse=True):
         run = Run(record.parent)
-        if run.record["status"] not in statuses or not _has_config(run, config):
-            continue
-        if run.record["status"] == "finished" and "test" not in run.results:  # a trial of a search
-            continue
-        # Only the chief looks whether somebody trains the run: by the time that others look, it may be the chief.
-        if not (is_first_task() and is_being_trained(run)):
-            return run
+        try:
+            if _may_be_taken(run, config, statuses):
+                return run
+        except ZooError as error:
+            tell(f"left out: {error}")
     return None
 
 
-def is_being_trained(run: Run) -> bool:
-    """Whether the process that began or resumed the run still lives on this machine."""
-    process = run.record.get("process", {})
-    if run.record["status"] != "running" or process.get("host") != platform.node() or process["id"] == os.getpid():
+def _may_be_taken(run: Run, config: Config, statuses: tuple[str, ...]) -> bool:
+    if run.record["status"] not in statuses or not _has_config(run, config):
         return False
-    try:
-        os.kill(process["id"], 0)
-    except ProcessLookupError:
+    if run.record["status"] == "finished":
+        return "test" in run.results  # else it is a trial of a search
+    # Only the chief looks whether somebody trains the run: by the time that others look, it may be the chief.
+    if not is_first_task():
+        return True
+    if not claims.claim(run):
         return False
-    except PermissionError:
-        pass
-    return True
+    if run.record["status"] in statuses:  # still: another process may have ended it meanwhile
+        return True
+    claims.release(run)
+    return False
 
 
 def _has_config(run: Run, config: Config) -> bool:
+    """Whether the run has written down what the config becomes on its data; `auto` is whatever precision it took."""
     try:
         stored = load_config(path=run.path / "config.yaml")
-    except ZooError:  # of another version of the zoo, or damaged
+        counts = run.record["data_report"]["counts"]
+        rows, validation_rows = counts["train"]["rows"], counts["validation"]["rows"]
+    except (ZooError, KeyError):  # of another version of the zoo, or damaged
         return False
+    config, _ = fitted(config, rows, validation_rows, run.record.get("replicas", 1))
+    if config.training.precision == "auto":
+        config = with_values(config, {"training.precision": stored.training.precision}, "precision")
     return recipe(stored) == recipe(config) and stored.training.seed == config.training.seed

@@ -8,7 +8,7 @@ import sys
 from zoo import registry, runs
 from zoo.config import Config, load_config
 from zoo.errors import Interrupted, ZooError
-from zoo.training import checks, seeds
+from zoo.training import checks, claims, seeds
 from zoo.training.strategy import is_first_task
 
 
@@ -55,10 +55,10 @@ def resume(path: str) -> int:
         ZooError: there is no such run, it has finished, or a process is training it.
     """
     run = runs.open_run(path)
+    if is_first_task() and not claims.claim(run):
+        raise ZooError(f"--resume={path}: {claims.refusal(run)}")
     if run.record["status"] in ("finished", "pruned"):
         raise ZooError(f"--resume={path}: this run has finished; scripts/evaluate.py --run={path} shows it")
-    if is_first_task() and seeds.is_being_trained(run):
-        raise ZooError(f"--resume={path}: process {run.record['process']['id']} is training it; wait, or end that one")
     return train(load_config(path=run.path / "config.yaml"), str(run.path.parent.parent), resume=run)
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import os
 import sys
 import threading
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from zoo.config import TrainingSection
 from zoo.errors import ZooError
 from zoo.quiet import import_tensorflow
+from zoo.safe_reading import parse_json
 
 STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
 _PEERS_SECONDS = 300
@@ -225,8 +225,8 @@ def _cluster() -> dict:
 def _tf_config() -> dict:
     text = os.environ.get("TF_CONFIG") or "{}"
     try:
-        config = dict(json.loads(text))
-    except (ValueError, TypeError):
+        config = dict(parse_json(text, "TF_CONFIG"))
+    except (ZooError, ValueError, TypeError):
         raise ZooError(f"TF_CONFIG is not a JSON object: {text[:60]!r}; scripts/launch.py sets a right one") from None
     cluster, task = config.get("cluster", {}), config.get("task", {})
     described = isinstance(cluster, dict) and all(isinstance(addresses, list) for addresses in cluster.values())
@@ -330,7 +330,7 @@ def _tpu():
 def _check_batch_size(settings: TrainingSection, replicas: int) -> None:
     parts = settings.optimizer.gradient_accumulation_steps
     unit = replicas * parts
-    if settings.batch_size % unit:
+    if settings.batch_size % unit and "batch_size" not in settings.fit_to_rows:
         nearest = max(1, round(settings.batch_size / unit)) * unit
         what = " times ".join(
             f"{count} {name}"

@@ -6,7 +6,6 @@ A search that was killed at any instant goes on: finished trials count, an unfin
 
 import contextlib
 import dataclasses
-import fcntl
 import pathlib
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from collections.abc import Iterator
 from zoo import registry
 from zoo.config import Config, with_values
 from zoo.errors import Interrupted, ZooError
+from zoo.escaping import tell
+from zoo.locks import FileLock
 from zoo.runs import write_atomically
 from zoo.tasks import Metric
 from zoo.text_table import align_columns
@@ -103,7 +104,7 @@ def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathl
             raise
         trial.set_user_attr("error", str(error))
         study.tell(trial, state=TrialState.FAIL)
-        print(f"{name}  failed: {error}  ({_in_words(values)})", file=sys.stderr)
+        tell(f"{name}  failed: {error}  ({_in_words(values)})")
         return
     value = task.value(run.results["validation"])
     trial.set_user_attr("run", str(run.path))
@@ -138,6 +139,10 @@ def _open_study(folder: pathlib.Path, config: Config, space: SearchSpace):
         )
     except RuntimeError as error:  # its tables are of another version
         raise ZooError(f"{folder / 'study.db'}: {' '.join(str(error).split())}") from None
+    try:
+        study.get_trials(deepcopy=False)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # a value that is not Optuna's
+        raise ZooError(f"{folder / 'study.db'}: damaged ({type(error).__name__}); name another --study") from None
     for name, given in (("space", space.to_json()), ("config", config.to_yaml())):
         if study.user_attrs.get(name, given) != given:
             raise ZooError(
@@ -215,14 +220,12 @@ def _locked(folder: pathlib.Path) -> Iterator[None]:
     """One process searches at a time; the lock ends with the process, however that ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / "lock", "w")  # noqa: SIM115, closed below
+        lock = FileLock(folder / "lock")
     except OSError as error:
         raise ZooError(f"--study={folder}: cannot be written ({error.strerror}); name another folder") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ZooError(f"--study={folder}: another process searches there; wait for it, or name another") from None
+    with lock:
+        if not lock.acquire(wait=False):
+            raise ZooError(f"--study={folder}: another process searches there; wait for it, or name another")
         yield
 
 

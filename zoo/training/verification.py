@@ -109,13 +109,14 @@ def _outcomes(model: str, setup: str, folder: pathlib.Path) -> dict[str, dict[st
     output = folder / f"{model}-{setup.replace(' ', '-')}"
     scripts = pathlib.Path(__file__).parents[2] / "scripts"
     flags = SETUPS.get(setup, ["--strategy=default"])
-    command = [sys.executable, "-m", "zoo.training.verification", model, str(output)]
+    command = [sys.executable, "-P", "-m", "zoo.training.verification", model, str(output)]
     if flags[0].startswith("--workers"):
         logs = f"--logs_dir={folder / 'logs'}"
         command = [sys.executable, str(scripts / "launch.py"), flags[0], logs, "--", *command]
     else:
         command += flags
-    path = os.pathsep.join([str(scripts.parent), os.environ.get("PYTHONPATH", "")])
+    # An empty entry would be the folder that the user is in.
+    path = os.pathsep.join(filter(None, [str(scripts.parent), os.environ.get("PYTHONPATH")]))
     environment = {"PYTHONPATH": path} | ({"TF_ENABLE_ONEDNN_OPTS": "0"} if setup == OTHER_ROUNDING else {})
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
     if done.returncode:

@@ -1,0 +1,194 @@
+"""What the JSON files of a run may hold. They may come from anybody, so they are checked where they are read.
+
+Keys that are not named here pass, as do files of older versions that lack some; what is named has its type.
+"""
+
+from typing import Annotated, Any
+
+import pydantic
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from zoo.errors import ZooError, shortened
+
+Name = Annotated[str, Field(max_length=1000)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _File(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+class _Process(_File):
+    host: str
+    id: Annotated[int, Field(gt=0, lt=2**31)]
+
+
+class _Teacher(_File):
+    digest: str
+
+
+class _Pruned(_File):
+    sparsity: Share
+    kernel_weights: PositiveInt
+    bytes: PositiveInt
+    bytes_compressed: NonNegativeInt
+
+
+class RunRecord(_File):
+    """run.json."""
+
+    status: Name = ""
+    model: Name = ""
+    dataset: Name = ""
+    seed: int = 0
+    data_digest: str = ""
+    command: str = ""
+    device: Name = ""
+    precision: Name = ""
+    git_revision: str | None = None
+    versions: dict[str, str] = {}
+    process: _Process = None
+    resumed: NonNegativeInt = 0
+    parameters: NonNegativeInt = 0
+    steps_per_call: PositiveInt = 1
+    flops: NonNegativeInt | None = None
+    wall_seconds: NonNegativeFloat = 0.0
+    peak_memory_mib: NonNegativeFloat = 0.0
+    teacher: _Teacher = None
+    pruned: _Pruned = None
+
+
+class _Accuracy(_File):
+    value: Share
+    interval: Annotated[list[Share], Field(min_length=2, max_length=2)] = []
+
+
+class _Figures(_File):
+    """Of whatever task: what is named here, where it is there, and figures with an interval."""
+
+    n: NonNegativeInt = 0
+    accuracy: _Accuracy | None = None
+    macro_f1: Share = 0.0
+    negative_log_likelihood: float = 0.0
+    expected_calibration_error: Share = 0.0
+    perplexity: PositiveFloat | None = None
+    confusion_matrix: list[list[NonNegativeInt]] = []
+
+    @pydantic.model_validator(mode="after")
+    def _figures_with_intervals(self):
+        for name, figure in (self.model_extra or {}).items():
+            if isinstance(figure, dict) and "value" in figure:
+                ends = figure.get("interval") or []
+                numbers = all(end is None or isinstance(end, int | float) for end in (figure["value"], *ends))
+                if not numbers or len(ends) not in (0, 2):
+                    raise ValueError(f"{name} is no figure with an interval")
+        return self
+
+    @pydantic.field_validator("confusion_matrix")
+    @classmethod
+    def _square(cls, rows: list[list[int]]) -> list[list[int]]:
+        if any(len(row) != len(rows) for row in rows):
+            raise ValueError("it is not square")
+        return rows
+
+
+class Results(_File):
+    """results.json."""
+
+    test: _Figures | None = None
+    validation: _Figures | None = None
+
+
+class Corruptions(_File):
+    """corruptions.json."""
+
+    version: int
+    data_digest: str
+    mean: float | None = None
+    mean_accuracy: Share | None = None  # the same, in files of the first version
+
+    @pydantic.model_validator(mode="after")
+    def _mean_is_there(self):
+        if self.mean is None and self.mean_accuracy is None:
+            raise ValueError("mean is missing")
+        return self
+
+
+class Speed(_File):
+    """speed.json."""
+
+    latency_ms: NonNegativeFloat
+    throughput: NonNegativeFloat
+    device: Name
+
+
+class Parity(_File):
+    """parity.json."""
+
+    file: str
+    failed: list[str]
+    run: dict[str, Any]
+    name: str = ""
+    digest: str = ""
+
+
+class _Selection(_File):
+    model_config = pydantic.ConfigDict(allow_inf_nan=True)
+
+    best: float = None
+    best: float = None
+    best_accuracy: float = None  # so the first version called it, and:
+    accuracy_to_beat: float = None
+    best_loss: float
+    best_epoch: NonNegativeInt
+    to_beat: float = None
+    epochs_without_improvement: NonNegativeInt
+
+    @pydantic.model_validator(mode="after")
+    def _complete(self):
+        if self.best is self.best_accuracy or self.to_beat is self.accuracy_to_beat:  # neither is there
+            raise ValueError("best or to_beat is missing")
+        return self
+
+
+class CheckpointState(_File):
+    """What a checkpoint holds beside its arrays."""
+
+    model_config = pydantic.ConfigDict(allow_inf_nan=True)
+
+    step: NonNegativeInt
+    selection: _Selection | None = None
+    history: list[dict[str, int | float]] = []
+
+
+class Record(dict):
+    """A JSON object whose missing keys are told of in one line; objects inside it too."""
+
+    def __init__(self, values: dict[str, Any], where: str, advice: str):
+        super().__init__(values)
+        self._where, self._advice = where, advice
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self:
+            raise ZooError(f"{self._where}: lacks {key!r}; {self._advice}")
+        value = super().__getitem__(key)
+        return Record(value, f"{self._where}: {key}", self._advice) if isinstance(value, dict) else value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self[key] if key in self else default  # noqa: SIM401, it would call itself
+
+
+def check(values: Record, kind: type[pydantic.BaseModel], where: str, advice: str) -> Record:
+    """The values as they are.
+
+    Raises:
+        ZooError: one of them has not its type; the text names the first.
+    """
+    try:
+        kind.model_validate(values)
+    except pydantic.ValidationError as error:
+        mistake = error.errors(include_url=False)[0]
+        key, message = ".".join(map(str, mistake["loc"])), mistake["msg"].removeprefix("Value error, ")
+        given = "" if mistake["type"] == "missing" else f" (given: {shortened(repr(mistake['input']))})"
+        raise ZooError(f"{where}: damaged, {key}: {message[:1].lower()}{message[1:]}{given}; {advice}") from None
+    return values
