@@ -26,18 +26,20 @@ SEEDS = flags.DEFINE_enum("seeds", "all", ["all", "best"], "All seeds of a confi
 LEADERBOARD = flags.DEFINE_string("write_leaderboard", None, "CSV file to put the receipts of the runs into.")
 FORMAT = flags.DEFINE_enum("format", "terminal", ["terminal", "markdown", "csv", "json", "html"], "Form of it.")
 OUTPUT = flags.DEFINE_string("output", None, "File to write in place of printing; html needs one.")
-COLUMNS = flags.DEFINE_list("columns", columns.DEFAULT_COLUMNS, f"Some of {', '.join(columns.COLUMNS)}.")
+COLUMNS = flags.DEFINE_list("columns", None, f"Some of {', '.join(columns.names())}; or of your own task's.")
 WHERE = flags.DEFINE_multi_string("where", [], "Rows to keep, such as 'seconds<100 and model=mnist_*'.")
 SORT_BY = flags.DEFINE_string("sort_by", None, "Column to sort by, the best first; -COLUMN the other way round.")
+IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the models' tasks.")
 MEASURE = flags.DEFINE_bool("measure_latency", False, "Measure each model's latency and throughput here and now.")
 
 
 def main(paths: list[str]) -> None:
+    command_line.import_modules(IMPORT.value)
     from zoo.comparison import table
 
     if FORMAT.value == "html" and not OUTPUT.value:
         raise ZooError("--format=html writes a file: say which, --output=report.html")
-    table.check_columns(COLUMNS.value, SORT_BY.value)
+    table.check_columns(COLUMNS.value if COLUMNS.value is not None else ["model"], SORT_BY.value)
     conditions = table.parse_conditions(WHERE.value)
     results, notices = table.read_results(table.find_runs(paths or [RUNS_DIR.value], MODELS.value))
     if SEEDS.value == "best":

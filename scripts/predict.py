@@ -1,4 +1,4 @@
-"""Predict the labels of files with a trained model.
+"""Predict the labels, or the numbers, of files with a trained model.
 
     python scripts/predict.py --run=runs/mnist_mlp/20250101-120000-abc123 digit.png more_digits/
     python scripts/predict.py --model_file=model.keras --input=flowers.csv --json
@@ -36,7 +36,8 @@ IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the mod
 
 def main(arguments: list[str]) -> None:
     command_line.import_modules(IMPORT.value)
-    from zoo.evaluation import explain, figures, highlight, predict
+    from zoo.drawing import figures, highlight
+    from zoo.evaluation import explain, predict
 
     paths = list(arguments) + TEXT_FILE.value
     for value in INPUT.value:
@@ -51,8 +52,8 @@ def main(arguments: list[str]) -> None:
     )
     predictions = predict.predict(loaded_model, names, features)
     if OUTPUT.value:
-        predict.write_predictions(predictions, OUTPUT.value)
-    pictures = loaded_model.task == "image_classification"
+        predict.write_predictions(loaded_model.task, predictions, OUTPUT.value)
+    pictures = loaded_model.reads == "image"
     if EXPLAIN.value or EXPLAIN_HTML.value:
         explanations = (explain.explain_images if pictures else explain.explain)(loaded_model, features)
         if EXPLAIN_HTML.value:
@@ -67,7 +68,7 @@ def main(arguments: list[str]) -> None:
     if JSON.value:
         print(json_text(predictions))
     else:
-        print(predict.predictions_table(predictions, TOP.value))
+        print(predict.predictions_table(loaded_model.task, predictions, TOP.value))
         if EXPLAIN.value and not pictures:
             for name, explanation in zip(names, explanations, strict=True):
                 print(f"{printable(name)}: {highlight.colored(explanation)}")

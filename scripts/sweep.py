@@ -1,4 +1,4 @@
-"""Search for good values of config keys, judged on validation accuracy; test is not read.
+"""Search for good values of config keys, judged on validation by the headline of the task; test is not read.
 
     python scripts/sweep.py --model=mnist_mlp --space=configs/sweeps/mnist_mlp.yaml --study=studies/mnist_mlp
 

@@ -16,6 +16,7 @@ flags.DEFINE_integer("epochs", None, "passes over the training data")
 flags.DEFINE_integer("batch_size", None, "examples a step, over all devices")
 flags.DEFINE_float("learning_rate", None, "peak learning rate")
 flags.DEFINE_integer("seed", None, "decides initial weights, order, dropout and augmentation")
+flags.DEFINE_string("task", None, "what the label column of your own table is for, where that is not sure")
 flags.DEFINE_string("dataset", None, "name of the dataset; scripts/prepare_data.py shows all")
 flags.DEFINE_string("data_dir", None, "where prepared data live, or the user's own file or folder")
 flags.DEFINE_string("init_from", None, "whose encoder a BERT starts from: minilm, a checkpoint's folder, or a run")
@@ -37,6 +38,7 @@ KEYS = {
     "batch_size": "training.batch_size",
     "learning_rate": "training.optimizer.learning_rate",
     "seed": "training.seed",
+    "task": "dataset.task",
     "dataset": "dataset.name",
     "data_dir": "dataset.data_dir",
     "init_from": "model.init_from",

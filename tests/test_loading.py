@@ -16,7 +16,7 @@ def model_file(tmp_path_factory):
 
 def test_labels_travel_in_the_file(model_file):
     loaded = zoo.load_model(model_file)
-    assert (loaded.label_names, loaded.task) == (["no", "yes"], "table_classification")
+    assert (loaded.label_names, loaded.task.name, loaded.reads) == (["no", "yes"], "classification", "table")
     assert loaded.predict_probabilities(np.array([[0.0, 1.0]])).shape == (1, 2)
 
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import zoo
 from zoo.export import formats
+from zoo.loading import with_labels
 
 LABELS = {"label_names": ["no", "yes"], "task": "table_classification"}
 
@@ -37,9 +38,9 @@ def files(source, tmp_path_factory):
 @pytest.mark.parametrize("name", ["onnx", "litert", "saved_model"])
 def test_labels_and_preprocessing_travel_inside(source, files, name):
     loaded = zoo.load_model(files[name])
-    assert (loaded.label_names, loaded.task) == (["no", "yes"], "table_classification")
+    assert (loaded.label_names, loaded.task.name, loaded.reads) == (["no", "yes"], "classification", "table")
     assert loaded.model.input_shape == (None, 4) and loaded.model.output_shape == (None, 1)
-    expected = zoo.loading.predict_probabilities(source.model, source.training_features)
+    expected = with_labels(source.model, {}, "m.keras").predict(source.training_features)
     np.testing.assert_allclose(loaded.predict_probabilities(source.training_features), expected, atol=1e-5)
     assert loaded.predict_probabilities(source.training_features[:0]).shape == (0, 2)
 
@@ -120,7 +121,7 @@ def test_a_member_outside_of_the_folder_is_refused(tmp_path):
 
 @pytest.mark.parametrize(("name", "kind"), [("linear_text", "onnx"), ("text_cnn", "litert"), ("bbc_news_bert", "onnx")])
 def test_models_of_texts_take_ids_of_a_tokenizer_inside(tmp_path, name, kind):
-    from zoo.models.front import text_layer
+    from zoo.layers.front import text_layer
     from zoo.tokens import describe_tokenizer
 
     texts = np.array(["rates fell, markets rose", "a late goal won the cup", "rates"], object)
@@ -135,5 +136,5 @@ def test_models_of_texts_take_ids_of_a_tokenizer_inside(tmp_path, name, kind):
     formats.write(formats.Source(None, model, labels, texts), target, tmp_path)
     loaded = zoo.load_model(tmp_path / target.file)
     assert loaded.model.input_shape == (None,)
-    expected = zoo.loading.predict_probabilities(model, texts)
+    expected = with_labels(model, {}, "m.keras").predict(texts)
     np.testing.assert_allclose(loaded.predict_probabilities(texts), expected, atol=1e-5)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import zoo
 from zoo.datasets.texts import clean
+from zoo.layers.front import text_layer
 from zoo.layers.word_piece import SPECIAL_TOKENS, WordPieceTokenizer
-from zoo.models.front import text_layer
 from zoo.tokens import describe_tokenizer, make_tokenizer
 
 TEXTS = ["The cat, the CAT; a dog!", "Müller's dog — ÄÖÜ straße", "one two  three\tfour", "书很好 书", "x_y `z` {w}"]

@@ -16,6 +16,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["datasets", "evaluation", "training"],
     submod_attrs={
         "registry": ["register_model", "list_models", "model_info", "create_model", "ModelInfo"],
+        "tasks": ["Task", "Metric"],
+        "tasks.catalog": ["register_task"],
         "config": ["Config", "load_config"],
         "errors": ["ZooError"],
         "loading": ["load_model", "LoadedModel"],

@@ -50,10 +50,12 @@ class DatasetSection(_Section):
     """Which data, where they are, and what training sees of them.
 
     `data_dir` becomes absolute: a run is read from other folders than it was trained in.
+    `task` says what the label column of the user's own table is for; by default the model's own task says it.
     """
 
     name: str
     data_dir: str | None = None
+    task: str | None = None
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     image_shape: Annotated[list[Pixels], Field(min_length=3, max_length=3)] | None = None
     augmentation: AugmentationSection = AugmentationSection()
@@ -169,14 +171,27 @@ class TrainingSection(_Section):
 
 
 class ClaimSection(_Section):
-    """The mean test accuracy that the config promises over seeds 0 … n-1, its 95 % interval and its cost per seed."""
+    """The mean of a task's headline on test that the config promises over seeds 0 … n-1, its 95 % interval, its cost.
 
-    accuracy: Probability
-    interval: Annotated[list[Probability], Field(min_length=2, max_length=2)]
+    Seconds and memory are those of one seed.
+    """
+
+    metric: str
+    value: float
+    interval: Annotated[list[float], Field(min_length=2, max_length=2)]
     seeds: Count
     seconds: PositiveFloat
     peak_memory_mib: PositiveInt
     command: str
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _in_the_words_of_this_version(cls, values):
+        """Claims of accuracy were the only ones once, under that key."""
+        if isinstance(values, dict) and "accuracy" in values and "metric" not in values and "value" not in values:
+            others = {key: value for key, value in values.items() if key != "accuracy"}
+            return {"metric": "accuracy", "value": values["accuracy"]} | others
+        return values
 
 
 class Config(_Section):
@@ -271,7 +286,21 @@ def validate(values: dict[str, Any], where: str) -> Config:
     for option in config.model.options:
         if option not in info.option_names:
             raise ZooError(f"{where}: model.options.{option}: unknown key; {nearest(option, info.option_names)}")
+    if config.claim:
+        _check_claim(config.claim, info.task, where)
     return config
+
+
+def _check_claim(claim: ClaimSection, task, where: str) -> None:
+    headline = task.headline
+    if claim.metric != headline.name:
+        raise ZooError(f"{where}: claim.metric is {claim.metric!r}; models of {task.words} claim {headline.name}")
+    low, high = claim.interval
+    if not headline.bounds[0] <= low <= claim.value <= high <= headline.bounds[1]:
+        raise ZooError(
+            f"{where}: claim: value {claim.value:g} and interval {low:g} to {high:g}; the value is to lie inside, and "
+            f"{headline.words} between {headline.bounds[0]:g} and {headline.bounds[1]:g}"
+        )
 
 
 def with_values(config: Config, values: dict[str, Any], where: str) -> Config:

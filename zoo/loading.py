@@ -11,44 +11,76 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets.stored import StoredRows, blocks
+from zoo.datasets.stored import Features, StoredRows, are_texts, arrays_of, as_tensors, blocks
 from zoo.errors import ZooError
 from zoo.opening.keras_file import open_keras
 from zoo.opening.labels import LABELS, check_number
 from zoo.runs import Run, open_run
 from zoo.runtimes import is_exported, open_exported, refuse_changed
+from zoo.tasks import Task
+from zoo.tasks.catalog import get_task, read_labels
 
 
 @dataclasses.dataclass(frozen=True)
 class LoadedModel:
-    """A model from raw input to probabilities, with what is needed to name its answers."""
+    """A model from raw input to answers, with what is needed to name them.
+
+    Attributes:
+        model: a `keras.Model`, or a `zoo.opening.exported.ExportedModel`.
+        task: what it is asked.
+        reads: image, table or text.
+        labels: what travels with it, see `zoo.tasks.Task.labels`.
+        path: of its file.
+    """
 
     model: Any
-    label_names: list[str]
-    task: str
+    task: Task
+    reads: str
+    labels: dict[str, Any]
     path: pathlib.Path
-    dataset: str | None = None
-    feature_names: list[str] | None = None
 
-    def predict_probabilities(self, features: np.ndarray) -> np.ndarray:
-        """Raw input `[examples, …]` → `float32[examples, num_classes]`; one sigmoid unit becomes two columns."""
-        return predict_probabilities(self.model, features)
+    @property
+    def label_names(self) -> list[str]:
+        """Of the classes; empty where the answers are none."""
+        return self.labels["label_names"]
+
+    @property
+    def dataset(self) -> str | None:
+        return self.labels.get("dataset")
+
+    @property
+    def feature_names(self) -> list[str] | None:
+        return self.labels.get("feature_names")
+
+    @property
+    def input_shape(self) -> Any:
+        """Of one example: a tuple, or tuples by name."""
+        return input_shape_of(self.model)
+
+    def predict(self, features: Features, batch_size: int = 1000) -> np.ndarray:
+        """Raw input, `[examples, …]` or such arrays by name → answers, `[examples, …]`, as the task gives them."""
+        return self.task.answers(outputs_of(self.model, features, batch_size))
+
+    def predict_probabilities(self, features: Features) -> np.ndarray:
+        """Raw input `[examples, …]` → `float32[examples, num_classes]`; one sigmoid unit becomes two columns.
+
+        Raises:
+            ZooError: the model gives no probabilities.
+        """
+        if self.task.output != "probabilities":
+            raise ZooError(f"{self.path}: a model of {self.task.words} gives no probabilities; call predict")
+        return self.predict(features)
 
 
-def predict_probabilities(model, features: np.ndarray | StoredRows, batch_size: int = 1000) -> np.ndarray:
-    """Raw input `[examples, …]` → `float32[examples, num_classes]`; one sigmoid unit becomes two columns."""
-    if isinstance(features, StoredRows):
-        return np.concatenate([predict_probabilities(model, block, batch_size) for block in blocks(features)])
-    if features.dtype == object:  # texts cost more memory each than pictures, in what the model makes of them
+def outputs_of(model, features: Features, batch_size: int = 1000) -> np.ndarray:
+    """A model's raw outputs, `float32[examples, …]`."""
+    if any(isinstance(array, StoredRows) for array in arrays_of(features)):
+        return np.concatenate([outputs_of(model, block, batch_size) for block in blocks(features)])
+    if are_texts(features):  # texts cost more memory each than pictures, in what the model makes of them
         batch_size = min(batch_size, 64)
-    return two_columns(np.asarray(model.predict(features, batch_size=batch_size, verbose=0), "float32"))
-
-
-def two_columns(probabilities: np.ndarray) -> np.ndarray:
-    """`float32[examples, classes]` → the same; of one sigmoid unit, `[examples, 1]`, both classes' probabilities."""
-    if probabilities.shape[1] > 1:
-        return probabilities
-    return np.concatenate([1 - probabilities, probabilities], axis=1)
+    if isinstance(features, dict):
+        features = as_tensors(features)
+    return np.asarray(model.predict(features, batch_size=batch_size, verbose=0), "float32")
 
 
 def save_model(model, path: pathlib.Path, labels: dict[str, Any], compress: bool = False) -> None:
@@ -97,34 +129,45 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
     refuse_changed(path)
     if is_exported(path):
         model = open_exported(path)
-        return _with_labels(model, model.labels, path)
+        return with_labels(model, model.labels, path)
     if path.suffix != ".keras" or not path.is_file():
         raise ZooError(f"{path}: not a .keras, .onnx or .tflite file, nor the folder of a run or a SavedModel")
     model, labels = open_keras(path)
-    return _with_labels(model, labels, path)
+    return with_labels(model, labels, path)
 
 
-def _with_labels(model, labels: dict[str, Any], path: pathlib.Path) -> LoadedModel:
-    for name, shape in (("inputs", model.input_shape), ("outputs", model.output_shape)):
-        if not shape or not all(size is None or isinstance(size, int) for size in shape):
+def with_labels(model, labels: dict[str, Any], path: pathlib.Path) -> LoadedModel:
+    """A model with what its file says of it; one from elsewhere says nothing, and is taken for a classifier.
+
+    Raises:
+        ZooError: its task is not known here, or its inputs, its outputs or their names are not those of its task.
+    """
+    labels = {"reads": _kind_of(model)} | read_labels(labels)
+    try:
+        task = get_task(labels["task"])
+    except ZooError as error:
+        raise ZooError(f"{path}: {error}") from None
+    several_by_name = isinstance(input_shape_of(model), dict)
+    for name, shape in (("inputs", () if several_by_name else model.input_shape), ("outputs", model.output_shape)):
+        if not all(size is None or isinstance(size, int) for size in shape):
             raise ZooError(f"{path}: has {len(shape)} {name}; one is needed")
-    if model.output_shape[-1] is None:
-        raise ZooError(
-            f"{path}: its output has the open shape {model.output_shape}; a classifier's is (batch, classes)"
-        )
-    num_classes = max(model.output_shape[-1], 2)
-    if labels.get("label_names"):
+    if complaint := task.wrong_output(tuple(model.output_shape)):
+        raise ZooError(f"{path}: its output has the shape {model.output_shape}; {complaint}")
+    if task.targets == "class":
+        num_classes = max(model.output_shape[-1], 2)
+        labels["label_names"] = labels["label_names"] or [str(number) for number in range(num_classes)]
         check_number(labels["label_names"], num_classes, path)
-    return LoadedModel(
-        model=model,
-        label_names=labels.get("label_names") or [str(number) for number in range(num_classes)],
-        task=labels.get("task") or _task_of(model),
-        path=path,
-        dataset=labels.get("dataset"),
-        feature_names=labels.get("feature_names"),
-    )
+    return LoadedModel(model, task, labels["reads"], labels, path)
 
 
-def _task_of(model) -> str:
-    kind = {1: "text", 2: "table"}.get(len(model.input_shape), "image")
-    return f"{kind}_classification"
+def input_shape_of(model) -> Any:
+    """Of one example: a tuple, or tuples by name; Keras itself gives a mere list of a model with several inputs."""
+    inputs = getattr(model, "input", None)
+    if isinstance(inputs, dict):
+        return {name: tuple(tensor.shape[1:]) for name, tensor in inputs.items()}
+    return tuple(model.input_shape[1:])
+
+
+def _kind_of(model) -> str:
+    shape = input_shape_of(model)
+    return "table" if isinstance(shape, dict) else {0: "text", 1: "table"}.get(len(shape), "image")

@@ -9,13 +9,15 @@ from zoo.quiet import import_tensorflow
 from zoo.text_table import align_columns
 
 
-def describe_models(pattern: str = "*", task: str | None = None) -> list[dict[str, Any]]:
-    """One row a model: name, task, dataset, parameters, the claim of its config, description, reference.
+def describe_models(pattern: str = "*", task: str | None = None, reads: str | None = None) -> list[dict[str, Any]]:
+    """One row a model: name, what it reads, task, dataset, parameters, the claim of its config, description, reference.
 
     Raises:
-        ZooError: the task is unknown, no model matches, or a config is not valid.
+        ZooError: the task or the kind is unknown, no model matches, or a config is not valid.
     """
-    names = registry.list_models(pattern, task)
+    names = registry.list_models(pattern, task, reads)
+    if not names and registry.list_models(pattern):
+        raise ZooError(f"no model matches {pattern!r}, --task={task} and --reads={reads} together; leave one out")
     if not names:
         raise ZooError(f"no model matches {pattern!r}; {nearest(pattern, registry.list_models())}")
     import_tensorflow()
@@ -27,7 +29,8 @@ def describe_models(pattern: str = "*", task: str | None = None) -> list[dict[st
         rows.append(
             {
                 "name": name,
-                "task": info.task,
+                "reads": info.reads,
+                "task": info.task.name,
                 "dataset": config.dataset.name if config else None,
                 "parameters": registry.create_model(name, **options).count_params(),
                 "claim": config.claim.model_dump() if config and config.claim else None,
@@ -39,14 +42,15 @@ def describe_models(pattern: str = "*", task: str | None = None) -> list[dict[st
 
 
 def format_table(rows: list[dict[str, Any]]) -> str:
-    """Aligned columns; the claim is the mean test accuracy over seeds with its 95 % interval."""
-    cells = [("model", "dataset", "parameters", "test accuracy", "description")]
+    """Aligned columns; the claim is the mean of the headline on test over seeds, with its 95 % interval."""
+    cells = [("model", "dataset", "parameters", "claim on test", "description")]
     for row in rows:
-        claim = row["claim"]
-        interval = (
-            "{:.4f} ({:.4f}–{:.4f}), {} seeds".format(claim["accuracy"], *claim["interval"], claim["seeds"])
-            if claim
-            else "–"
-        )
+        claim, headline = row["claim"], registry.model_info(row["name"]).task.headline
+        interval = "–"
+        if claim:
+            interval = (
+                f"{headline.words} {headline.text(claim['value'])} ({headline.interval_text(claim['interval'], '–')}), "
+                f"{claim['seeds']} seeds"
+            )
         cells.append((row["name"], row["dataset"] or "–", f"{row['parameters']:,}", interval, row["description"]))
     return align_columns(cells)

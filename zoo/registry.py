@@ -8,29 +8,27 @@ from collections.abc import Callable
 from typing import Any
 
 from zoo.errors import ZooError, nearest
+from zoo.tasks import Task
+from zoo.tasks.catalog import get_task
 
-TASKS = ("image_classification", "table_classification", "text_classification", "masked_language_model")
+KINDS = ("image", "table", "text")  # of what a model may read
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelInfo:
     """What the registry knows of a model without importing TensorFlow.
 
-    `builder(**options)` returns a functional `keras.Model` from raw input to a layer named `logits`
-    and on to a layer named `probabilities`.
+    `builder(**options)` returns a functional `keras.Model` from raw input to the layer that its task trains, and on to
+    the layer that its task calls its output.
     """
 
     name: str
-    task: str
+    reads: str
+    task: Task
     description: str
     reference: str
     builder: Callable[..., Any]
     default_options: dict[str, Any]
-
-    @property
-    def kind(self) -> str:
-        """What the model reads: image, table or text."""
-        return "text" if self.task == "masked_language_model" else self.task.removesuffix("_classification")
 
     @property
     def options(self) -> dict[str, Any]:
@@ -47,21 +45,30 @@ class ModelInfo:
 _models: dict[str, ModelInfo] = {}
 
 
-def register_model(name: str, *, task: str, description: str = "", reference: str = "", **default_options: Any):
+def register_model(
+    name: str, *, task: str, reads: str = "", description: str = "", reference: str = "", **default_options: Any
+):
     """Register the decorated builder function under `name`; a builder may have several names.
 
     Args:
         name: how `--model` calls it.
-        task: one of `TASKS`.
+        task: the name of a task, of the zoo's or registered by `zoo.register_task`: what the model is asked.
+        reads: one of `KINDS`.
         description: one line for people.
         reference: the paper or example that it implements.
         **default_options: arguments of the builder that make it this model.
 
     Raises:
-        ValueError: the name is taken, the task is unknown, or an option is not an argument of the builder.
+        ZooError: there is no such task or kind, or they do not go together.
+        ValueError: the name is taken, or an option is not an argument of the builder.
     """
-    if task not in TASKS:
-        raise ValueError(f"model {name!r}: task {task!r} is unknown; known: {', '.join(TASKS)}")
+    try:
+        found = get_task(task)
+    except ZooError as error:
+        raise ZooError(f"model {name!r}: {error}") from None
+    possible = found.reads or KINDS
+    if reads not in possible:
+        raise ZooError(f"model {name!r}: reads={reads!r} does not go with task {task!r}; {nearest(reads, possible)}")
 
     def register(builder):
         taken = _models.get(name)
@@ -70,7 +77,7 @@ def register_model(name: str, *, task: str, description: str = "", reference: st
             builder.__qualname__,
         ):
             raise ValueError(f"model {name!r} is already registered by {taken.builder.__module__}")
-        info = ModelInfo(name, task, description, reference, builder, default_options)
+        info = ModelInfo(name, reads, found, description, reference, builder, default_options)
         _check_options(info, default_options, ValueError)
         _models[name] = info
         return builder
@@ -78,16 +85,26 @@ def register_model(name: str, *, task: str, description: str = "", reference: st
     return register
 
 
-def list_models(pattern: str = "*", task: str | None = None) -> list[str]:
+def list_models(pattern: str = "*", task: str | None = None, reads: str | None = None) -> list[str]:
     """Names of the registered models that match a shell pattern such as `mnist_*`, sorted.
 
+    Args:
+        pattern: of the names.
+        task: only models of this task.
+        reads: only models that read this, one of `KINDS`.
+
     Raises:
-        ZooError: `task` is unknown.
+        ZooError: there is no such task or kind.
     """
-    if task is not None and task not in TASKS:
-        raise ZooError(f"unknown task {task!r}; {nearest(task, TASKS)}")
     models = _registered()
-    return [n for n in sorted(models) if fnmatch.fnmatch(n, pattern) and task in (None, models[n].task)]
+    if reads is not None and reads not in KINDS:
+        raise ZooError(f"no model reads {reads!r}; {nearest(reads, KINDS)}")
+    wanted = get_task(task).name if task is not None else None
+    return [
+        name
+        for name, info in sorted(models.items())
+        if fnmatch.fnmatch(name, pattern) and wanted in (None, info.task.name) and reads in (None, info.reads)
+    ]
 
 
 def model_info(name: str) -> ModelInfo:
@@ -103,7 +120,7 @@ def model_info(name: str) -> ModelInfo:
 
 
 def create_model(name: str, **overrides: Any):
-    """Build a registered model: a functional `keras.Model`, raw input → `float32[batch, num_classes]` probabilities.
+    """Build a registered model: a functional `keras.Model`, raw input → what its task calls its output.
 
     Raises:
         ZooError: no such model or no such option, or the builder refuses an option's value (its `ValueError`).

@@ -64,6 +64,8 @@ class _Accuracy(_File):
 
 
 class _Figures(_File):
+    """Of whatever task: what is named here, where it is there, and figures with an interval."""
+
     n: NonNegativeInt = 0
     accuracy: _Accuracy | None = None
     macro_f1: Share = 0.0
@@ -71,6 +73,16 @@ class _Figures(_File):
     expected_calibration_error: Share = 0.0
     perplexity: PositiveFloat | None = None
     confusion_matrix: list[list[NonNegativeInt]] = []
+
+    @pydantic.model_validator(mode="after")
+    def _figures_with_intervals(self):
+        for name, figure in (self.model_extra or {}).items():
+            if isinstance(figure, dict) and "value" in figure:
+                ends = figure.get("interval") or []
+                numbers = all(end is None or isinstance(end, int | float) for end in (figure["value"], *ends))
+                if not numbers or len(ends) not in (0, 2):
+                    raise ValueError(f"{name} is no figure with an interval")
+        return self
 
     @pydantic.field_validator("confusion_matrix")
     @classmethod
@@ -92,7 +104,14 @@ class Corruptions(_File):
 
     version: int
     data_digest: str
-    mean_accuracy: Share
+    mean: float | None = None
+    mean_accuracy: Share | None = None  # the same, in files of the first version
+
+    @pydantic.model_validator(mode="after")
+    def _mean_is_there(self):
+        if self.mean is None and self.mean_accuracy is None:
+            raise ValueError("mean is missing")
+        return self
 
 
 class Speed(_File):
@@ -116,11 +135,20 @@ class Parity(_File):
 class _Selection(_File):
     model_config = pydantic.ConfigDict(allow_inf_nan=True)
 
-    best_accuracy: float
+    best: float = None
+    best: float = None
+    best_accuracy: float = None  # so the first version called it, and:
+    accuracy_to_beat: float = None
     best_loss: float
     best_epoch: NonNegativeInt
-    accuracy_to_beat: float
+    to_beat: float = None
     epochs_without_improvement: NonNegativeInt
+
+    @pydantic.model_validator(mode="after")
+    def _complete(self):
+        if self.best is self.best_accuracy or self.to_beat is self.accuracy_to_beat:  # neither is there
+            raise ValueError("best or to_beat is missing")
+        return self
 
 
 class CheckpointState(_File):

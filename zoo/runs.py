@@ -10,6 +10,26 @@ import tempfile
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.tasks.catalog import read_labels
+
+_PREDICTIONS = {"test": "predictions.npz", "validation": "validation_predictions.npz"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """What a run's model answered to a split: NumPy arrays with a row an example.
+
+    Attributes:
+        ids: `[rows]`, where each row comes from.
+        targets: what the answers are held against; None where the task keeps none.
+        answers: as the task gives them.
+        scores: `float[rows]` of the task; None where it has none, or the run is of the first version.
+    """
+
+    ids: Any
+    targets: Any
+    answers: Any
+    scores: Any = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +65,10 @@ class Run:
 
     @property
     def labels(self) -> dict[str, Any]:
+        """`labels.json`: task, what the model reads, and what names its answers, in the words of this version."""
         from zoo.opening.labels import Labels
 
-        return self.read_json("labels.json", Labels)
+        return read_labels(self.read_json("labels.json", Labels))
 
     @property
     def label_names(self) -> list[str]:
@@ -61,6 +82,35 @@ class Run:
     def variant(self) -> str:
         """What the config does not say: the format of an export."""
         return ""
+
+    def predictions_file(self, split_name: str = "test") -> pathlib.Path:
+        return self.path / _PREDICTIONS[split_name]
+
+    def read_predictions(self, split_name: str = "test") -> Predictions:
+        """What the run keeps of test or validation.
+
+        Raises:
+            ZooError: the file is missing or damaged, or its arrays do not fit each other.
+        """
+        from zoo import safe_reading
+
+        path = self.predictions_file(split_name)
+        arrays = safe_reading.read_arrays(path, "train again")
+        former = {"targets": "labels", "answers": "probabilities"}  # the first version knew classifiers alone
+        targets, answers = (arrays.get(name, arrays.get(former[name])) for name in ("targets", "answers"))
+        ids, scores = arrays.get("ids"), arrays.get("scores")
+        parts = [part for part in (ids, targets, answers, scores) if part is not None]
+        if ids is None or not ids.size or {len(part) if part.ndim else 0 for part in parts} != {len(ids)}:
+            raise ZooError(f"{path}: ids, targets and answers are not as many; train again")
+        return Predictions(ids, targets, answers, scores)
+
+    def write_predictions(self, split_name: str, ids, targets, answers, scores) -> None:
+        """Keep what the model answered to a split; None is left out."""
+        import numpy as np
+
+        arrays = {"ids": ids, "targets": targets, "answers": answers, "scores": scores}
+        known = {name: array for name, array in arrays.items() if array is not None}
+        np.savez_compressed(self.predictions_file(split_name), **known)
 
     def read_json(self, name: str, kind: type | None = None) -> dict[str, Any]:
         """What a file of the run holds; a key that it lacks is a `ZooError` too.

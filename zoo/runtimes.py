@@ -30,7 +30,7 @@ def open_exported(path: pathlib.Path) -> ExportedModel:
     Its content is judged first, and it answers once in a process of its own, as a damaged file can crash its runtime.
 
     Raises:
-        ZooError: the file is damaged, holds what is refused or no classifier, or its runtime is not installed.
+        ZooError: the file is damaged, holds what is refused, or its runtime is not installed.
     """
     read_only = path.suffix in (".onnx", ".tflite")
     if read_only and not path.is_file():
@@ -41,8 +41,6 @@ def open_exported(path: pathlib.Path) -> ExportedModel:
     try_out(path, "zoo.runtimes:answer_once", size_of(path), "" if read_only else "tensorflow")
     with _one_line(path):
         model = open_it(path)
-    if len(model.output_shape) != 2 or not isinstance(model.output_shape[1], int):
-        raise ZooError(f"{path}: its output has the shape {model.output_shape}; a classifier's is (batch, classes)")
     return model
 
 

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from zoo.comparison import curves
-from zoo.evaluation.metrics import classification_results, expected_calibration_error
+from zoo.measures.metrics import classification_results, expected_calibration_error
+
+METRICS = ("accuracy", "loss")
 
 
 @pytest.fixture(scope="module")
@@ -71,19 +73,19 @@ def test_seeds_that_stop_early_leave_the_mean_to_the_others():
         {"epoch": np.arange(1.0, 3.0), "accuracy": np.array([0.3, np.nan])},
         {"epoch": np.zeros(0)},
     ]
-    rows = curves.learning_curves(histories)
+    rows = curves.learning_curves(histories, METRICS)
     assert [(row["epoch"], row["low"], row["mean"], row["high"]) for row in rows] == [
         (1, 0.1, 0.2, 0.3),
         (2, 0.2, 0.2, 0.2),
         (3, 0.3, 0.3, 0.3),
     ]
     assert {(row["metric"], row["part"]) for row in rows} == {("accuracy", "training")}
-    assert curves.learning_curves([]) == []
+    assert curves.learning_curves([], METRICS) == []
 
 
 def test_long_trainings_are_thinned_and_keep_their_ends():
     epochs = np.arange(1.0, 2001.0)
-    rows = curves.learning_curves([{"epoch": epochs, "validation_loss": 1 / epochs}])
+    rows = curves.learning_curves([{"epoch": epochs, "validation_loss": 1 / epochs}], METRICS)
     assert len(rows) == curves.CURVE_POINTS
     assert (rows[0]["epoch"], rows[-1]["epoch"]) == (1, 2000)
 

@@ -10,6 +10,7 @@ from zoo.comparison.reading import recipe_digest
 from zoo.comparison.table import read_results
 from zoo.config import load_config, with_values
 from zoo.errors import ZooError
+from zoo.registry import model_info
 from zoo.runs import Run
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
@@ -24,7 +25,7 @@ def test_claim_agrees_with_the_leaderboard(model):
     chosen = ["mixed_bfloat16", "float32"] if config.training.precision == "auto" else [config.training.precision]
     digests = [recipe_digest(with_values(config, {"training.precision": p}, "").to_yaml()) for p in chosen]
     assert row["config_digest"] in digests, "the recipe has changed: measure its claim anew"
-    assert claim.accuracy == pytest.approx(float(row["accuracy"]), abs=1e-9)
+    assert (claim.metric, claim.value) == (row["metric"], pytest.approx(float(row["value"]), abs=1e-9))
     assert claim.interval == pytest.approx([float(row["low"]), float(row["high"])], abs=1e-9)
     assert claim.seeds == len(row["seeds"].split())
     assert claim.command == row["command"] == f"python scripts/train.py --model={model} --num_seeds={claim.seeds}"
@@ -33,9 +34,10 @@ def test_claim_agrees_with_the_leaderboard(model):
 @pytest.mark.parametrize("seeds", [1, 5])
 def test_a_claim_raised_by_a_point_fails(seeds):
     claim = load_config(path=REPOSITORY / "configs/mnist_mlp.yaml").claim
-    assert receipts.judge(claim, [claim.accuracy] * seeds).passed
-    raised = claim.model_copy(update={"accuracy": claim.accuracy + 0.01})
-    assert not receipts.judge(raised, [claim.accuracy] * seeds).passed
+    headline = model_info("mnist_mlp").task.headline
+    assert receipts.judge(claim, headline, [claim.value] * seeds).passed
+    raised = claim.model_copy(update={"value": claim.value + 0.01})
+    assert not receipts.judge(raised, headline, [claim.value] * seeds).passed
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_the_leaderboard_keeps_the_rows_of_other_runs_and_of_more_seeds(result, 
     cnn, mlp = receipts.read_leaderboard(path)
     assert (mlp["seeds"], mlp["command"]) == ("0 1 2", "python scripts/train.py --model=mnist_mlp --num_seeds=3")
     assert (cnn["seeds"], cnn["command"]) == ("4 5", "python scripts/train.py --model=mnist_cnn --num_seeds=2 --seed=4")
-    assert float(mlp["accuracy"]) == 0.91
+    assert (mlp["metric"], float(mlp["value"])) == ("accuracy", 0.91)
 
 
 def test_the_command_of_another_config_is_the_one_of_its_runs(result):

@@ -14,7 +14,7 @@ from PIL import Image
 from zoo import datasets
 from zoo.comparison import report, table
 from zoo.errors import ZooError
-from zoo.evaluation.metrics import classification_results
+from zoo.measures.metrics import classification_results
 from zoo.runs import Run
 
 EVIL = "<img src=http://evil.invalid onerror=alert(1)>"
@@ -55,7 +55,7 @@ def write_runs(folder, dataset, section, models=MODELS, seeds=2):
         for seed in range(seeds):
             skill = 0.95 - 0.6 * number / len(models)
             test, names = dataset.test, dataset.info.label_names
-            write_run(folder, model, seed, test.ids, test.labels, names, skill, section, dataset.digest)
+            write_run(folder, model, seed, test.ids, test.targets, names, skill, section, dataset.digest)
 
 
 @pytest.fixture(scope="module")
@@ -282,7 +282,7 @@ def test_rows_of_disagreement_show_picture_and_text(opened, pictures):
 
 def read(folder):
     results, refused = table.read_results(table.find_runs([str(folder)]))
-    return report.html_page(results, refused, table.DEFAULT_COLUMNS)
+    return report.html_page(results, refused, None)
 
 
 def test_what_is_missing_is_said_and_the_rest_comes(tmp_path, pictures):
@@ -301,7 +301,9 @@ def test_configs_of_one_model_are_told_apart(tmp_path, pictures):
     dataset, section = pictures
     test = dataset.test
     for epochs, skill in ((3, 0.6), (4, 0.7)):
-        run = write_run(tmp_path / str(epochs), "net", 0, test.ids, test.labels, LABELS, skill, section, dataset.digest)
+        run = write_run(
+            tmp_path / str(epochs), "net", 0, test.ids, test.targets, LABELS, skill, section, dataset.digest
+        )
         config = {"model": {"name": "net"}, "dataset": section, "training": {"seed": 0, "epochs": epochs}}
         run.write_text("config.yaml", json.dumps(config))
     text = read(tmp_path)
@@ -312,7 +314,7 @@ def test_configs_of_one_model_are_told_apart(tmp_path, pictures):
 def test_data_that_changed_are_not_shown(tmp_path, pictures):
     dataset, section = pictures
     for model, skill in (("a", 0.6), ("b", 0.5)):
-        write_run(tmp_path, model, 0, dataset.test.ids, dataset.test.labels, LABELS, skill, section, "sha256:other")
+        write_run(tmp_path, model, 0, dataset.test.ids, dataset.test.targets, LABELS, skill, section, "sha256:other")
     text = read(tmp_path)
     assert "are not those that the runs saw" in text and "data:image" not in text
 
@@ -336,7 +338,7 @@ def test_a_missing_package_is_one_line_with_the_command(monkeypatch):
     monkeypatch.delitem(sys.modules, "zoo.comparison.charts", raising=False)
     monkeypatch.delattr("zoo.comparison.charts", raising=False)
     with pytest.raises(ZooError, match=r"altair: pip install 'keras-model-zoo\[report\]'"):
-        report.html_page([], [], table.DEFAULT_COLUMNS)
+        report.html_page([], [], None)
 
 
 @pytest.mark.parametrize(

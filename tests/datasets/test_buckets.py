@@ -50,7 +50,7 @@ def test_calls_are_cut_to_their_longest_text_and_no_further():
     ("model", "lengths", "words"),
     [
         ("linear_text", "[8]", "linear_text cannot do with shorter texts"),
-        ("bert_mlm", "[8]", "bert_mlm cannot do with shorter texts"),
+        ("bert_mlm", "[8]", "does not go with masked language model: it is for classification"),
         ("bbc_news_bert", "[16, 8]", "rising lengths below the model's, 256"),
         ("bbc_news_bert", "[256]", "rising lengths below the model's, 256"),
         ("mnist_mlp", "[8]", "mnist_mlp cannot do with shorter texts"),

@@ -34,7 +34,7 @@ def test_pictures_are_split_80_10_10_with_names_of_files_and_classes(pictures):
     assert dataset.info.label_names == ("cat", "dog") and dataset.info.feature_shape == (6, 8, 1)
     files = {str(path.relative_to(pictures)) for path in pictures.rglob("*.*")}
     assert set(pooled_ids(dataset)) == files
-    for picture, label, name in zip(dataset.train.features, dataset.train.labels, dataset.train.ids, strict=True):
+    for picture, label, name in zip(dataset.train.features, dataset.train.targets, dataset.train.ids, strict=True):
         assert dataset.info.label_names[label] == name.split("/")[0]
         np.testing.assert_array_equal(picture[..., 0], np.asarray(Image.open(pictures / name)))
 
@@ -145,7 +145,7 @@ def test_a_table_has_numbers_schema_and_line_numbers(tmp_path):
     assert dataset.feature_names == ("Größe", "width") and dataset.info.label_names == ("no", "yes")
     assert dataset.report["schema"] == {"Größe": "float32", "width": "float32"}
     assert dataset.train.features.dtype == "float32"
-    for features, label, line in zip(dataset.train.features, dataset.train.labels, dataset.train.ids, strict=True):
+    for features, label, line in zip(dataset.train.features, dataset.train.targets, dataset.train.ids, strict=True):
         number = int(line) - 2
         assert features.tolist() == [number, number / 8] and label == number % 2
     counts = dataset.report["counts"]

@@ -33,7 +33,7 @@ def official_rows(folder):
 
 def rows_of(*splits):
     return sorted(
-        (int(label), x.tobytes()) for split in splits for x, label in zip(split.features, split.labels, strict=True)
+        (int(label), x.tobytes()) for split in splits for x, label in zip(split.features, split.targets, strict=True)
     )
 
 
@@ -250,8 +250,8 @@ def test_the_real_data(name):
     dataset = datasets.load(name)
     assert [len(s) for s in (dataset.train, dataset.validation, dataset.test)] == [55_000, 5_000, 10_000]
     assert dataset.train.features.shape[1:] == dataset.info.feature_shape == (28, 28, 1)
-    assert (dataset.train.features.dtype, dataset.train.labels.dtype) == ("uint8", "int32")
-    assert np.bincount(dataset.test.labels).sum() == 10_000
+    assert (dataset.train.features.dtype, dataset.train.targets.dtype) == ("uint8", "int32")
+    assert np.bincount(dataset.test.targets).sum() == 10_000
     counts = dataset.report["counts"]
     assert sum(counts["train"][label] for label in dataset.info.label_names) == counts["train"]["rows"] == 55_000
     manifest = json.loads((prepared.folder_of(name, None) / "arrays" / "manifest.json").read_text())

@@ -82,8 +82,8 @@ def test_what_is_too_large_goes_to_a_file_and_is_split_and_batched_as_in_memory(
     assert in_file.info.label_names == ("whole", "half") and in_file.info.feature_shape == (8, 8, 3)
     plan = pipeline.BatchPlan(num_examples=42, batch_size=8, steps_per_call=2, epochs=2)
     for make in (
-        lambda part: pipeline.training_calls(part.features, part.labels, plan, seed=3),
-        lambda part: pipeline.evaluation_batches(part.features, part.labels),
+        lambda part: pipeline.training_calls(part.features, part.targets, plan, seed=3),
+        lambda part: pipeline.evaluation_batches(part.features, part.targets),
     ):
         for ours, theirs in zip(make(in_file.train), make(in_memory.train), strict=True):
             for one, other in zip(ours, theirs, strict=True):

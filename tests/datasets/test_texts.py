@@ -34,7 +34,7 @@ def test_a_table_with_a_column_text_is_a_dataset_of_texts(table):
     assert (dataset.info.kind, dataset.info.label_names) == ("text", ("film", "sport"))
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [48, 6, 6]
     assert sorted(pooled(dataset)) == sorted(f"news {n}, of {name}" for n in range(30) for name in ("sport", "film"))
-    for text, label in zip(dataset.train.features, dataset.train.labels, strict=True):
+    for text, label in zip(dataset.train.features, dataset.train.targets, strict=True):
         assert text.endswith(dataset.info.label_names[label])
     assert dataset.report["characters"]["longest"] == len("news 10, of sport")
 
@@ -68,7 +68,7 @@ def test_a_folder_of_files(tmp_path):
         (b"text,label\na,x\n  ,y\n", r"table\.csv:3: the text is empty"),
         (b"text,label\na,x\nb,\n", r"table\.csv:3: the label is empty"),
         (b"text,label\na,x\nb\n", r"table\.csv:3: 1 values"),
-        (b"text,label\na,x\nb,x\n", r"1 classes \(x\); at least 2"),
+        (b"text,label\na,x\nb,x\n", "holds only the label 'x'"),
         (b"text,label\n", "no rows under the header"),
         (b'text,label\n"a,x\n', r"table\.csv:2: broken table"),
     ],

@@ -6,12 +6,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from loaded import named
 from PIL import Image
 
 from zoo.errors import ZooError
-from zoo.evaluation.evaluate import evaluate, evaluate_model, evaluate_split, results_table
-from zoo.evaluation.metrics import classification_results
-from zoo.loading import LoadedModel, load_model, save_model
+from zoo.evaluation.evaluate import evaluate, evaluate_model, results_table
+from zoo.loading import load_model, save_model
+from zoo.measures.metrics import classification_results
+from zoo.tasks.catalog import get_task
+
+TASK = get_task("classification")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -21,11 +25,11 @@ def bright_and_dark(examples, seed):
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 2, examples).astype(np.int32)
     features = generator.integers(0, 100, (examples, 6, 6, 1)) + 150 * labels[:, None, None, None]
-    return SimpleNamespace(features=features.astype(np.uint8), labels=labels, ids=np.arange(examples))
+    return SimpleNamespace(features=features.astype(np.uint8), targets=labels, ids=np.arange(examples))
 
 
 def dataset_of(label_names=("dark", "bright"), **splits):
-    info = SimpleNamespace(name="brightness", label_names=label_names, feature_shape=(6, 6, 1))
+    info = SimpleNamespace(name="brightness", label_names=label_names, feature_shape=(6, 6, 1), targets="class")
     splits = {
         "train": bright_and_dark(4, 0),
         "validation": bright_and_dark(30, 1),
@@ -58,7 +62,7 @@ def known_dataset(monkeypatch):
 
     asked = []
 
-    def load(name, data_dir=None, validation_fraction=None, image_shape=None):
+    def load(name, data_dir=None, validation_fraction=None, image_shape=None, task=None, ask=False):
         asked.append((name, data_dir, validation_fraction, image_shape))
         return dataset_of()
 
@@ -103,7 +107,7 @@ def test_an_output_that_is_a_file_is_refused(model_file, known_dataset):
 def test_a_file_that_names_no_data_needs_dataset():
     from zoo.evaluation.evaluate import load_dataset
 
-    nameless = LoadedModel(None, ["a", "b"], "image_classification", Path("m.keras"))
+    nameless = named(None, "image")
     with pytest.raises(ZooError, match=r"m\.keras: .*--dataset=NAME"):
         load_dataset(None, nameless, None, None)
 
@@ -114,10 +118,10 @@ def test_data_that_do_not_fit_are_refused(model_file):
         evaluate_model(loaded_model, dataset_of(("a", "b", "c")), "test")
     with pytest.raises(ZooError, match="same order"):
         evaluate_model(loaded_model, dataset_of(("bright", "dark")), "test")
-    large = SimpleNamespace(features=np.zeros((2, 8, 8, 1), np.uint8), labels=np.zeros(2, int), ids=np.arange(2))
+    large = SimpleNamespace(features=np.zeros((2, 8, 8, 1), np.uint8), targets=np.zeros(2, int), ids=np.arange(2))
     with pytest.raises(ZooError, match=r"shape \(6, 6, 1\), but those of brightness are \(8, 8, 1\)"):
         evaluate_model(loaded_model, dataset_of(test=large), "test")
-    table = SimpleNamespace(features=np.zeros((2, 4), np.float32), labels=np.zeros(2, int), ids=np.arange(2))
+    table = SimpleNamespace(features=np.zeros((2, 4), np.float32), targets=np.zeros(2, int), ids=np.arange(2))
     with pytest.raises(ZooError, match=r"are \(4,\)"):
         evaluate_model(loaded_model, dataset_of(test=table), "test")
     with pytest.raises(ZooError, match="known: test, validation, train"):
@@ -126,16 +130,18 @@ def test_data_that_do_not_fit_are_refused(model_file):
 
 def test_a_split_is_judged_by_its_labels():
     split = bright_and_dark(40, 3)
-    probabilities = np.eye(2, dtype=np.float32)[1 - split.labels]
-    results = evaluate_split(probabilities, split, ["dark", "bright"])
-    assert results == classification_results(probabilities, split.labels, ["dark", "bright"])
+    probabilities = np.eye(2, dtype=np.float32)[1 - split.targets]
+    results = TASK.results(probabilities, split.targets, {"label_names": ["dark", "bright"]})
+    assert results == classification_results(probabilities, split.targets, ["dark", "bright"])
     assert results["accuracy"]["value"] == 0
 
 
 def test_table_for_people():
     labels = np.array([0, 0, 1, 1])
     results = classification_results(np.eye(3)[[0, 1, 1, 1]], labels, ["cat", "dog", "a class with a very long name"])
-    text = results_table({"model": "m.keras", "dataset": "pets", "split": "test", "results": results})
+    text = results_table(
+        {"model": "m.keras", "task": TASK.name, "dataset": "pets", "split": "test", "results": results}
+    )
     assert "m.keras on pets, test split, 4 examples" in text
     assert "accuracy                    0.7500  (95 % interval 0.3006 to 0.9544)" in text
     assert "undefined, a class is absent" in text

@@ -4,16 +4,16 @@ import dataclasses
 
 import numpy as np
 import pytest
+from loaded import named
 from PIL import Image
 from scipy.stats import spearmanr
 
 import zoo
 from zoo import datasets
 from zoo.datasets.texts import as_array
+from zoo.drawing.highlight import colored, overlay, write_html
 from zoo.errors import ZooError
 from zoo.evaluation.explain import explain, explain_images
-from zoo.evaluation.highlight import colored, overlay, write_html
-from zoo.loading import LoadedModel
 from zoo.training import preprocessing
 
 TEXTS = as_array(["good book good film", "bad bad film", "a book of bad words", "a good story"])
@@ -22,7 +22,7 @@ TEXTS = as_array(["good book good film", "bad bad film", "a book of bad words", 
 def loaded(name, **options):
     model = zoo.create_model(name, num_classes=2, **options)
     preprocessing.adapt(model, TEXTS)
-    return LoadedModel(model, ["no", "yes"], "text_classification", "model.keras")
+    return named(model, "text", ["no", "yes"], "model.keras")
 
 
 def test_the_terms_of_a_linear_model_add_up_to_its_logit():
@@ -84,7 +84,7 @@ def test_what_is_shown_is_safe(tmp_path):
 
 
 def test_a_model_of_tables_is_refused():
-    model = LoadedModel(zoo.create_model("xor_mlp"), ["0", "1"], "table_classification", "model.keras")
+    model = named(zoo.create_model("xor_mlp"), "table", ["0", "1"], "model.keras")
     with pytest.raises(ZooError, match="explains texts and pictures alone"):
         explain(model, np.zeros((1, 2), "float32"))
 
@@ -98,9 +98,9 @@ def digits():
     data = datasets.load("mnist")
     model = zoo.create_model("simple_cnn", filters=(8, 16))
     model.compile("adam", "sparse_categorical_crossentropy")
-    model.fit(data.train.features[:12_000], data.train.labels[:12_000], batch_size=64, epochs=2, verbose=0)
+    model.fit(data.train.features[:12_000], data.train.targets[:12_000], batch_size=64, epochs=2, verbose=0)
     names = [str(number) for number in range(10)]
-    return LoadedModel(model, names, "image_classification", "model.keras"), data.test.features[:1000]
+    return named(model, "image", names, "model.keras"), data.test.features[:1000]
 
 
 def test_pixels_add_up_to_what_the_picture_changes(digits):

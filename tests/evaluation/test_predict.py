@@ -1,12 +1,12 @@
 import csv
 import pickle
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loaded import named
 from PIL import Image
 
 from zoo.errors import ZooError
@@ -20,12 +20,12 @@ FEATURES = ["length", "width", "height"]
 def image_model(height=8, width=8, channels=1):
     """A model as the readers see it: nothing but its input shape."""
     keras_model = SimpleNamespace(input_shape=(None, height, width, channels))
-    return LoadedModel(keras_model, ["a", "b"], "image_classification", Path("model.keras"))
+    return named(keras_model, "image", path="model.keras")
 
 
 def table_model(feature_names=FEATURES):
     keras_model = SimpleNamespace(input_shape=(None, 3))
-    return LoadedModel(keras_model, ["a", "b"], "table_classification", Path("m.keras"), feature_names=feature_names)
+    return named(keras_model, "table", feature_names=feature_names)
 
 
 def random_pixels(*shape, seed=0):
@@ -242,39 +242,39 @@ def test_every_float32_survives_a_table(tmp_path_factory):
 def test_nothing_to_read_and_unknown_tasks():
     with pytest.raises(ZooError, match="--input"):
         read_inputs([], image_model())
-    sound = LoadedModel(None, ["a", "b"], "sound_classification", Path("m.keras"))
-    with pytest.raises(ZooError, match=r"m\.keras: no reader for task 'sound_classification'"):
+    sound = named(None, "sound")
+    with pytest.raises(ZooError, match=r"m\.keras: nothing here reads 'sound'"):
         read_inputs(["x.wav"], sound)
-    assert {"image_classification", "table_classification"} <= set(module.READERS)
+    assert {"image", "table"} <= set(module.READERS)
 
 
 class Constant(LoadedModel):
-    def predict_probabilities(self, features):
+    def predict(self, features):
         return np.tile(np.float32(self.model), (len(features), 1))
 
 
 def test_predictions_come_most_probable_first(tmp_path):
-    model = Constant([0.2, 0.7, 0.1], ["cat", "dog", "eel"], "image_classification", Path("m.keras"))
+    model = named([0.2, 0.7, 0.1], "image", ["cat", "dog", "eel"], kind=Constant)
     predictions = predict(model, ["x.png", "y.png"], np.zeros((2, 8, 8, 1), np.uint8))
     assert [prediction["name"] for prediction in predictions] == ["x.png", "y.png"]
     assert predictions[0]["label"] == "dog"
     assert predictions[0]["probability"] == pytest.approx(0.7)
     assert list(predictions[0]["probabilities"]) == ["dog", "cat", "eel"]
-    lines = predictions_table(predictions, top=2).splitlines()
+    lines = predictions_table(model.task, predictions, top=2).splitlines()
     assert lines[0].split() == ["file", "label", "probability", "next"]
     assert lines[1].split() == ["x.png", "dog", "0.7000", "cat", "0.2000"]
-    assert predictions_table(predictions, top=1).splitlines()[2].split() == ["y.png", "dog", "0.7000"]
-    write_predictions(predictions, tmp_path / "out.csv")
+    assert predictions_table(model.task, predictions, top=1).splitlines()[2].split() == ["y.png", "dog", "0.7000"]
+    write_predictions(model.task, predictions, tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["file"] for row in rows] == ["x.png", "y.png"]
     assert float(rows[1]["probability_cat"]) == pytest.approx(0.2)
     with pytest.raises(ZooError, match="cannot be written"):
-        write_predictions(predictions, tmp_path / "missing" / "out.csv")
+        write_predictions(model.task, predictions, tmp_path / "missing" / "out.csv")
 
 
 def test_a_diverged_model_is_said():
-    model = Constant([np.nan, np.nan], ["cat", "dog"], "image_classification", Path("m.keras"))
+    model = named([np.nan, np.nan], "image", ["cat", "dog"], kind=Constant)
     with pytest.raises(ZooError, match=r"x\.png: .*not finite"):
         predict(model, ["x.png"], np.zeros((1, 8, 8, 1)))
 

@@ -8,8 +8,11 @@ import pytest
 from zoo.datasets import Split, dataset_info
 from zoo.datasets.texts import as_array
 from zoo.errors import ZooError
-from zoo.evaluation.metrics import wilson_interval
 from zoo.evaluation.slices import evaluate_slices, slices_table
+from zoo.measures.metrics import wilson_interval
+from zoo.tasks.catalog import get_task
+
+TASK = get_task("classification")
 
 
 def dataset(name, origin="", kind=None, label_names=("no", "yes")):
@@ -19,9 +22,9 @@ def dataset(name, origin="", kind=None, label_names=("no", "yes")):
 
 def judged(wrong_rows, split, data, slice_by):
     """Slices of a model that is wrong about these rows alone."""
-    predicted = split.labels.copy()
+    predicted = split.targets.copy()
     predicted[wrong_rows] = 1 - predicted[wrong_rows]
-    return evaluate_slices(np.eye(2, dtype="float32")[predicted], split, data, slice_by)
+    return evaluate_slices(TASK, np.eye(2, dtype="float32")[predicted], split, data, slice_by)
 
 
 def test_the_worst_label_is_named_and_called_worse_where_the_test_says_so():
@@ -46,10 +49,10 @@ def test_a_slice_that_chance_made_the_worst_is_not_called_worse():
         labels = np.arange(400) % 8
         split = Split(np.zeros((400, 1), "float32"), labels, np.arange(400))
         predicted = np.where(generator.random(400) < 0.8, labels, (labels + 1) % 8)
-        slices = evaluate_slices(np.eye(8)[predicted], split, dataset("mnist", label_names=names), "label")
+        slices = evaluate_slices(TASK, np.eye(8)[predicted], split, dataset("mnist", label_names=names), "label")
         found += slices["worse"]
     assert found <= 8
-    assert "one is always lowest by chance" in slices_table(slices | {"worse": False})
+    assert "one is always worst by chance" in slices_table(slices | {"worse": False})
 
 
 def test_lengths_are_cut_at_their_quartiles():
@@ -87,11 +90,33 @@ def test_columns_of_the_users_table_need_not_be_features(tmp_path):
 def test_slices_are_tested_as_fisher_did():
     from scipy import stats
 
-    from zoo.evaluation.slices import _against_the_rest
+    from zoo.evaluation.slices import _fisher
 
-    right, totals = np.array([30, 45]), np.array([40, 50])
+    slice_of_row = np.repeat([0, 1], [40, 50])
+    scores = np.repeat([1.0, 0.0, 1.0, 0.0], [30, 10, 45, 5])
     sides = [stats.fisher_exact([[30, 10], [45, 5]], alternative=side).pvalue for side in ("less", "greater")]
     seen = stats.hypergeom(90, 75, 40).pmf(30)
     assert sides[0] + sides[1] - seen == pytest.approx(1)
-    assert _against_the_rest(right, totals)[0] == pytest.approx(2 * (2 * min(sides) - seen))
-    assert _against_the_rest(np.array([5, 0]), np.array([5, 0])) == [1, 1]
+    assert _fisher(scores, slice_of_row, np.array([40, 50, 0]))[0] == pytest.approx(2 * min(sides) - seen)
+    assert _fisher(np.ones(5), np.zeros(5, int), np.array([5, 0])) == [1]
+
+
+def test_slices_of_numbers_are_tested_by_their_scores():
+    from scipy import stats
+
+    generator = np.random.default_rng(0)
+    targets = generator.normal(size=300).astype("float32")
+    answers = targets + generator.normal(size=300).astype("float32") * np.where(np.arange(300) < 100, 3, 1)
+    split = Split(np.zeros((300, 1), "float32"), targets, np.arange(300))
+    info = types.SimpleNamespace(name="csv", kind="table", label_names=(), unit="cm", target_name="height")
+    data = types.SimpleNamespace(info=info, report={"origin": ""})
+    slices = evaluate_slices(get_task("regression"), answers, split, data, "label")
+    assert [one["n"] for one in slices["slices"]] == [75] * 4 and slices["slices"][0]["slice"].endswith(" cm")
+    scores, first = -((answers.astype("float64") - targets) ** 2), slices["slices"][0]
+    inside = targets <= np.quantile(targets.astype(float), 0.25)
+    assert first["rmse"] == pytest.approx(np.sqrt(-scores[inside].mean()))
+    assert first["interval"][0] < first["rmse"] < first["interval"][1]
+    p = stats.ttest_ind(scores[inside], scores[~inside], equal_var=False).pvalue
+    assert first["p"] >= p
+    assert slices["worst"] == max(slices["slices"], key=lambda one: one["rmse"])["slice"]
+    assert "RMSE" in slices_table(slices)

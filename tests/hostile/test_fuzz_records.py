@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import record_files
 from mutate import how_many, mutations, zip_mutations
+from zoo.evaluation.figures import read_history
 
 from zoo import safe_reading
 from zoo.comparison import receipts, table
 from zoo.config import load_config, validate
 from zoo.datasets import own_data, own_texts
 from zoo.errors import ZooError
-from zoo.evaluation.figures import read_history
 from zoo.evaluation.read_images import read as read_images
 from zoo.runs import Run
 from zoo.training import pretrained

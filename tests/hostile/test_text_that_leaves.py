@@ -9,13 +9,13 @@ import re
 import numpy as np
 import pytest
 import record_files
+from zoo.evaluation.metrics import classification_results
 
 from zoo.comparison import model_cards, receipts, report, table
 from zoo.comparison.columns import DEFAULT_COLUMNS
 from zoo.datasets.catalog import list_datasets
 from zoo.evaluation import figures, highlight
 from zoo.evaluation.evaluate import results_table
-from zoo.evaluation.metrics import classification_results
 from zoo.evaluation.predict import predictions_table, write_predictions
 
 NAMES = [

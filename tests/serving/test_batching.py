@@ -2,13 +2,12 @@
 
 import asyncio
 import threading
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from loaded import named
 
-from zoo.loading import LoadedModel
 from zoo.serving.batching import Batcher, QueueFull
 from zoo.serving.compiled import batch_sizes, compiled
 
@@ -112,7 +111,7 @@ def test_no_batch_traces_the_model_anew():
 
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(Counted()(inputs)))
-    loaded = LoadedModel(model, ["no", "yes"], "table_classification", Path("model.keras"))
+    loaded = named(model, "table", ["no", "yes"], "model.keras")
     traces.clear()
     function = compiled(loaded, 6)
     assert traces == [(2, 3), (4, 3), (6, 3)]

@@ -28,7 +28,7 @@ def main(strategy: str, folder: str) -> None:
         dataset,
         info=dataclasses.replace(datasets.dataset_info("text_folder"), label_names=("a", "b", "c")),
         **{
-            name: dataclasses.replace(part, features=as_array(["abc" * (1 + label) for label in part.labels]))
+            name: dataclasses.replace(part, features=as_array(["abc" * (1 + label) for label in part.targets]))
             for name, part in zip(("train", "validation", "test"), parts, strict=True)
         },
     )

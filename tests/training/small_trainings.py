@@ -5,7 +5,9 @@ import pytest
 from tensorflow.python.framework.config import disable_op_determinism
 
 import zoo
+from zoo.tasks import Training
 from zoo.training.callbacks import Checkpoints
+from zoo.training.trainer import batch_specification, build_trainer
 
 
 def train(dataset, runs_dir, *assignments, resume=None):
@@ -24,7 +26,7 @@ def weights(run):
     return np.concatenate([w.ravel() for w in zoo.load_model(run).model.get_weights()])
 
 
-def interrupted(stop_at_step, *arguments):
+def interrupted(stop_at_step, *arguments, train=train):
     """The run of `train(*arguments)` that SIGTERM ended after a step."""
     original = Checkpoints._save_if_due
 
@@ -36,3 +38,19 @@ def interrupted(stop_at_step, *arguments):
         patch.setattr(Checkpoints, "_save_if_due", stop_here)
         train(*arguments)
     return interruption.value.run
+
+
+def trainer_of(model, name, *assignments, shorter=()):
+    """The trainer of a model as one of that name has it; and its task, and what it starts from."""
+    task, training = (
+        zoo.model_info(name).task,
+        Training(zoo.load_config(name, assignments=assignments), model, {}, None),
+    )
+    return build_trainer(task, training, shorter), task, training
+
+
+def ready(trainer, task, training, optimizer, targets, batch_size):
+    """The same trainer, compiled and prepared for batches of that size."""
+    trainer.set_up(lambda: optimizer, task.loss(training), task.metrics(training))
+    trainer.prepare(batch_specification(trainer, targets, batch_size))
+    return trainer

@@ -13,7 +13,7 @@ from small_trainings import interrupted, train, weights
 
 import zoo
 from zoo.config import DistillationSection
-from zoo.loading import LoadedModel, save_model
+from zoo.loading import save_model, with_labels
 from zoo.training.distillation import Distillation, load_teacher
 
 
@@ -34,7 +34,7 @@ def test_the_loss_is_that_of_the_paper(classes):
     generator = np.random.default_rng(0)
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(classes, name="logits")])
     settings = DistillationSection(teacher="x", temperature=3.0, alpha=0.4)
-    distillation = Distillation(settings, LoadedModel(model, [], "table_classification", pathlib.Path("x")))
+    distillation = Distillation(settings, with_labels(model, {}, pathlib.Path("x")))
     x, logits = generator.normal(size=(7, 5)).astype("f4"), generator.normal(size=(7, classes)).astype("f4")
     sample_weight = generator.uniform(size=7).astype("f4")
     found = distillation(tf.constant(2.5), [tf.constant(0.5)], x, tf.constant(logits), tf.constant(sample_weight))
@@ -52,7 +52,7 @@ def test_the_loss_is_that_of_the_paper(classes):
 
 def test_a_student_of_the_teacher_alone_ends_where_the_teacher_is(digits, teacher, tmp_path):
     """With alpha 1 the labels say nothing: wrong ones do no harm."""
-    wrong = dataclasses.replace(digits.train, labels=(digits.train.labels + 1) % 4)
+    wrong = dataclasses.replace(digits.train, targets=(digits.train.targets + 1) % 4)
     run = train(
         dataclasses.replace(digits, train=wrong), tmp_path, taught_by(teacher, alpha=1.0), "training.epochs=12",
         "training.optimizer.learning_rate=0.01", "training.selection=last",

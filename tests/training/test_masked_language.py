@@ -6,11 +6,13 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_trainings import trainer_of
 
 import zoo
 from zoo.config import MaskingSection
+from zoo.layers.masking import NOT_HIDDEN, Masking
 from zoo.layers.word_piece import SPECIAL_TOKENS
-from zoo.training.masked_language import NOT_HIDDEN, Masking, build_masked_trainer, masked_results
+from zoo.training.trainer import outputs_of
 
 VOCABULARY = [*SPECIAL_TOKENS, *(f"word{n}" for n in range(50)), *(f"##end{n}" for n in range(50)), "[unused-0]"]
 START, END = 2, 3
@@ -60,7 +62,8 @@ def test_perplexity_is_that_of_the_models_own_probabilities():
     front = model.get_layer("tokenizer")
     ids = np.asarray(front(tf.constant(["a b c d e f g h i j k", "xyz uvw, and more"] * 20)))
     hidden = np.asarray(Masking(MaskingSection(), front.vocabulary)(ids, np.arange(40), np.zeros(2, "int64")))
-    results = masked_results(build_masked_trainer(model, 0, 0.15), hidden)
+    trainer, task, _ = trainer_of(model, "bert_mlm")
+    results = task.results(outputs_of(trainer, hidden), None, {})
     import keras
 
     probabilities = keras.Model(front.output, model.output).predict(hidden[:, 0], verbose=0)

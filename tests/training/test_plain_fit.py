@@ -48,7 +48,7 @@ def test_same_curve_as_plain_fit(pictures, tmp_path, model):
     plain = zoo.create_model(model, input_shape=(12, 12, 1), num_classes=4, **config.model.options)
     plain.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     plan = BatchPlan(ROWS, BATCH, steps_per_call=1, epochs=EPOCHS)
-    calls = training_calls(pictures.train.features, pictures.train.labels, plan, seed=5)
+    calls = training_calls(pictures.train.features, pictures.train.targets, plan, seed=5)
     batches = calls.map(lambda x, y, weights, count: (tf.squeeze(x, 0), tf.squeeze(y, 0))).repeat()
     history = plain.fit(batches, epochs=EPOCHS, steps_per_epoch=plan.steps_per_epoch, shuffle=False, verbose=0).history
     np.testing.assert_allclose(fast, history["loss"], atol=1e-4)

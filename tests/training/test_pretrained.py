@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import safetensors.numpy
+from small_trainings import trainer_of
 
 import zoo
 from zoo.datasets.texts import as_array
@@ -148,14 +149,12 @@ def test_lower_blocks_learn_more_slowly_and_frozen_ones_not_at_all():
     """With Adam's first step, each weight with a gradient moves by its learning rate."""
     import tensorflow as tf
 
-    from zoo.training.trainer import build_trainer
-
     model = small_model(dropout=0.0)
     pretrained.initialize(model, str(GOLDEN))
     layerwise.freeze(model, ["embeddings_*"])
-    trainer = build_trainer(model)
+    trainer, _, _ = trainer_of(model, "bbc_news_bert")
     optimizer = keras.optimizers.Adam(0.01, epsilon=1e-12)
-    layerwise.decay_learning_rates(optimizer, trainer, 0.5)
+    layerwise.decay_learning_rates(optimizer, trainer.trainable_variables, trainer, 0.5)
     before = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(trainer(tf.constant([[3, 6, 7, 8] + [4] + [0] * 27])) ** 2)

@@ -17,7 +17,7 @@ PRUNING = "training.pruning={final_sparsity: 0.7, begin_epoch: 0.5, end_epoch: 2
 
 
 def kernels(run):
-    return pruning.pruned_variables(zoo.load_model(run).model)
+    return pruning.pruned_variables(zoo.load_model(run).model.trainable_variables)
 
 
 def is_sparse(run, sparsity=0.7):

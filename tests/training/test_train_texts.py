@@ -9,14 +9,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_trainings import ready, trainer_of
 
 import zoo
 from zoo import datasets
 from zoo.datasets.pipeline import BatchPlan, training_calls
 from zoo.datasets.texts import as_array
 from zoo.training.callbacks import Checkpoints
-from zoo.training.losses import classification_loss
-from zoo.training.trainer import build_trainer
 
 WORDS = {"sport": ("goal", "match", "coach", "league"), "film": ("actor", "scene", "cinema", "Oscar")}
 
@@ -129,10 +128,8 @@ def test_texts_cut_to_their_bucket_train_as_the_padded_ones_do_and_no_length_is_
         keras.utils.set_random_seed(0)
         model = zoo.create_model("bbc_news_bert", length=24, **options)
         others = [zoo.create_model("bbc_news_bert", length=length, **options) for length in shorter]
-        trainer = build_trainer(model, 0, others)
-        loss, accuracy = classification_loss(5, 0.0)
-        trainer.compile(keras.optimizers.SGD(0.1), loss, weighted_metrics=[accuracy])
-        trainer.prepare((4, 24))
+        parts = trainer_of(model, "bbc_news_bert", "training.label_smoothing=0", shorter=others)
+        trainer = ready(*parts, keras.optimizers.SGD(0.1), np.arange(64) % 5, 4)
         run_call, traced = trainer.make_train_function(), []
         trainer.network_of = functools.partial(_noted, traced, trainer.network_of)
         for block in calls:
@@ -145,10 +142,8 @@ def test_texts_cut_to_their_bucket_train_as_the_padded_ones_do_and_no_length_is_
 
 def test_clipping_sees_a_piece_that_occurs_often_as_one_gradient():
     model = zoo.create_model("text_cnn", vocabulary_size=10, length=16, embedding_size=8, filters=8, dropout=0.0)
-    trainer = build_trainer(model)
-    loss, accuracy = classification_loss(5, 0.0)
-    trainer.compile(keras.optimizers.SGD(1.0, global_clipnorm=1e-3), loss, weighted_metrics=[accuracy])
-    trainer.prepare((4, 16))
+    optimizer = keras.optimizers.SGD(1.0, global_clipnorm=1e-3)
+    trainer = ready(*trainer_of(model, "text_cnn"), optimizer, np.arange(4), 4)
     before = [weights.copy() for weights in trainer.get_weights()]
     ids, labels = np.full((4, 16), 3), np.arange(4)
     trainer.make_train_function()(iter(training_calls(ids, labels, BatchPlan(4, 4, 1, epochs=1), seed=0)))

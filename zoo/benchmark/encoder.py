@@ -105,21 +105,24 @@ def _zoo_steps(precision: str) -> Callable[[], None]:
     import zoo
     from zoo.config import OptimizerSection, ScheduleSection
     from zoo.datasets.pipeline import BatchPlan, training_calls
-    from zoo.training.losses import classification_loss
+    from zoo.tasks import Training
     from zoo.training.optimizers import build_optimizer
-    from zoo.training.trainer import build_trainer
+    from zoo.training.trainer import batch_specification, build_trainer
 
     keras.config.set_dtype_policy(precision)
     model = zoo.create_model(
         "bbc_news_minilm", num_classes=CLASSES, vocabulary_size=VOCABULARY, length=LENGTH, num_layers=LAYERS,
         hidden_size=HIDDEN, num_heads=HEADS, feed_forward_size=INNER,
     )  # fmt: skip
-    trainer = build_trainer(model)
+    training = Training(zoo.load_config("bbc_news_bert", assignments=["training.label_smoothing=0"]), model, {}, None)
+    task = zoo.model_info("bbc_news_bert").task
+    trainer = build_trainer(task, training)
     optimizer = OptimizerSection(name="adamw", learning_rate=1e-4, weight_decay=0.01)
-    loss, accuracy = classification_loss(CLASSES, label_smoothing=0.0)
-    trainer.compile(build_optimizer(optimizer, ScheduleSection(), 1000, 1), loss, weighted_metrics=[accuracy])
-    trainer.prepare((BATCH, LENGTH))
+    trainer.set_up(
+        lambda: build_optimizer(optimizer, ScheduleSection(), 1000, 1), task.loss(training), task.metrics(training)
+    )
     ids, labels = _random_batches()
+    trainer.prepare(batch_specification(trainer, labels, BATCH))
     plan = BatchPlan(len(ids), BATCH, STEPS_A_TURN, epochs=1000)
     calls = iter(training_calls(ids, labels, plan, seed=0))
     train = trainer.make_train_function()

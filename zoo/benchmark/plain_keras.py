@@ -16,7 +16,7 @@ def train(turns: Turns, config: Config, architecture: list[Layer]) -> None:
     import keras
 
     split = training_examples(config).train
-    x, y = scaled(split.features, architecture), split.labels
+    x, y = scaled(split.features, architecture), split.targets
     model = build_model(architecture)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer = keras.optimizers.Adam(config.training.optimizer.learning_rate)

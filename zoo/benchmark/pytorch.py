@@ -20,7 +20,7 @@ def train(turns: Turns, config: Config, architecture: list[Layer], data_loader: 
     split = training_examples(config).train
     batch_size = config.training.batch_size
     x = torch.from_numpy(channels_first(scaled(split.features, architecture)))
-    y = torch.from_numpy(split.labels).long()
+    y = torch.from_numpy(split.targets).long()
     model = build_model(architecture).train()
     compute_loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=config.training.optimizer.learning_rate)

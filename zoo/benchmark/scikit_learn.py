@@ -15,7 +15,7 @@ def train(turns: Turns, config: Config, architecture: list[Layer]) -> None:
 
     split = training_examples(config).train
     x = scaled(split.features, architecture).reshape(len(split), -1)
-    y, batch_size = split.labels, config.training.batch_size
+    y, batch_size = split.targets, config.training.batch_size
     dense = [layer for layer in architecture if layer.kind == "dense"]
     classes = np.arange(dense[-1].output_shape[-1])
     model = MLPClassifier(

@@ -59,7 +59,7 @@ def _facts(trainer, dataset, batch_size: int) -> dict:
     """Parameters, and the loss of the first batch, before the first step."""
     import numpy as np
 
-    x, y = dataset.train.features[:batch_size], dataset.train.labels[:batch_size]
+    x, y = dataset.train.features[:batch_size], dataset.train.targets[:batch_size]
     logits = trainer(x, training=True)
     loss = trainer.compute_loss(x, y, logits, np.ones(len(y), "float32"), training=True)
     return {"parameters": sum(variable.value.shape.num_elements() for variable in trainer.trainable_variables),

@@ -5,16 +5,17 @@ import os
 import pathlib
 import tempfile
 
+from zoo import registry
 from zoo.config import load_config, recipe
 from zoo.errors import ZooError
 from zoo.runs import Run, write_atomically
 
-WIDTHS = {"training": 900, "confusion_matrix": 640}  # pixels, at most
+WIDTHS = {"training": 900, "confusion_matrix": 640, "residuals": 900}  # pixels, at most
 COLOURS = 256
 
 
 def draw(names: list[str], runs_dir: str | os.PathLike, root: pathlib.Path) -> list[pathlib.Path]:
-    """Draw learning curves and confusion matrix of each model that has a finished run of its config with seed 0.
+    """Draw learning curves, and answers, of each model that has a finished run of its config with seed 0.
 
     Args:
       names: registered models with a config.
@@ -27,7 +28,7 @@ def draw(names: list[str], runs_dir: str | os.PathLike, root: pathlib.Path) -> l
     Raises:
       ZooError: a picture cannot be written.
     """
-    from zoo.evaluation import figures
+    from zoo.drawing import figures
 
     drawn = []
     for name in names:
@@ -37,9 +38,9 @@ def draw(names: list[str], runs_dir: str | os.PathLike, root: pathlib.Path) -> l
         folder, test = root / "docs/models", run.results["test"]
         with tempfile.TemporaryDirectory() as temporary:
             pictures = {kind: pathlib.Path(temporary, f"{kind}.png") for kind in WIDTHS}
-            figures.save_training_curves(run.history_file, pictures["training"])
-            if "confusion_matrix" in test:
-                figures.save_confusion_matrix(test, run.label_names, pictures["confusion_matrix"])
+            task = registry.model_info(name).task
+            figures.save_training_curves(run.history_file, pictures["training"], task.headline)
+            task.draw_card(test, run.read_predictions("test"), run.labels, pathlib.Path(temporary))
             for kind, picture in pictures.items():
                 if picture.exists():
                     drawn.append(folder / f"{name}_{kind}.png")

@@ -13,6 +13,7 @@ import numpy as np
 import vl_convert
 
 from zoo.comparison import curves
+from zoo.tasks import Metric
 
 COLOURS = [f"var(--model-{number})" for number in range(1, 7)]
 MEAN_OF_CLASSES = "mean of the classes"
@@ -31,11 +32,12 @@ _CONFIG = {
 _OTHERS_FADE = "chosen && datum.model !== chosen"
 
 
-def cost(rows: Sequence[dict], column: str, title: str, colours: dict[str, str]) -> dict | None:
-    """Accuracy against a cost, with the Pareto front; None where fewer than two models have that cost.
+def cost(rows: Sequence[dict], headline: Metric, column: str, title: str, colours: dict[str, str]) -> dict | None:
+    """The headline against a cost, with the Pareto front; None where fewer than two models have that cost.
 
     Args:
-      rows: {"model", "accuracy", "low", "high", column: positive number or None}.
+      rows: {"model", "value": the headline, "low", "high", column: positive number or None}.
+      headline: of the models' task.
       column: which cost.
       title: of its axis.
       colours: model → colour, for those that have one.
@@ -43,9 +45,9 @@ def cost(rows: Sequence[dict], column: str, title: str, colours: dict[str, str])
     rows = [row for row in rows if row.get(column)]
     if len(rows) < 2:
         return None
-    front = curves.on_pareto_front([row[column] for row in rows], [row["accuracy"] for row in rows])
+    front = curves.on_pareto_front([row[column] for row in rows], [headline.goodness(row["value"]) for row in rows])
     rows = [
-        {key: row[key] for key in ("model", "accuracy", "low", "high")}
+        {key: row[key] for key in ("model", "value", "low", "high")}
         | {"cost": row[column], "front": on_front, "colour": (colour := colours.get(row["model"], _REST))}
         | {"fill": colour if on_front else _PAPER}
         for row, on_front in zip(rows, front, strict=True)
@@ -55,11 +57,13 @@ def cost(rows: Sequence[dict], column: str, title: str, colours: dict[str, str])
         format="~s" if column in ("parameters", "flops") else ",.4~r", tickCount=5, labelOverlap=True, grid=False
     )
     scale = alt.Scale(zero=False, nice=True)
-    y = alt.Y("accuracy:Q", title="test accuracy", scale=scale)
+    y = alt.Y("value:Q", title=f"test {headline.words}", scale=scale)
+    figures = f".{headline.decimals}f"
     base = alt.Chart().encode(x=x, y=y, opacity=_faded(0.15))
     tooltip = [
-        alt.Tooltip("model:N"), alt.Tooltip("accuracy:Q", format=".4f"), alt.Tooltip("low:Q", format=".4f"),
-        alt.Tooltip("high:Q", format=".4f"), alt.Tooltip("cost:Q", format=",.6~g", title=title),
+        alt.Tooltip("model:N"), alt.Tooltip("value:Q", format=figures, title=headline.words),
+        alt.Tooltip("low:Q", format=figures), alt.Tooltip("high:Q", format=figures),
+        alt.Tooltip("cost:Q", format=",.6~g", title=title),
         alt.Tooltip("front:N", title="on the Pareto front"),
     ]  # fmt: skip
     steps = alt.Chart().transform_filter("datum.front").mark_line(
@@ -74,15 +78,16 @@ def cost(rows: Sequence[dict], column: str, title: str, colours: dict[str, str])
         ),
         data=alt.Data(values=rows),
     )  # fmt: skip
-    return _spec(layers, f"Accuracy against {title}", height=260)
+    return _spec(layers, f"{headline.words} against {title}", height=260)
 
 
-def learning(rows: Sequence[dict], metric: str, colours: dict[str, str]) -> dict | None:
-    """Accuracy or loss over the epochs; None without a curve.
+def learning(rows: Sequence[dict], metric: str, better: str, colours: dict[str, str]) -> dict | None:
+    """The headline or the loss over the epochs; None without a curve.
 
     Args:
       rows: of `curves.learning_curves`, with "model".
-      metric: accuracy or loss.
+      metric: which of its metrics.
+      better: more or less.
       colours: model → colour.
     """
     rows = [row for row in rows if row["metric"] == metric]
@@ -93,7 +98,7 @@ def learning(rows: Sequence[dict], metric: str, colours: dict[str, str]) -> dict
     rows = [row | {"marked": row["part"] == "validation" and lengths[row["model"], row["part"]] < 12} for row in rows]
     scale = alt.Scale(domain=[1, max(2, *(row["epoch"] for row in rows))], nice=False)
     x = alt.X("epoch:Q", title="epoch", scale=scale).axis(format="d", tickMinStep=1, grid=False)
-    scale = alt.Scale(domain=_without_first_epochs(rows, metric), zero=False, nice=True)
+    scale = alt.Scale(domain=_without_first_epochs(rows, better), zero=False, nice=True)
     y = alt.Y("mean:Q", title=metric, scale=scale)
     colour = _model_colour(colours)
     base = alt.Chart().encode(x=x, y=y, color=colour, opacity=_faded(0.08))
@@ -219,6 +224,30 @@ def roc(rows: Sequence[dict], colours: dict[str, str], logarithmic: bool) -> dic
     return _spec(layers, f"ROC curves, false-positive rate {title}", height=280)
 
 
+def residuals(rows: Sequence[dict], colour: str, unit: str) -> dict:
+    """What is predicted over what is true, against the diagonal of a model without error.
+
+    Args:
+      rows: of `curves.residuals`.
+      colour: of the model.
+      unit: of the numbers.
+    """
+    every = [row[key] for row in rows for key in ("true", "predicted")]
+    scale = alt.Scale(domain=[min(every), max(every)], nice=True)
+    of_unit = f", {unit}" if unit else ""
+    x = alt.X("true:Q", title=f"true{of_unit}", scale=scale).axis(format="~s", tickCount=5)
+    y = alt.Y("predicted:Q", title=f"predicted{of_unit}", scale=scale).axis(format="~s", tickCount=5)
+    ends = [{"true": end, "predicted": end} for end in (min(every), max(every))]
+    tooltip = [alt.Tooltip(f"{name}:Q", format=".5~g") for name in ("true", "predicted", "residual")]
+    layers = alt.layer(
+        alt.Chart(alt.Data(values=ends)).mark_line(stroke=_MUTED, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y),
+        alt.Chart(alt.Data(values=list(rows)))
+        .mark_circle(fill=colour, fillOpacity=0.45, size=16)
+        .encode(x=x, y=y, tooltip=tooltip),
+    )
+    return _spec(layers, "Predicted against true", height=260)
+
+
 @functools.cache
 def javascript() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script that needs nothing else, about 0.9 MB; gives `vegaEmbed`."""
@@ -241,12 +270,12 @@ def _faded(opacity: float, otherwise: float = 1.0):
     return alt.when(_OTHERS_FADE).then(alt.value(opacity)).otherwise(alt.value(otherwise))
 
 
-def _without_first_epochs(rows: Sequence[dict], metric: str) -> list[float]:
+def _without_first_epochs(rows: Sequence[dict], better: str) -> list[float]:
     """A domain that the curves fill once the first quarter of the epochs is over; the whole of short ones."""
     series: dict[tuple, list[float]] = {}
     for row in rows:
         series.setdefault((row["model"], row["part"]), []).append(row["mean"])
     least, most = zip(*(np.quantile(v, [0.25, 0.75] if len(v) >= 8 else [0, 1]) for v in series.values()), strict=True)
     every = [row["mean"] for row in rows]
-    low, high = (min(least), max(every)) if metric == "accuracy" else (min(every), max(most))
+    low, high = (min(least), max(every)) if better == "more" else (min(every), max(most))
     return [float(low), float(high)] if high > low else [float(low) - 0.01, float(high) + 0.01]

@@ -1,7 +1,11 @@
 """What a table of runs may show. No NumPy here: the flags of compare.py are made of it."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal
+
+from zoo.tasks import Metric, Task
+from zoo.tasks.catalog import all_tasks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -9,33 +13,29 @@ class Column:
     """A figure of a row: which way it is better, whether it comes unasked, what it depends on, and its decimals.
 
     A `recipe` column is known before the test rows are read; `test` columns come from them, `comparison` columns from
-    other rows of the table too.
+    other rows of the table too. Those whose better way is that of the headline say so.
     """
 
     name: str
     source: Literal["recipe", "test", "comparison"]
-    better: Literal["more", "less", None] = None
+    better: Literal["more", "less", "headline", None] = None
     shown: bool = True
-    decimals: int = 4
+    decimals: int | None = 4  # None: those of the headline
 
 
-ALL = (
+_FIRST = (
     Column("rank", "comparison", "less"),
     Column("model", "recipe"),
     Column("config", "recipe", shown=False),
     Column("dataset", "recipe", shown=False),
+    Column("task", "recipe", shown=False),
     Column("seeds", "recipe", "more"),
-    Column("accuracy", "test", "more"),
-    Column("interval", "test"),
-    Column("test_interval", "test"),
-    Column("macro_f1", "test", "more"),
-    Column("nll", "test", "less"),
-    Column("ece", "test", "less"),
-    Column("nll_scaled", "test", "less", shown=False),
-    Column("ece_scaled", "test", "less", shown=False),
-    Column("temperature", "test", shown=False, decimals=3),
-    Column("coverage_90", "test", "more", shown=False),
-    Column("corrupted_accuracy", "test", "more", shown=False),
+)
+_OF_HEADLINE = (
+    Column("interval", "test", decimals=None),
+    Column("test_interval", "test", decimals=None),
+)
+_LAST = (
     Column("parameters", "recipe", "less"),
     Column("flops", "recipe", "less", shown=False),
     Column("size_mib", "recipe", "less", shown=False, decimals=1),
@@ -45,12 +45,32 @@ ALL = (
     Column("latency_ms", "recipe", "less", shown=False, decimals=3),
     Column("throughput", "recipe", "more", shown=False, decimals=0),
     Column("latency_device", "recipe", shown=False),
-    Column("difference", "comparison", "more", shown=False),
-    Column("difference_interval", "comparison", shown=False),
+    Column("difference", "comparison", "headline", shown=False, decimals=None),
+    Column("difference_interval", "comparison", shown=False, decimals=None),
     Column("p", "comparison"),
     Column("verdict", "comparison"),
     Column("tied_with", "comparison", shown=False),
 )
-COLUMNS = [column.name for column in ALL]
-DEFAULT_COLUMNS = [column.name for column in ALL if column.shown]
-BY_NAME = {column.name: column for column in ALL}
+
+
+def columns_of(tasks: Sequence[Task]) -> list[Column]:
+    """The columns of a table of runs of these tasks, in their order."""
+    headlines = [_of_metric(task.headline) for task in tasks]
+    figures = [_of_metric(metric) for task in tasks for metric in task.figures]
+    columns = {}
+    for column in (*_FIRST, *headlines, *_OF_HEADLINE, *figures, *_LAST):
+        columns.setdefault(column.name, column)  # one task's headline may be another's figure
+    return list(columns.values())
+
+
+def all_columns() -> dict[str, Column]:
+    """Those of every task, by name."""
+    return {column.name: column for column in columns_of(all_tasks())}
+
+
+def names() -> list[str]:
+    return list(all_columns())
+
+
+def _of_metric(metric: Metric) -> Column:
+    return Column(metric.name, "test", metric.better, metric.shown, metric.decimals)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from zoo.comparison.disagreements import Predictions
-from zoo.comparison.table import Result
+from zoo.comparison.table import Result, best_on_validation
 from zoo.errors import ZooError
-from zoo.safe_reading import read_arrays, read_yaml
+from zoo.runs import Predictions
+from zoo.safe_reading import read_yaml
 
 
 @dataclasses.dataclass
@@ -26,26 +26,21 @@ class Contender:
 
     def read(self) -> list[str]:
         """Read what charts need of all seeds; returns a line for each history that cannot be read."""
-        from zoo.evaluation.figures import read_history
+        from zoo.drawing.figures import read_history
 
         notices = []
         for result in self.results:
-            path = result.run.path
             try:
                 self.histories.append(read_history(result.run.history_file))
             except ZooError as error:
                 notices.append(f"no learning curve: {error}")
-            stored = read_arrays(path / "predictions.npz", "train again")
-            self.predictions.append(Predictions(*(stored[name] for name in ("ids", "labels", "probabilities"))))
+            self.predictions.append(result.run.read_predictions("test"))
         return notices
 
     def best_seed(self) -> tuple[Result, Predictions]:
         """The run that is best on validation; the first where validation was not kept."""
-
-        def validation_accuracy(pair):
-            return pair[0].validation_accuracy or 0.0
-
-        return max(zip(self.results, self.predictions, strict=True), key=validation_accuracy)
+        best = best_on_validation(self.results)
+        return best, next(p for result, p in zip(self.results, self.predictions, strict=True) if result is best)
 
 
 def contenders(rows: list[dict[str, Any]], results: list[Result]) -> list[Contender]:

@@ -4,23 +4,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zoo.runs import Predictions
+
 CURVE_POINTS = 150  # of an epoch axis; more cannot be told apart
 _RATES = np.concatenate([[0.0], np.logspace(-4, 0, 81)])  # of false positives, where ROC curves are drawn
 
 
-def learning_curves(histories: Sequence[dict[str, np.ndarray]]) -> list[dict]:
+def learning_curves(histories: Sequence[dict[str, np.ndarray]], metrics: Sequence[str]) -> list[dict]:
     """Mean, least and greatest value over seeds at each epoch.
 
     Args:
-      histories: of `zoo.evaluation.figures.read_history`, one a seed; they may end at different epochs.
+      histories: of `zoo.drawing.figures.read_history`, one a seed; they may end at different epochs.
+      metrics: which columns of training; those of validation go with them.
 
     Returns:
-      Rows {"metric": accuracy or loss, "part": training or validation, "epoch", "mean", "low", "high"}.
+      Rows {"metric": one of them, "part": training or validation, "epoch", "mean", "low", "high"}.
     """
     last = max((int(history["epoch"].max()) for history in histories if len(history["epoch"])), default=0)
     epochs = np.unique(np.linspace(1, last, min(last, CURVE_POINTS)).round().astype(int)) if last else []
     rows = []
-    for metric in ("accuracy", "loss"):
+    for metric in metrics:
         for part, column in (("training", metric), ("validation", f"validation_{metric}")):
             known = [
                 dict(zip(history["epoch"].astype(int).tolist(), history[column].tolist(), strict=True))
@@ -118,6 +121,26 @@ def _thinned(heights: np.ndarray) -> np.ndarray:
     inside = np.zeros(len(heights), bool)
     inside[1:-1] = (heights[1:-1] == heights[:-2]) & (heights[1:-1] == heights[2:])
     return np.stack([_RATES.round(6), heights], axis=1)[~inside]
+
+
+def residuals(predictions: Predictions, most: int = 400) -> list[dict]:
+    """Predicted numbers against the true ones, of rows at equal distances in the order of the truth.
+
+    Args:
+      predictions: whose targets and answers are float[rows].
+      most: how many rows are drawn.
+
+    Returns:
+      Rows {"true", "predicted", "residual": predicted less true}.
+    """
+    truth, said = (np.asarray(part, "float64").reshape(len(part), -1)[:, 0] for part in
+                   (predictions.targets, predictions.answers))  # fmt: skip
+    order = np.argsort(truth, kind="stable")
+    rows = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), most)).round().astype(int))]
+    return [
+        {"true": float(t), "predicted": float(s), "residual": float(s - t)}
+        for t, s in zip(truth[rows], said[rows], strict=True)
+    ]
 
 
 def on_pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[bool]:

@@ -1,6 +1,9 @@
-"""What the report draws and shows of a test set beside its table."""
+"""What the report draws and shows of a test set beside its table: learning curves, and the views of the task.
 
-from collections.abc import Sequence
+A view is a group of charts {"view", "title", "note", "charts"}; `Task.views` names those that go with a task.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +12,7 @@ from zoo.comparison import charts, curves, disagreements
 from zoo.comparison.contenders import Contender
 from zoo.errors import ZooError
 from zoo.escaping import tell
+from zoo.tasks import Metric, Task
 
 _CLASSES = 20
 _COMPARED_WITH_BEST = 3
@@ -21,66 +25,114 @@ _COSTS = {
 }
 
 
-def cost_charts(models: list[Contender]) -> list[dict]:
-    """Charts {"title", "spec"} of accuracy against each cost that two or more models have."""
+def cost_charts(models: list[Contender], headline: Metric) -> list[dict]:
+    """Charts {"title", "spec"} of the headline against each cost that two or more models have."""
     rows = []
     for model in models:
-        low, high = model.row["interval"] or model.row["test_interval"]
+        value = model.row[headline.name]
+        low, high = model.row["interval"] or model.row["test_interval"] or (value, value)
         costs = {column: model.row.get(column) for column in _COSTS}
-        interval = {"low": max(low, 0.0), "high": min(high, 1.0)}  # Student's t of few seeds knows no bounds
-        rows.append({"model": model.name, "accuracy": model.row["accuracy"]} | interval | costs)
+        rows.append({"model": model.name, "value": value, "low": low, "high": high} | costs)
     colours = {model.name: model.colour for model in models if model.colour}
-    drawn = [(title, charts.cost(rows, column, title, colours)) for column, title in _COSTS.items()]
-    return [{"title": f"Accuracy against {title}", "spec": spec} for title, spec in drawn if spec]
+    drawn = [(title, charts.cost(rows, headline, column, title, colours)) for column, title in _COSTS.items()]
+    name = headline.words[:1].upper() + headline.words[1:]
+    return [{"title": f"{name} against {title}", "spec": spec} for title, spec in drawn if spec]
 
 
 def no_details() -> dict[str, Any]:
     """What `details` gives where there is nothing to draw."""
-    return {"learning": [], "confusion": [], "reliability": [], "roc": [], "shown_classes": [], "pairs": []}
+    parts = ("learning", "residuals", "confusion", "reliability", "roc", "shown_classes", "pairs")
+    return {part: [] for part in parts}
 
 
-def details(models: list[Contender], label_names: Sequence[str], notices: list[str]) -> dict[str, Any]:
-    """Curves, matrices and disagreements of few models; what cannot be read is said in `notices`."""
+def details(models: list[Contender], task: Task, labels: dict[str, Any], notices: list[str]) -> dict[str, Any]:
+    """Learning curves of few models and what their task is shown by; what cannot be read is said in `notices`."""
     for model in models:
         notices += model.read()
-    colours = {model.name: model.colour for model in models}
-    learned = [{"model": m.name} | row for m in models for row in curves.learning_curves(m.histories)]
-    learning = [(metric, charts.learning(learned, metric, colours)) for metric in ("accuracy", "loss")]
+    colours, headline = {model.name: model.colour for model in models}, task.headline
+    metrics = {headline.name: (headline.words, headline.better), "loss": ("loss", "less")}
+    learned = [{"model": m.name} | row for m in models for row in curves.learning_curves(m.histories, list(metrics))]
     drawn = no_details()
-    drawn["learning"] = [{"title": metric.capitalize(), "spec": spec} for metric, spec in learning if spec]
-    labels = models[0].predictions[0].labels
-    classes = _hardest_classes(models[0].predictions, len(label_names))
-    if len(classes) < len(label_names):
-        notices.append(
-            f"Of {len(label_names)} classes, the {len(classes)} with the most mistakes of {models[0].name} are drawn."
-        )
-    names = [label_names[number] for number in classes]
-    roc = []
-    for model in models:
-        probabilities = [part.probabilities for part in model.predictions]
-        counts = curves.confusion(labels, probabilities, classes)
-        bins = curves.reliability(labels, probabilities)
-        drawn["confusion"].append({"title": model.name, "spec": charts.confusion(counts, names)})
-        drawn["reliability"].append({"title": model.name, "spec": charts.reliability(bins, model.colour)})
-        for number, (area, points) in curves.roc_curves(labels, probabilities, classes).items():
-            name = charts.MEAN_OF_CLASSES if number is None else label_names[number]
-            roc.append({"model": model.name, "class": name, "area": area, "points": points.tolist()})
-    if roc:
-        with_curve = {row["class"] for row in roc}
-        drawn["shown_classes"] = [name for name in (charts.MEAN_OF_CLASSES, *names) if name in with_curve]
-        drawn["roc"] = [
-            {"title": title, "spec": charts.roc(roc, colours, logarithmic)}
-            for title, logarithmic in (("ROC", False), ("ROC, few false positives", True))
-        ]
-    drawn["pairs"] = _pairs(models, label_names, notices)
+    for metric, (words, better) in metrics.items():
+        if spec := charts.learning(learned, metric, better, colours):
+            drawn["learning"].append({"title": words[:1].upper() + words[1:], "spec": spec})
+    for view in task.views:
+        drawn |= VIEWS[view](models, labels, notices)
     return drawn
 
 
-def _hardest_classes(predictions: list[disagreements.Predictions], num_classes: int) -> list[int]:
-    """The classes with the most mistakes, in their own order."""
-    wrong = [part.labels[part.predicted != part.labels] for part in predictions]
-    mistakes = np.bincount(np.concatenate(wrong), minlength=num_classes)
-    return sorted(np.argsort(-mistakes, kind="stable")[:_CLASSES].tolist())
+def _classes(models: list[Contender], labels: dict[str, Any], notices: list[str] | None = None) -> list[int]:
+    """The classes with the most mistakes of the first model, in their own order."""
+    names, predictions = labels["label_names"], models[0].predictions
+    wrong = [part.targets[part.answers.argmax(axis=1) != part.targets] for part in predictions]
+    mistakes = np.bincount(np.concatenate(wrong), minlength=len(names))
+    classes = sorted(np.argsort(-mistakes, kind="stable")[:_CLASSES].tolist())
+    if notices is not None and len(classes) < len(names):
+        notices.append(
+            f"Of {len(names)} classes, the {len(classes)} with the most mistakes of {models[0].name} are drawn."
+        )
+    return classes
+
+
+def _confusion(models: list[Contender], labels: dict[str, Any], notices: list[str]) -> dict[str, Any]:
+    classes = _classes(models, labels, notices)
+    names = [labels["label_names"][number] for number in classes]
+    counts = [curves.confusion(m.predictions[0].targets, _answers(m), classes) for m in models]
+    return {"confusion": _charts(models, [charts.confusion(each, names) for each in counts])}
+
+
+def _reliability(models: list[Contender], labels: dict[str, Any], notices: list[str]) -> dict[str, Any]:
+    bins = [curves.reliability(model.predictions[0].targets, _answers(model)) for model in models]
+    specs = [charts.reliability(each, model.colour) for each, model in zip(bins, models, strict=True)]
+    return {"reliability": _charts(models, specs)}
+
+
+def _roc(models: list[Contender], labels: dict[str, Any], notices: list[str]) -> dict[str, Any]:
+    classes, label_names = _classes(models, labels), labels["label_names"]
+    rows = []
+    for model in models:
+        targets = model.predictions[0].targets
+        for number, (area, points) in curves.roc_curves(targets, _answers(model), classes).items():
+            name = charts.MEAN_OF_CLASSES if number is None else label_names[number]
+            rows.append({"model": model.name, "class": name, "area": area, "points": points.tolist()})
+    if not rows:
+        return {}
+    colours, with_curve = {model.name: model.colour for model in models}, {row["class"] for row in rows}
+    names = (charts.MEAN_OF_CLASSES, *(label_names[number] for number in classes))
+    return {
+        "shown_classes": [name for name in names if name in with_curve],
+        "roc": [
+            {"title": title, "spec": charts.roc(rows, colours, logarithmic)}
+            for title, logarithmic in (("ROC", False), ("ROC, few false positives", True))
+        ],
+    }
+
+
+def _residuals(models: list[Contender], labels: dict[str, Any], notices: list[str]) -> dict[str, Any]:
+    """Of each model's seed that is best on validation."""
+    specs = [charts.residuals(curves.residuals(m.best_seed()[1]), m.colour, labels.get("unit") or "") for m in models]
+    return {"residuals": _charts(models, specs)}
+
+
+def _disagreements(models: list[Contender], labels: dict[str, Any], notices: list[str]) -> dict[str, Any]:
+    return {"pairs": _pairs(models, labels["label_names"], notices)}
+
+
+VIEWS: dict[str, Callable[[list[Contender], dict[str, Any], list[str]], dict[str, Any]]] = {
+    "roc": _roc,
+    "reliability": _reliability,
+    "confusion": _confusion,
+    "disagreements": _disagreements,
+    "residuals": _residuals,
+}
+
+
+def _answers(model: Contender) -> list[np.ndarray]:
+    return [part.answers for part in model.predictions]
+
+
+def _charts(models: list[Contender], specs: list[dict]) -> list[dict]:
+    return [{"title": model.name, "spec": spec} for model, spec in zip(models, specs, strict=True)]
 
 
 def _pairs(models: list[Contender], label_names: Sequence[str], notices: list[str]) -> list[dict]:

@@ -1,38 +1,26 @@
 """The test rows on which two models disagree, with what the models saw there."""
 
 import base64
-import dataclasses
 import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from zoo.datasets import stored
 from zoo.errors import ZooError
-from zoo.runs import Run
+from zoo.runs import Predictions, Run
+from zoo.tasks.catalog import get_task
 
 EXAMPLES = 24  # of a pair of models
 _CHARACTERS = 280
 _PIXELS = 64  # longer side of a picture
 
 
-@dataclasses.dataclass(frozen=True)
-class Predictions:
-    """One run on the test split: ids `[rows]`, labels `int[rows]`, probabilities `float[rows, num_classes]`."""
-
-    ids: np.ndarray
-    labels: np.ndarray
-    probabilities: np.ndarray
-
-    @property
-    def predicted(self) -> np.ndarray:
-        return self.probabilities.argmax(axis=1)
-
-
 def between(
     names: tuple[str, str], first: Predictions, second: Predictions, label_names: Sequence[str]
 ) -> dict[str, Any]:
-    """Counts of how two models agree, and up to EXAMPLES rows on which they do not, the surest mistakes first.
+    """Counts of how two classifiers agree, and up to EXAMPLES rows on which they do not, the surest mistakes first.
 
     Args:
       names: of both models.
@@ -44,26 +32,25 @@ def between(
       {"names", "counts": [(what, rows)], "groups": [{"title", "rows", "examples": [{"row": its place in the split,
       "id", "truth", "answers": [{"model", "label", "probability", "right"}]}]}]}.
     """
-    right = [part.predicted == part.labels for part in (first, second)]
-    differ = first.predicted != second.predicted
+    labels, parts = first.targets, (first, second)
+    predicted = [part.answers.argmax(axis=1) for part in parts]
+    right = [of_part == labels for of_part in predicted]
+    differ = predicted[0] != predicted[1]
     groups = {
         f"only {names[0]} is right": differ & right[0],
         f"only {names[1]} is right": differ & right[1],
         "both are wrong, each in its own way": differ & ~right[0] & ~right[1],
     }
     shown = dict(zip(groups, _shares([int(rows.sum()) for rows in groups.values()]), strict=True))
-    sureness = sum(
-        np.where(is_right, 0, part.probabilities.max(axis=1))
-        for part, is_right in zip((first, second), right, strict=True)
-    )
+    sureness = sum(np.where(is_right, 0, part.answers.max(axis=1)) for part, is_right in zip(parts, right, strict=True))
 
     def example(row: int) -> dict[str, Any]:
         answers = [
-            {"model": name, "label": label_names[part.predicted[row]], "right": bool(is_right[row]),
-             "probability": float(part.probabilities[row].max())}
-            for name, part, is_right in zip(names, (first, second), right, strict=True)
+            {"model": name, "label": label_names[of_part[row]], "right": bool(is_right[row]),
+             "probability": float(part.answers[row].max())}
+            for name, part, of_part, is_right in zip(names, parts, predicted, right, strict=True)
         ]  # fmt: skip
-        return {"row": row, "id": first.ids[row], "truth": label_names[first.labels[row]], "answers": answers}
+        return {"row": row, "id": first.ids[row], "truth": label_names[labels[row]], "answers": answers}
 
     found = []
     for title, rows in groups.items():
@@ -97,14 +84,17 @@ def read_examples(run: Run, ids: np.ndarray, rows: Sequence[int]) -> dict[int, d
     section = _dataset_section(run)
     if not datasets.is_at_hand(section.name, section.data_dir):
         raise ZooError(f"{section.name} is not prepared on this machine; scripts/prepare_data.py does it")
-    dataset = datasets.load_configured(section)
+    dataset = datasets.load_configured(section, task=get_task(run.labels["task"]))
     if dataset.digest != run.record["data_digest"]:
         raise ZooError(f"the data of {section.name} on this machine are not those that the runs saw")
     places = {identity: place for place, identity in enumerate(dataset.test.ids.tolist())}
     wanted = {row: places.get(ids[row].item()) for row in rows}
     if None in wanted.values():
         raise ZooError(f"the test split of {section.name} on this machine names its rows otherwise than the runs do")
-    return {row: _shown(dataset.test.features[place], dataset.feature_names) for row, place in wanted.items()}
+    return {
+        row: _shown(stored.each(lambda array, place=place: array[place], dataset.test.features), dataset.feature_names)
+        for row, place in wanted.items()
+    }
 
 
 def _dataset_section(run: Run):
@@ -120,7 +110,10 @@ def _dataset_section(run: Run):
 
 
 def _shown(features: Any, feature_names: Sequence[str] | None) -> dict[str, str]:
-    """uint8[height, width, channel], float32[feature] or a text."""
+    """uint8[height, width, channel], float32[feature], a text, or several of them by name."""
+    if isinstance(features, dict):
+        parts = {name: _shown(np.atleast_1d(part), [name]) for name, part in features.items()}
+        return {"text": _shortened(", ".join(part["text"] for part in parts.values() if "text" in part))}
     if isinstance(features, bytes | str):
         text = features.decode("utf-8", "replace") if isinstance(features, bytes) else features
         return {"text": _shortened(text)}

@@ -17,10 +17,16 @@ from zoo.errors import ZooError
 from zoo.escaping import markdown_cell, markdown_code
 from zoo.quiet import import_tensorflow
 from zoo.runs import write_atomically
+from zoo.tasks import Metric
+from zoo.tasks.catalog import all_tasks
 
 START = "<!-- from docs/leaderboard.csv, by scripts/write_model_cards.py -->"
 END = "<!-- end of the table -->"
-PICTURES = {"training": "learning curves", "confusion_matrix": "confusion matrix"}
+PICTURES = {
+    "training": "learning curves",
+    "confusion_matrix": "confusion matrix",
+    "residuals": "predicted against true, and residuals",
+}
 
 
 def documents(root: pathlib.Path) -> dict[pathlib.Path, str]:
@@ -79,24 +85,36 @@ def _with_table(readme: pathlib.Path, rows: Sequence[dict]) -> str:
 
 
 def _table(rows: Sequence[dict]) -> str:
-    """Datasets in the order of the catalog, and on each the models by rising accuracy."""
+    """Datasets in the order of the catalog, and on each the models from the worst headline to the best."""
     order = [info.name for info in list_datasets()]
     position = {name: number for number, name in enumerate(order)}
     known = set(models_with_configs())
     lines = [
-        "| model | dataset | parameters | test accuracy, mean of seeds (95 % interval) | seeds | seconds a seed |",
-        "|---|---|---|---|---|---|",
+        "| model | dataset | parameters | test figure | mean of seeds (95 % interval) | seeds | seconds a seed |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for row in sorted(rows, key=lambda row: (position.get(row["dataset"], len(order)), float(row["accuracy"]))):
+
+    def place(row):
+        return position.get(row["dataset"], len(order)), _metric(row).goodness(float(row["value"]))
+
+    for row in sorted(rows, key=place):
         name = markdown_cell(row["model"])
         if row["model"] in known:
             name = f"[{name}](docs/models/{name}.md)"
         interval = f"{row['low']}–{row['high']}"
         if row["low"] == row["high"]:
             interval = "every seed" if row["low"] else "one seed"
-        cells = [name, markdown_cell(row["dataset"]), f"{int(row['parameters']):,}", f"{row['accuracy']} ({interval})"]
+        metric = _metric(row)
+        figure = f"{metric.words} {'↓' if metric.better == 'less' else '↑'}"
+        figures = [f"{int(row['parameters']):,}", figure, f"{row['value']} ({interval})"]
+        cells = [name, markdown_cell(row["dataset"]), *figures]
         lines.append("| " + " | ".join([*cells, str(_seeds(row)), f"{float(row['seconds']):.0f}"]) + " |")
     return "\n".join(lines)
+
+
+def _metric(row: dict) -> Metric:
+    """The headline of a row's model."""
+    return next(task.headline for task in all_tasks() if task.headline.name == row["metric"])
 
 
 def _seeds(row: dict) -> int:
@@ -110,15 +128,15 @@ def _card(name: str, rows: Sequence[dict], written: dict, root: pathlib.Path) ->
     layers, needs_text = _layers(name, config)
     sections = [
         f"# {name}\n\n{info.description[:1].upper()}{info.description[1:]}.\n\n"
-        f"Task: {info.task.replace('_', ' ')}. After {info.reference}.",
+        f"Task: {info.task.words}; it reads {info.reads}s. After {info.reference}.",
         *(_figures(row) for row in own),
         "" if own else f"## No figure yet\n\n{written['no_figure'][name]}",
         _pictures(name, root),
         f"## Data\n\n{_data(config, written)}",
         f"## Layers\n\n{layers}",
         f"## Training\n\n{_recipe(name, root)}",
-        "## Limits\n\n" + "\n".join(f"- {text}" for text in _limits(name, info.task, config, written)),
-        f"## Commands\n\n{_commands(name, info.task, config, own, needs_text)}",
+        "## Limits\n\n" + "\n".join(f"- {text}" for text in _limits(name, info.task.name, config, written)),
+        f"## Commands\n\n{_commands(name, config, own, needs_text)}",
         "Written by `python scripts/write_model_cards.py` from docs/leaderboard.csv, the config, the registry and "
         "docs/models/notes.yaml.",
     ]
@@ -126,14 +144,12 @@ def _card(name: str, rows: Sequence[dict], written: dict, root: pathlib.Path) ->
 
 
 def _figures(row: dict) -> str:
-    from zoo.evaluation.metrics import wilson_interval
-
-    accuracy, tested = float(row["accuracy"]), int(row["test_rows"])
-    low, high = wilson_interval(round(accuracy * tested), tested)
+    metric = _metric(row)
+    unit = dataset_info(row["dataset"]).unit if metric.unit == "target" else metric.unit
     lines = [
-        ("test accuracy, mean of seeds", f"**{row['accuracy']}**"),
+        (f"test {metric.words}{f' ({unit})' if unit else ''}, mean of seeds", f"**{row['value']}**"),
         ("95 % interval of the mean over seeds (Student's t)", f"{row['low']} to {row['high']}"),
-        (f"95 % interval over the {tested:,} test rows (Wilson)", f"{low:.4f} to {high:.4f}"),
+        *_over_rows(row, metric),
         ("seeds", markdown_cell(row["seeds"].replace(" ", ", "))),
         ("seconds a seed, median", f"{float(row['seconds']):.0f}"),
         ("peak memory, median", f"{int(row['peak_memory_mib']):,} MiB"),
@@ -145,6 +161,17 @@ def _figures(row: dict) -> str:
     ]
     table = "\n".join(f"| {words} | {value} |" for words, value in lines)
     return f"## Figures on {markdown_cell(row['dataset'])}\n\n| figure | |\n|---|---|\n{table}"
+
+
+def _over_rows(row: dict, metric: Metric) -> list[tuple[str, str]]:
+    """The interval over test rows, where it follows from the figure alone: of a share of rows that are right."""
+    from zoo.measures.metrics import wilson_interval
+
+    tested = int(row["test_rows"])
+    if metric.bounds != (0.0, 1.0):
+        return [("test rows", f"{tested:,}")]
+    low, high = wilson_interval(round(float(row["value"]) * tested), tested)
+    return [(f"95 % interval over the {tested:,} test rows (Wilson)", f"{low:.4f} to {high:.4f}")]
 
 
 def _pictures(name: str, root: pathlib.Path) -> str:
@@ -164,6 +191,7 @@ def _data(config: Config, written: dict) -> str:
         ("licence", info.licence),
         ("citation", info.citation),
         ("classes", ", ".join(info.label_names)),
+        ("predicted", f"{info.target_name}, in {info.unit}" if info.unit else info.target_name),
         ("pretrained weights", written["weights"].get(config.model.init_from)),
     ]
     lines = [f"- {words}: {value}" for words, value in facts if value]
@@ -213,20 +241,20 @@ def _limits(name: str, task: str, config: Config, written: dict) -> list[str]:
     return [text for text in texts if text]
 
 
-def _commands(name: str, task: str, config: Config, rows: Sequence[dict], needs_text: bool) -> str:
-    run = f"--run=runs/{name}/…"
+def _commands(name: str, config: Config, rows: Sequence[dict], needs_text: bool) -> str:
+    info, run = registry.model_info(name), f"--run=runs/{name}/…"
     example = {"image": "digit.png", "table": "rows.csv", "text": '--text="Shares fell after the vote."'}
     lines = ["pip install -e '.[text]'"] if needs_text else []
-    if task == "masked_language_model":
+    if info.task.pretrains:
         lines += [
             f"python scripts/pretrain.py --dataset={config.dataset.name}",
-            f"python scripts/train.py --model=bbc_news_bert --init_from=runs/{name}/…",
+            info.task.next_command(f"runs/{name}/…"),
         ]
     else:
         lines += [
             f"python scripts/train.py --model={name}",
             *([f"python scripts/reproduce.py {name}"] if rows and config.claim else []),
             f"python scripts/evaluate.py {run}",
-            f"python scripts/predict.py {run} {example[registry.model_info(name).kind]}",
+            f"python scripts/predict.py {run} {example[info.reads]}",
         ]
     return "\n".join(f"    {line}" for line in lines)

@@ -1,4 +1,4 @@
-"""Runs as training writes them → results: figures, and which test rows each gets right."""
+"""Runs as training writes them → results: figures, and a score for each test row."""
 
 import contextlib
 import dataclasses
@@ -9,19 +9,19 @@ import json
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from zoo import safe_reading
-from zoo.comparison import statistics
 from zoo.config import Config
 from zoo.errors import ZooError, nearest
-from zoo.runs import ExportedRun, Run
+from zoo.runs import ExportedRun, Predictions, Run
+from zoo.tasks import Task
+from zoo.tasks.catalog import get_task
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
-_FIGURES = ("n", "macro_f1", "negative_log_likelihood", "expected_calibration_error")
 _NUMBERS = ("seed", "parameters", "wall_seconds", "peak_memory_mib")
 _NAMES = ("model", "dataset", "device", "data_digest")
 _LEVELS_BELOW_A_LINK = 3  # a link to RUNS/MODEL/RUN, or to a folder above it; not the whole disk
@@ -29,18 +29,19 @@ _LEVELS_BELOW_A_LINK = 3  # a link to RUNS/MODEL/RUN, or to a folder above it; n
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """One finished run: what it was, its figures, and which test rows it gets right. None: not measured."""
+    """One finished run: what it was, its figures, and a score for each test row. None: not measured."""
 
     run: Run
     record: dict[str, Any]
-    figures: dict[str, Any]
+    task: Task
+    labels: dict[str, Any]
+    rows: int
+    value: float  # the headline on test
+    figures: dict[str, float | None]  # the task's others
     config_digest: str
     test_digest: str
-    correct: np.ndarray  # bool[rows]
-    coverage_90: float
-    validation_accuracy: float | None = None
-    scaled: dict[str, float] | None = None  # nll, ece and temperature, of `calibration.scaled_figures`
-    corrupted_accuracy: float | None = None
+    scores: np.ndarray | None  # float64[rows], larger is better
+    validation_value: float | None = None
     speed: dict[str, Any] | None = None  # latency_ms, throughput and device, of `evaluation.speed`
 
 
@@ -133,22 +134,30 @@ def _read(run: Run) -> tuple[Result, list[str]]:
         results = run.results
         if "test" not in results and "validation" in results:
             raise ZooError(f"{run.path}: left out, a trial of a search, from which test was withheld")
-        if "confusion_matrix" not in results["test"] and "perplexity" in results["test"]:
-            raise ZooError(f"{run.path}: left out, its task is not classification")
-        figures, names = _checked(record, results["test"]), run.label_names
-        ids, labels, probabilities = read_predictions(run.path / "predictions.npz", len(names))
-        if len(labels) != figures["n"]:
-            raise ValueError(f"{len(labels)} rows where results.json has {figures['n']}")
-        parts, notices = _read_parts(run, record, len(names), labels, probabilities)
+        labels = run.labels
+        task, test = get_task(labels["task"]), results["test"]
+        _check(record, test, task)
+        predictions = run.read_predictions("test")
+        task.check_predictions(predictions, labels)
+        if predictions.targets is not None and len(predictions.ids) != test["n"]:
+            raise ValueError(f"{len(predictions.ids)} rows where results.json has {test['n']}")
+        scores = predictions.scores
+        if scores is None and predictions.answers is not None:
+            scores = task.scores(predictions.answers, predictions.targets)
+        if scores is not None and not np.isfinite(scores).all():
+            raise ValueError("predictions.npz: a score is not finite")
+        parts, notices = _read_parts(run, record, task, test, predictions)
         result = Result(
             run=run,
             record=record,
-            figures=figures,
+            task=task,
+            labels=labels,
+            rows=len(predictions.ids),
+            value=task.value(test),
             config_digest=recipe_digest(_config_text(run), run.variant, str(run.path / "config.yaml")),
-            test_digest=_test_digest(record, ids, labels, names),
-            correct=probabilities.argmax(axis=1) == labels,
-            coverage_90=statistics.accuracy_at_coverage(probabilities, labels),
-            validation_accuracy=results.get("validation", {}).get("accuracy", {}).get("value"),
+            test_digest=_test_digest(record, predictions, labels),
+            scores=None if scores is None else np.asarray(scores, "float64"),
+            validation_value=_value_or_none(task, results.get("validation")),
             **parts,
         )
         return result, notices
@@ -162,84 +171,76 @@ def _config_text(run: Run) -> str:
     return safe_reading.read_text(run.path / "config.yaml", safe_reading.MOST_YAML_BYTES, "train again")
 
 
-def _checked(record: dict, figures: dict) -> dict:
-    """Figures of the test split, once all is there that a row needs."""
-    for values, names, kind in (
-        (figures, _FIGURES, int | float),
-        (record, _NUMBERS, int | float),
-        (record, _NAMES, str),
-    ):
+def _check(record: dict, test: dict, task: Task) -> None:
+    """Raises: ValueError, KeyError, TypeError: something is missing that a row of the table needs."""
+    for values, names, kind in ((test, ("n",), int | float), (record, _NUMBERS, int | float), (record, _NAMES, str)):
         for name in names:
             if not isinstance(values[name], kind):
                 raise ValueError(f"{name} is {values[name]!r}")
+    if not np.isfinite(task.value(test)):
+        raise ValueError(f"{task.headline.name} is {task.value(test)}")
     if not isinstance(record.get("flops"), int | None):
         raise ValueError(f"flops is {record['flops']!r}")
-    return figures
 
 
-def read_predictions(path: pathlib.Path, num_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """ids, int labels and float[rows, num_classes] probabilities of a split.
-
-    Raises:
-      ZooError: the file is damaged.
-      ValueError: they do not fit each other, or a probability is not between 0 and 1; KeyError: one is missing.
-    """
-    stored = safe_reading.read_arrays(path, "train again")
-    ids, labels, probabilities = stored["ids"], stored["labels"], stored["probabilities"]
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or probabilities.dtype.kind != "f":
-        raise ValueError(f"{path.name}: labels of {labels.dtype}, probabilities of {probabilities.dtype}")
-    if ids.shape != labels.shape or not len(labels) or probabilities.shape != (len(labels), num_classes):
-        raise ValueError(f"{path.name}: ids, labels and probabilities are not as many")
-    probable = (probabilities > -0.1) & (probabilities < 1.1)  # false for NaN
-    if labels.min() < 0 or labels.max() >= num_classes or not probable.all():
-        raise ValueError(f"{path.name}: a label is no class, or a probability is not between 0 and 1")
-    return ids, labels, probabilities
+def _value_or_none(task: Task, results: dict | None) -> float | None:
+    return None if not results else task.value(results)
 
 
-def _read_parts(run: Run, record: dict, num_classes: int, labels, probabilities) -> tuple[dict[str, Any], list[str]]:
+def _read_parts(run: Run, record: dict, task: Task, test: dict, predictions) -> tuple[dict[str, Any], list[str]]:
     """What a run may have or lack; a part that cannot be read costs its own cells alone."""
 
-    def scaled(path):
-        from zoo.evaluation.calibration import scaled_figures
-
-        _, validation_labels, validation = read_predictions(path, num_classes)
-        return scaled_figures(validation, validation_labels, probabilities, labels)
-
-    def corrupted(path):
+    def corrupted() -> float:
         from zoo.evaluation.corruptions import VERSION
         from zoo.run_files import Corruptions
 
-        measured = run.read_json(path.name, Corruptions)
+        measured = run.read_json("corruptions.json", Corruptions)
         if measured["version"] != VERSION or measured["data_digest"] != record["data_digest"]:
             raise ValueError("of other corruptions or data; run evaluate.py --corruptions again")
-        return measured["mean_accuracy"]
+        return measured["mean"] if "mean" in measured else measured["mean_accuracy"]
 
-    def speed(path):
+    def speed() -> dict[str, Any]:
         from zoo.run_files import Speed
 
-        measured = run.read_json(path.name, Speed)
+        measured = run.read_json("speed.json", Speed)
         return {key: measured[key] for key in ("latency_ms", "throughput", "device")}
 
-    files = {"scaled": ("validation_predictions.npz", scaled), "corrupted_accuracy": ("corruptions.json", corrupted),
-             "speed": ("speed.json", speed)}  # fmt: skip
-    parts, notices = {}, []
-    for part, (name, read) in files.items():
-        if not (run.path / name).exists():
-            continue
+    notices = []
+
+    def read(file: str, function: Callable) -> Any:
+        if not (run.path / file).exists():
+            return None
         try:
-            parts[part] = read(run.path / name)
+            return function()
         except (*_DAMAGE, ZooError) as error:
-            notices.append(f"{run.path}: {name} left out ({_line(error)})")
-    return parts, notices
+            notices.append(f"{run.path}: {file} left out ({_line(error)})")
+            return None
+
+    validation = "validation_predictions.npz"
+
+    def with_validation() -> dict[str, float | None]:
+        held_out = run.read_predictions("validation")
+        task.check_predictions(held_out, run.labels)
+        return task.table_figures(test, predictions, held_out)
+
+    figures = read(validation, with_validation)
+    figures = figures or task.table_figures(test, predictions)
+    figures |= {f"corrupted_{task.headline.name}": read("corruptions.json", corrupted)}
+    return {"figures": figures, "speed": read("speed.json", speed)}, notices
 
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _test_digest(record: dict, ids: np.ndarray, labels: np.ndarray, names: list[str]) -> str:
-    content = hashlib.sha256(f"{record['dataset']} {record['data_digest']} {names}".encode())
-    content.update(np.ascontiguousarray(ids).tobytes() + labels.astype("int64").tobytes())
+def _test_digest(record: dict, predictions: Predictions, labels: dict[str, Any]) -> str:
+    """Eight digits of the task, the test rows and their targets: runs that share them stand in one table."""
+    about = f"{record['dataset']} {record['data_digest']} {labels['task']} {labels.get('label_names')}"
+    content = hashlib.sha256(about.encode() + np.ascontiguousarray(predictions.ids).tobytes())
+    if predictions.targets is not None:
+        whole = predictions.targets.dtype.kind in "iu"
+        targets = predictions.targets.astype("int64") if whole else predictions.targets
+        content.update(np.ascontiguousarray(targets).tobytes())
     return content.hexdigest()[:8]
 
 

@@ -13,16 +13,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo.comparison import statistics
 from zoo.comparison.table import Result
 from zoo.config import load_config, recipe
 from zoo.errors import ZooError, shortened
 from zoo.escaping import spreadsheet_cell
+from zoo.measures import statistics
 from zoo.registry import list_models
 from zoo.runs import write_atomically
 from zoo.safe_reading import read_text
+from zoo.tasks import Metric
 
-ROUNDING = 0.00005  # claims have four decimals
 COLUMNS = [
     "model",
     "dataset",
@@ -33,7 +33,8 @@ COLUMNS = [
     "git_revisions",
     "versions",
     "device",
-    "accuracy",
+    "metric",
+    "value",
     "low",
     "high",
     "test_rows",
@@ -60,18 +61,22 @@ class Verdict:
     expected: tuple[float, float]
 
 
-def judge(claim, accuracies: Sequence[float]) -> Verdict:
-    """Judges new accuracies by the claim's 95 % prediction interval for the mean of as many seeds.
+def judge(claim, headline: Metric, values: Sequence[float]) -> Verdict:
+    """Judges new figures by the claim's 95 % prediction interval for the mean of as many seeds.
 
     Args:
-      claim: a config's, with accuracy, interval (of Student's t) and seeds.
-      accuracies: one a new seed.
+      claim: a config's, with value, interval (of Student's t) and seeds.
+      headline: of the model's task.
+      values: one a new seed.
     """
-    half = (claim.interval[1] - claim.interval[0]) / 2
+    low, high = claim.interval
+    half = (high - low) / 2
+    if low <= headline.bounds[0] or high >= headline.bounds[1]:  # one end may be cut off there
+        half = max(high - claim.value, claim.value - low)
     # The claim's half width is t·s/√k; the mean of m new seeds lies within t·s·√(1/k + 1/m) of the old mean.
-    reach = half * math.sqrt(1 + claim.seeds / len(accuracies)) + ROUNDING
-    mean = float(np.mean(accuracies))
-    return Verdict(abs(mean - claim.accuracy) <= reach, mean, (claim.accuracy - reach, claim.accuracy + reach))
+    reach = half * math.sqrt(1 + claim.seeds / len(values)) + 0.5 * 10**-headline.decimals  # claims are rounded
+    mean = float(np.mean(values))
+    return Verdict(abs(mean - claim.value) <= reach, mean, headline.within((claim.value - reach, claim.value + reach)))
 
 
 def write_leaderboard(path: str | os.PathLike, results: Sequence[Result]) -> str:
@@ -105,6 +110,7 @@ def read_leaderboard(path: str | os.PathLike) -> list[dict[str, str]]:
         rows = list(csv.DictReader(io.StringIO(read_text(path, MOST_BYTES), newline="")))
     except csv.Error as error:
         raise ZooError(f"{path}: {error}; it is no leaderboard") from None
+    rows = [_in_the_words_of_this_version(row) for row in rows]
     if any(list(row) != COLUMNS or None in row.values() for row in rows):
         raise ZooError(f"{path}: it is no leaderboard, whose columns are {', '.join(COLUMNS)}")
     for row in rows:
@@ -112,6 +118,13 @@ def read_leaderboard(path: str | os.PathLike) -> list[dict[str, str]]:
             if not re.fullmatch(pattern, row[column]):
                 raise ZooError(f"{path}: {row['model']}: {column} is {shortened(repr(row[column]))}; mend it")
     return rows
+
+
+def _in_the_words_of_this_version(row: dict) -> dict:
+    """Leaderboards held accuracies alone once, in a column of that name."""
+    if "accuracy" not in row or "metric" in row:
+        return row
+    return {key: row.get(key, "accuracy" if key == "metric" else row["accuracy"]) for key in COLUMNS}
 
 
 def leaderboard(results: Sequence[Result], before: Sequence[dict[str, str]] = ()) -> list[dict[str, str]]:
@@ -172,8 +185,9 @@ def _command(model: str, group: list[Result]) -> str:
 
 
 def _receipt(model: str, group: list[Result]) -> dict[str, str]:
-    accuracies = [float(result.correct.mean()) for result in group]
-    interval = statistics.seeds_interval(accuracies) or ("", "")
+    values, headline = [result.value for result in group], group[0].task.headline
+    interval = statistics.seeds_interval(values)
+    low, high = map(headline.text, headline.within(interval)) if interval else ("", "")
     records = [result.record for result in group]
     versions = {" ".join(f"{name} {version}" for name, version in r.get("versions", {}).items()) for r in records}
     return {
@@ -186,10 +200,11 @@ def _receipt(model: str, group: list[Result]) -> dict[str, str]:
         "git_revisions": " ".join(sorted({str(r.get("git_revision")) for r in records})),
         "versions": "; ".join(sorted(versions)),
         "device": "; ".join(sorted({r["device"] for r in records})),
-        "accuracy": f"{np.mean(accuracies):.4f}",
-        "low": f"{interval[0]:.4f}" if interval[0] != "" else "",
-        "high": f"{interval[1]:.4f}" if interval[1] != "" else "",
-        "test_rows": str(len(group[0].correct)),
+        "metric": headline.name,
+        "value": headline.text(np.mean(values)),
+        "low": low,
+        "high": high,
+        "test_rows": str(group[0].rows),
         "parameters": str(records[0]["parameters"]),
         "seconds": f"{np.median([r['wall_seconds'] for r in records]):.1f}",
         "peak_memory_mib": f"{np.median([r['peak_memory_mib'] for r in records]):.0f}",

@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoo.comparison import table
+from zoo.comparison.rendering import shown_columns
 from zoo.comparison.table import Result
 from zoo.errors import ZooError
 from zoo.escaping import printable, tell
+from zoo.tasks import Metric, Task
 
 MAXIMUM_BYTES = 5_000_000
 _DETAILED_MODELS = 6
@@ -24,7 +26,7 @@ _PAGE = pathlib.Path(__file__).parent / "page"
 def html_page(
     results: Sequence[Result],
     notices: Sequence[str],
-    columns: Sequence[str],
+    columns: Sequence[str] | None,
     compare: Callable[[Sequence[Result]], list[list[dict[str, Any]]]] = table.compare,
 ) -> str:
     """The page; says on stderr what takes long.
@@ -32,7 +34,7 @@ def html_page(
     Args:
       results: of `table.read_results`.
       notices: lines on what was left out.
-      columns: of the table, some of COLUMNS; one that is blank in all rows of a table is left out.
+      columns: of the tables; None: those that are shown unasked. One that is blank in all rows is left out.
       compare: results of one test set → its table, or none.
 
     Raises:
@@ -44,7 +46,8 @@ def html_page(
         from zoo.comparison import charts
     except ModuleNotFoundError as error:
         raise ZooError(f"--format=html needs the package {error.name}: pip install 'keras-model-zoo[report]'") from None
-    table.render([], columns, "csv")  # a wrong column is refused here
+    if columns is not None:
+        table.check_columns(columns)
     of_test = collections.defaultdict(list)
     for result in results:
         of_test[result.test_digest].append(result)
@@ -80,34 +83,37 @@ def html_page(
     return page
 
 
-def _section(identity: str, results: list[Result], rows: list[dict], columns: Sequence[str], room: int) -> dict:
+def _section(identity: str, results: list[Result], rows: list[dict], columns: Sequence[str] | None, room: int) -> dict:
     """All that the page says of one test set; charts and pictures take no more than `room` bytes."""
     from zoo.comparison import charts
     from zoo.comparison.contenders import contenders
     from zoo.comparison.details import cost_charts, details, no_details
 
-    columns = [name for name in columns if any(row[name] is not None for row in rows)]
-    models = contenders(rows, results)
-    detailed = sorted(models, key=lambda model: -model.row["accuracy"])[:_DETAILED_MODELS]
+    columns = [name for name in columns or shown_columns([rows]) if any(row[name] is not None for row in rows)]
+    models, task = contenders(rows, results), results[0].task
+    headline = task.headline
+    detailed = sorted(models, key=lambda model: -headline.goodness(model.row[headline.name]))[:_DETAILED_MODELS]
     for model, colour in zip(detailed, charts.COLOURS, strict=False):
         model.colour = colour
-    first = results[0]
+    first, classes = results[0], len(results[0].labels.get("label_names") or ())
     section = {
         "id": identity,
         "dataset": first.record["dataset"],
         "data_digest": first.record["data_digest"],
-        "rows": first.figures["n"],
-        "classes": len(first.run.label_names),
-        "columns": [_column(name, rows) for name in columns],
+        "rows": first.rows,
+        "task": task.words,
+        "headline": headline,
+        "classes": classes,
+        "columns": [_column(name, rows, headline) for name in columns],
         "models": models,
         "detailed": detailed,
-        "costs": cost_charts(models),
+        "costs": cost_charts(models, headline),
         "notices": [],
     }
-    section["table"] = [[_cell(name, model.row[name]) for name in columns] for model in models]
+    section["table"] = [[_cell(name, model.row[name], task) for name in columns] for model in models]
     section["bytes"] = _size(section["costs"])
     room -= section["bytes"]
-    drawn = details(detailed, first.run.label_names, section["notices"]) if room > 0 else no_details()
+    drawn = details(detailed, task, first.labels, section["notices"]) if room > 0 else no_details()
     if _size(drawn) > room:
         drawn = no_details()
         section["notices"].append("Curves and examples of this test set are left out, to keep the file under 5 MB.")
@@ -115,7 +121,7 @@ def _section(identity: str, results: list[Result], rows: list[dict], columns: Se
     return section | drawn
 
 
-def _column(name: str, rows: list[dict]) -> dict[str, Any]:
+def _column(name: str, rows: list[dict], headline: Metric) -> dict[str, Any]:
     values = [row[name] for row in rows]
     numeric = any(isinstance(value, int | float | list | tuple) for value in values)
     wordy = any(isinstance(value, str) and " " in value for value in values)
@@ -123,14 +129,20 @@ def _column(name: str, rows: list[dict]) -> dict[str, Any]:
         "name": name,
         "title": name.replace("_", " "),
         "style": "model" if name == "model" else "number" if numeric else "words" if wordy else "",
-        "sorted": "descending" if name == "accuracy" and values == sorted(values, reverse=True) else "none",
+        "sorted": _sorted(values, headline) if name == headline.name else "none",
     }
 
 
-def _cell(column: str, value: Any) -> dict[str, Any]:
+def _sorted(values: list, headline: Metric) -> str:
+    """How the browser is told that the best comes first, where it does."""
+    in_order = values == sorted(values, key=headline.goodness, reverse=True)
+    return ("ascending" if headline.better == "less" else "descending") if in_order else "none"
+
+
+def _cell(column: str, value: Any, task: Task) -> dict[str, Any]:
     """The text of a cell, and what it sorts by."""
     key = value[0] if isinstance(value, list | tuple) else value
-    return {"text": table.cell(column, value), "key": "" if key is None else key}
+    return {"text": table.cell(column, value, task), "key": "" if key is None else key}
 
 
 def _source_of_policy(script: str) -> str:

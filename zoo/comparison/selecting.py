@@ -8,8 +8,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from zoo.comparison.columns import BY_NAME, COLUMNS, Column
+from zoo.comparison.columns import Column, all_columns
 from zoo.errors import ZooError, nearest
+from zoo.tasks.catalog import get_task
 
 _OPERATORS = {
     "<=": operator.le, ">=": operator.ge, "!=": operator.ne, "==": operator.eq, "<": operator.lt, ">": operator.gt,
@@ -68,14 +69,14 @@ def _parse(part: str, text: str) -> Condition:
     if not match:
         raise ZooError(f"--where={text}: write COLUMN<VALUE, with < <= > >= = or !=, and `and` between conditions")
     name, sign, value = match.groups()
-    if name not in BY_NAME:
-        raise ZooError(f"--where={text}: no column {name!r}; {nearest(name, COLUMNS)}")
+    if name not in (known := all_columns()):
+        raise ZooError(f"--where={text}: no column {name!r}; {nearest(name, known)}")
     value = value.strip("'\"")
     try:
         number = math.nan if "_" in value else float(value.replace(",", ""))
     except ValueError:
         number = math.nan
-    return Condition(BY_NAME[name], sign, value if math.isnan(number) else number)
+    return Condition(known[name], sign, value if math.isnan(number) else number)
 
 
 def meeting(rows: Sequence[dict[str, Any]], conditions: Sequence[Condition]) -> list[dict[str, Any]]:
@@ -86,7 +87,10 @@ def meeting(rows: Sequence[dict[str, Any]], conditions: Sequence[Condition]) -> 
 def sort_rows(rows: Sequence[dict[str, Any]], sort_by: str) -> list[dict[str, Any]]:
     """The best first, by `COLUMN`; `-COLUMN` is the other way round. Blank cells come last, ties keep their order."""
     name = sort_by.removeprefix("-")
-    falling = (BY_NAME[name].better == "more") != sort_by.startswith("-")
+    better = all_columns()[name].better
+    if better == "headline" and rows:
+        better = get_task(rows[0]["task"]).headline.better
+    falling = (better == "more") != sort_by.startswith("-")
     known = [row for row in rows if row[name] is not None]
     blank = [row for row in rows if row[name] is None]
     return sorted(known, key=lambda row: row[name], reverse=falling) + blank
@@ -94,8 +98,9 @@ def sort_rows(rows: Sequence[dict[str, Any]], sort_by: str) -> list[dict[str, An
 
 def check_columns(columns: Sequence[str], sort_by: str | None = None) -> None:
     """Raises: ZooError: there is no such column, or none is asked for."""
+    known = all_columns()
     if not columns:
-        raise ZooError(f"--columns: name one or more of {', '.join(COLUMNS)}")
+        raise ZooError(f"--columns: name one or more of {', '.join(known)}")
     for flag, asked in [*(("columns", column) for column in columns), ("sort_by", sort_by or columns[0])]:
-        if asked.removeprefix("-" if flag == "sort_by" else "") not in BY_NAME:
-            raise ZooError(f"--{flag}={asked}: no such column; {nearest(asked, COLUMNS)}")
+        if asked.removeprefix("-" if flag == "sort_by" else "") not in known:
+            raise ZooError(f"--{flag}={asked}: no such column; {nearest(asked, known)}")

@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from zoo.comparison import statistics
-from zoo.comparison.columns import COLUMNS, DEFAULT_COLUMNS
+from zoo.comparison import columns
 from zoo.comparison.reading import Result, find_runs, read_results
 from zoo.comparison.rendering import cell, render
 from zoo.comparison.selecting import Condition, check_columns, meeting, parse_conditions, sort_rows
+from zoo.measures import statistics
 from zoo.runs import size_of
+from zoo.tasks import Task
 
 __all__ = [
-    "COLUMNS",
-    "DEFAULT_COLUMNS",
     "Result",
     "best_seeds",
     "cell",
@@ -33,7 +32,7 @@ LEVEL = 0.05
 def compare(
     results: Sequence[Result], where: Sequence[Condition] = (), sort_by: str | None = None
 ) -> list[list[dict[str, Any]]]:
-    """Tables, one for each test set, of rows by falling accuracy; each row is tested against every other of its table.
+    """Tables, one for each test set, the best row first; each row is tested against every other of its table.
 
     Args:
       results: of `read_results`.
@@ -52,7 +51,8 @@ def compare(
     compared = []
     for groups in tables.values():
         rows = [_row(sorted(group, key=lambda result: result.record["seed"])) for group in groups.values()]
-        rows = _compare_rows(meeting(rows, before))
+        task = next(iter(groups.values()))[0].task
+        rows = _compare_rows(meeting(rows, before), task)
         rows = meeting(rows, after)
         if rows:
             compared.append(sort_rows(rows, sort_by) if sort_by else rows)
@@ -60,46 +60,69 @@ def compare(
 
 
 def best_seeds(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
-    """Of each config the seed with the best validation accuracy, and a line that says so where there was a choice."""
+    """Of each config the seed that is best on validation, and a line that says so where there was a choice."""
     groups = collections.defaultdict(list)
     for result in results:
         groups[result.test_digest, result.config_digest].append(result)
     best, notices = [], []
     for group in groups.values():
         group.sort(key=lambda result: result.record["seed"])
-        known = [result for result in group if result.validation_accuracy is not None]
-        best.append(max(known or group, key=lambda result: result.validation_accuracy or 0.0))
+        known = [result for result in group if result.validation_value is not None]
+        best.append(best_on_validation(known) if known else group[0])
         if len(group) > 1:
             name, seed = best[-1].record["model"], best[-1].record["seed"]
             notices.append(f"{name}: seed {seed}, the best of {len(group)} on validation; a row of one seed")
     return best, notices
 
 
-def _compare_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows by falling accuracy, with the columns that say how they stand to each other."""
-    rows = sorted(rows, key=lambda row: -row["accuracy"])
+def best_on_validation(results: Sequence[Result]) -> Result:
+    """The first of those with the best headline on validation; those that did not keep it come last."""
+
+    def goodness(result: Result) -> float:
+        value = result.validation_value
+        return -np.inf if value is None else result.task.headline.goodness(value)
+
+    return max(results, key=goodness)
+
+
+def _compare_rows(rows: list[dict[str, Any]], task: Task) -> list[dict[str, Any]]:
+    """Rows from the best headline to the worst, with the columns that say how they stand to each other."""
+    headline = task.headline
+    rows = sorted(rows, key=lambda row: -headline.goodness(row[headline.name]))
     if not rows:
         return []
-    correct = [row.pop("_correct") for row in rows]
-    p = statistics.adjusted_pairwise_p(correct)
-    ranks = statistics.rank_ranges([row["accuracy"] for row in rows], p, LEVEL)
-    names = _distinct_names(rows)
-    for position, row in enumerate(rows):
-        row["rank"] = ranks[position]
+    scores, values = ([row.pop(name) for row in rows] for name in ("_scores", "_values"))
+    if any(one is None for one in scores):
+        stands = [dict.fromkeys(("rank", "tied_with", "difference", "difference_interval", "p")) for _ in rows]
+        for stand in stands:
+            stand["verdict"] = f"not tested: {task.words} has no score a row"
+    else:
+        stands = _stands(rows, scores, values, task)
+    known = columns.all_columns()
+    return [{name: (row | stand).get(name) for name in known} for row, stand in zip(rows, stands, strict=True)]
+
+
+def _stands(rows: list[dict], scores: list[np.ndarray], values: list[np.ndarray], task: Task) -> list[dict[str, Any]]:
+    """Of each row rank, ties, and how it stands against the first, by tests of test rows and of seeds."""
+    p = statistics.adjusted_pairwise_p(scores, values)
+    goodness = [task.headline.goodness(row[task.headline.name]) for row in rows]
+    ranks, names, stands = statistics.rank_ranges(goodness, p, LEVEL), _distinct_names(rows), []
+    for position, rank in enumerate(ranks):
         tied = [name for other, name in enumerate(names) if other != position and p[position, other] >= LEVEL]
-        row["tied_with"] = " ".join(tied) or None
-        row |= _against_best(position, p[position, 0], correct)
-    return [{name: row[name] for name in COLUMNS} for row in rows]
+        stand = {"rank": rank, "tied_with": " ".join(tied) or None}
+        stands.append(stand | _against_best(position, p[position, 0], scores, values, task))
+    return stands
 
 
-def _against_best(position: int, p: float, correct: list[np.ndarray]) -> dict[str, Any]:
+def _against_best(
+    position: int, p: float, scores: list[np.ndarray], values: list[np.ndarray], task: Task
+) -> dict[str, Any]:
     if position == 0:
         return dict.fromkeys(("difference", "difference_interval", "p")) | {"verdict": "best"}
-    mine, best = correct[position], correct[0]
-    undecided = f"not distinguishable from the best at n = {best.shape[1]:,}"
+    undecided = f"not distinguishable from the best at n = {scores[0].shape[1]:,}"
     return {
-        "difference": float(mine.mean() - best.mean()),
-        "difference_interval": statistics.paired_bootstrap(mine.mean(axis=0), best.mean(axis=0))[0],
+        "difference": float(values[position].mean() - values[0].mean()),
+        "difference_interval": statistics.paired_headline_interval(scores[position], scores[0], task.headline_of),
         "p": float(p),
         "verdict": "worse than the best" if p < LEVEL else undecided,
     }
@@ -111,34 +134,29 @@ def _distinct_names(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _row(group: list[Result]) -> dict[str, Any]:
-    from zoo.evaluation.metrics import wilson_interval
-
     def mean(values):
         values = list(values)
         return None if None in values else float(np.mean(values))  # of all seeds, or blank
 
-    first, records = group[0], [result.record for result in group]
-    correct = np.stack([result.correct for result in group])
-    rows = correct.shape[1]
-    scaled = [result.scaled or {} for result in group]
+    first, records, task = group[0], [result.record for result in group], group[0].task
+    values = np.array([result.value for result in group])
+    scores = None if any(r.scores is None for r in group) else np.stack([result.scores for result in group])
+    over_seeds = statistics.seeds_interval(values)
+    over_rows = None if scores is None else statistics.headline_interval(scores, task.headline_of)
     speeds = [result.speed for result in group if result.speed]
+    within = task.headline.within
     return {
-        "_correct": correct,
+        "_scores": scores,
+        "_values": values,
         "model": first.record["model"],
         "config": first.config_digest,
         "dataset": first.record["dataset"],
+        "task": task.name,
         "seeds": len(group),
-        "accuracy": float(correct.mean()),
-        "interval": statistics.seeds_interval(correct.mean(axis=1)),
-        "test_interval": tuple(wilson_interval(round(correct.mean() * rows), rows)),
-        "macro_f1": mean(result.figures["macro_f1"] for result in group),
-        "nll": mean(result.figures["negative_log_likelihood"] for result in group),
-        "ece": mean(result.figures["expected_calibration_error"] for result in group),
-        "nll_scaled": mean(figures.get("nll") for figures in scaled),
-        "ece_scaled": mean(figures.get("ece") for figures in scaled),
-        "temperature": mean(figures.get("temperature") for figures in scaled),
-        "coverage_90": mean(result.coverage_90 for result in group),
-        "corrupted_accuracy": mean(result.corrupted_accuracy for result in group),
+        task.headline.name: float(values.mean()),
+        "interval": over_seeds and within(over_seeds),
+        "test_interval": over_rows and within(over_rows),
+        **{name: mean(result.figures.get(name) for result in group) for name in first.figures},
         "parameters": first.record["parameters"],
         "flops": next((record["flops"] for record in records if record.get("flops")), None),
         "size_mib": next((size_of(r.run.model_file) / 2**20 for r in group if r.run.model_file.exists()), None),

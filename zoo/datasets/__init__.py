@@ -4,15 +4,18 @@ import dataclasses
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from zoo.datasets import own_data, own_texts, prepared, splits, stored, synthetic, texts
-from zoo.datasets.catalog import DatasetInfo, dataset_info, list_datasets
+from zoo.datasets import own_data, own_texts, prepared, sources, splits, stored, synthetic, tables, texts
+from zoo.datasets.catalog import DatasetInfo, add_dataset, dataset_info, list_datasets
+from zoo.datasets.own_data import Reading
 from zoo.datasets.splits import Split
 from zoo.errors import ZooError
+from zoo.tasks import Task
+from zoo.tasks.catalog import get_task
 
 __all__ = [
     "Dataset",
@@ -24,6 +27,7 @@ __all__ = [
     "list_datasets",
     "load",
     "load_configured",
+    "register_dataset",
 ]
 
 _VALIDATION_ROWS = 5_000
@@ -34,7 +38,8 @@ _CORPUS_TEST_FRACTION = 0.2  # of corpora without an official test split
 class Dataset:
     """Three splits; `digest` is the SHA-256 over all of them, `report` counts what was found.
 
-    Where `test` is None it was withheld, as it is from the trials of a search.
+    Where `test` is None it was withheld, as it is from the trials of a search. `known` are figures that nothing can
+    beat, such as the Bayes accuracy of generated data; results.json repeats them.
     """
 
     info: DatasetInfo
@@ -44,7 +49,25 @@ class Dataset:
     digest: str
     report: dict[str, Any]
     feature_names: tuple[str, ...] | None = None
-    bayes_accuracy: float | None = None
+    known: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+_generated: dict[str, Callable[[], tuple[Split, Split, Split]]] = {
+    "xor": lambda: (synthetic.xor(),) * 3,
+    "synthetic_binary": synthetic.synthetic_binary,
+}
+_NOTES = {"xor": {"note": "all splits are the four points"}}
+_KNOWN = {"synthetic_binary": {"bayes_accuracy": synthetic.BAYES_ACCURACY}}
+
+
+def register_dataset(info: DatasetInfo, splits: Callable[[], tuple[Split, Split, Split]]) -> None:
+    """Add data of the user's own that Python makes: `splits` gives train, validation and test.
+
+    Raises:
+        ZooError: the name is taken by other data.
+    """
+    add_dataset(dataclasses.replace(info, source=info.source or "generated"))
+    _generated[info.name] = splits
 
 
 def load(
@@ -52,6 +75,8 @@ def load(
     data_dir: str | os.PathLike | None = None,
     validation_fraction: float | None = None,
     image_shape: Sequence[int] | None = None,
+    task: Task | None = None,
+    ask: bool = False,
 ) -> Dataset:
     """Load a dataset; the first time this fetches and prepares it.
 
@@ -60,6 +85,8 @@ def load(
         data_dir: where prepared data live (default: TFDS's rule), or the user's own folder or file.
         validation_fraction: of the training rows; by default 5,000 rows, or a tenth of the user's own data.
         image_shape: (height, width, channel) to which the user's own pictures are brought.
+        task: what the label column of the user's own table is for; by default classification.
+        ask: refuse a label column of many different numbers, which may be classes or numbers to predict.
 
     Raises:
         ZooError: no such dataset, or its data cannot be had or read; the text says what to do.
@@ -72,17 +99,18 @@ def load(
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
     if info.needs_data_dir and path is None:
         raise ZooError(f"dataset {name!r} is your own data: say where, --data_dir=PATH")
-    if name == "xor":
-        points = synthetic.xor()
-        return _dataset(info, points, points, points, {"origin": "generated", "note": "all splits are the four points"})
-    if name == "synthetic_binary":
-        return _dataset(
-            info, *synthetic.synthetic_binary(), {"origin": "generated"}, bayes_accuracy=synthetic.BAYES_ACCURACY
-        )
+    if name in _generated:
+        report = {"origin": "generated"} | _NOTES.get(name, {})
+        return _dataset(info, *_generated[name](), report, known=_KNOWN.get(name, {}))
+    if name == "diabetes":
+        return _split(info, tables.diabetes(), None, "scikit-learn", validation_fraction or 0.1)
     if name == "tfds_folder":
         return _load_tfds_folder(info, path, validation_fraction or 0.1, image_shape)
     if info.needs_data_dir:
-        return _load_own(info, path, validation_fraction or 0.1, image_shape)
+        if task is None or task.targets is None:  # what needs no targets learns from the split that classifiers have
+            task, ask = get_task("classification"), ask and task is None
+        reading = Reading(task, ask)
+        return _load_own(info, path, validation_fraction or 0.1, image_shape, reading)
     train, test, origin = prepared.load_arrays(name, path)
     fraction = validation_fraction or (0.1 if test is None else _VALIDATION_ROWS / len(train))
     return _split(info, train, test, origin, fraction)
@@ -90,7 +118,8 @@ def load(
 
 def _split(info: DatasetInfo, train: Split, test: Split | None, origin: str, fraction: float) -> Dataset:
     """Validation, and where there is none test, cut from train by content."""
-    train, removed = splits.without_duplicates(train, drop_conflicts=True)
+    # Unequal numbers for equal rows are noise; unequal classes are a mistake.
+    train, removed = splits.without_duplicates(train, drop_conflicts=info.targets == "class")
     if test is None:
         fraction = _checked_fraction(fraction, _CORPUS_TEST_FRACTION)
         parts = [_CORPUS_TEST_FRACTION, fraction, 1 - _CORPUS_TEST_FRACTION - fraction]
@@ -100,13 +129,23 @@ def _split(info: DatasetInfo, train: Split, test: Split | None, origin: str, fra
     return _dataset(info, train, validation, test, {"origin": origin} | removed)
 
 
-def load_configured(section, data_dir: str | os.PathLike | None = None) -> Dataset:
-    """Load what a `zoo.config.DatasetSection` names; `data_dir` goes before the section's own.
+def load_configured(
+    section, data_dir: str | os.PathLike | None = None, task: Task | None = None, ask: bool = False
+) -> Dataset:
+    """Load what a `zoo.config.DatasetSection` names.
+
+    Args:
+        section: which data.
+        data_dir: goes before the section's own.
+        task: that of the model, where there is one. The section's own goes before it, and is not asked for again.
+        ask: as `load`.
 
     Raises:
         ZooError: as `load`.
     """
-    return load(section.name, data_dir or section.data_dir, section.validation_fraction, section.image_shape)
+    told = get_task(section.task) if section.task else None
+    where = (section.name, data_dir or section.data_dir, section.validation_fraction, section.image_shape)
+    return load(*where, told or task, ask and told is None)
 
 
 def is_at_hand(name: str, data_dir: str | os.PathLike | None = None) -> bool:
@@ -116,7 +155,7 @@ def is_at_hand(name: str, data_dir: str | os.PathLike | None = None) -> bool:
         ZooError: no such dataset.
     """
     info = dataset_info(name)
-    if info.source == "generated":
+    if info.source == "generated" or name not in sources.SOURCES and not info.needs_data_dir:
         return True
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
     if info.needs_data_dir:
@@ -144,27 +183,30 @@ def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset
         origin = f"{dataset.report['origin']}, fold {number + 1} of {num_folds} held out as test"
         yield _dataset(
             dataset.info, train, validation, held_out, {"origin": origin},
-            feature_names=dataset.feature_names, bayes_accuracy=dataset.bayes_accuracy,
+            feature_names=dataset.feature_names, known=dataset.known,
         )  # fmt: skip
 
 
-def _load_own(info: DatasetInfo, path: pathlib.Path, fraction: float, image_shape) -> Dataset:
+def _load_own(info: DatasetInfo, path: pathlib.Path, fraction: float, image_shape, reading: Reading) -> Dataset:
     _checked_fraction(fraction, 0.1)
-    schema, feature_names = {}, None
+    schema, feature_names, described = {}, None, {"targets": "class"}
     kind = info.kind or ("text" if own_texts.is_text_table(path) else "table")
-    if kind == "image":
-        examples, label_names = own_data.read_image_folder(path, image_shape)
-    elif kind == "text":
-        read = own_texts.read_text_folder if info.name == "text_folder" else own_texts.read_text_csv
-        examples, label_names = read(path)
+    if info.targets is None:
+        read = own_texts.read_text_csv if kind == "text" else own_data.read_csv
+        examples, described, feature_names = read(path, reading)
+        if feature_names:
+            schema = {"schema": dict.fromkeys(feature_names, "float32")}
+    elif kind == "image":
+        examples, described["label_names"] = own_data.read_image_folder(path, image_shape)
     else:
-        examples, label_names, feature_names = own_data.read_csv(path)
-        schema = {"schema": dict.fromkeys(feature_names, "float32")}
-    # Equal number rows with unequal labels are noise that a table may have; equal pictures or texts are a mistake.
-    examples, removed = splits.without_duplicates(examples, drop_conflicts=kind != "table")
+        examples, described["label_names"] = own_texts.read_text_folder(path)
+    # Equal number rows with unequal labels are noise that a table may have; equal pictures or texts of unequal classes
+    # are a mistake.
+    mistakes = kind != "table" and described["targets"] == "class"
+    examples, removed = splits.without_duplicates(examples, drop_conflicts=mistakes)
     # Test is cut first, so that it stays the same whatever the fraction of validation.
     test, validation, train = splits.split_by_content(examples, [0.1, fraction, 0.9 - fraction])
-    info = dataclasses.replace(info, kind=kind, label_names=label_names, feature_shape=train.features.shape[1:])
+    info = dataclasses.replace(info, kind=kind, feature_shape=stored.shapes(train.features), **described)
     return _dataset(
         info, train, validation, test, {"origin": str(path)} | schema | removed, feature_names=feature_names
     )
@@ -192,14 +234,34 @@ def _dataset(
     parts = {"train": train, "validation": validation, "test": test}
     digest = hashlib.sha256()
     for part in parts.values():
-        for array in texts.pack(part.features) if info.kind == "text" else stored.blocks(part.features):
-            digest.update(np.ascontiguousarray(array))
-        digest.update(np.ascontiguousarray(part.labels))
-    counts = {}
-    for name, part in parts.items():
-        of_classes = np.bincount(part.labels, minlength=len(info.label_names)).tolist()
-        counts[name] = {"rows": len(part)} | dict(zip(info.label_names, of_classes, strict=True))
+        _add_features(digest, part.features)
+        if part.targets is not None:
+            digest.update(np.ascontiguousarray(part.targets))
+    counts = {name: _counts(part, info) for name, part in parts.items()}
     report = report | {"counts": counts, "test_rows_also_in_train": splits.overlap(train, test)}
-    if info.kind == "text":
+    if stored.are_texts(train.features):
         report["characters"] = texts.lengths(train.features)
+    more = {"feature_names": info.feature_names} | more
     return Dataset(info, train, validation, test, f"sha256:{digest.hexdigest()}", report, **more)
+
+
+def _add_features(digest, features: stored.Features) -> None:
+    if isinstance(features, dict):
+        for name in sorted(features):
+            digest.update(name.encode())
+            _add_features(digest, features[name])
+        return
+    for array in texts.pack(features) if stored.are_texts(features) else stored.blocks(features):
+        digest.update(np.ascontiguousarray(array))
+
+
+def _counts(split: Split, info: DatasetInfo) -> dict[str, Any]:
+    """Rows, and of each class how many, or of a number where it lies."""
+    rows: dict[str, Any] = {"rows": len(split)}
+    if info.label_names:
+        of_classes = np.bincount(split.targets, minlength=len(info.label_names)).tolist()
+        return rows | dict(zip(info.label_names, of_classes, strict=True))
+    if info.targets == "number":
+        of = {"mean": np.mean, "deviation": np.std, "least": np.min, "greatest": np.max}
+        return rows | {"targets": {name: float(function(split.targets)) for name, function in of.items()}}
+    return rows

@@ -9,13 +9,13 @@ import shutil
 
 import numpy as np
 
-from zoo.datasets import corpora, texts
+from zoo.datasets import corpora, tables, texts
 from zoo.datasets.catalog import dataset_info
 from zoo.errors import ZooError
 
 VERSIONS = {
     "mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2", "bbc_news": "1.0.0", "chinese_reviews": "0.12.3",
-    "imdb_reviews": "1.0.0", "ag_news_subset": "1.0.0", "glue/sst2": "2.0.0",
+    "imdb_reviews": "1.0.0", "ag_news_subset": "1.0.0", "glue/sst2": "2.0.0", "california_housing": "1.7.0",
 }  # fmt: skip
 # Where TFDS's name for it goes on with a configuration's.
 FULL_NAMES = {"imdb_reviews": "imdb_reviews/plain_text"}
@@ -38,8 +38,9 @@ def prepare(name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
     tfds = quiet_tfds()
     # TFDS prints two lines, which would stand in the midst of a script's JSON.
     with contextlib.redirect_stdout(io.StringIO()):
-        if name in corpora.READERS:
-            _store_corpus(tfds, name, data_dir, files)
+        if name in corpora.READERS or name in tables.READERS:
+            store = _store_corpus if name in corpora.READERS else _store_table
+            store(tfds, name, data_dir, files)
             return
         builder = tfds.builder(f"{FULL_NAMES.get(name, name)}:{VERSIONS[name]}", data_dir=data_dir)
         if name in _TEXTS:
@@ -54,8 +55,9 @@ def prepare(name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
 def read(name: str, data_dir: pathlib.Path) -> dict[str, np.ndarray]:
     """Arrays `train_features`, `train_labels`, `test_features`, `test_labels` of prepared data, in TFDS's order.
 
-    Features are `uint8[examples, height, width, channel]` or `object[examples]` texts, labels `int32[examples]`. A
-    corpus without an official test split has no test arrays.
+    Features are `uint8[examples, height, width, channel]`, `object[examples]` texts or `float32[examples, feature]`,
+    labels `int32[examples]`, or numbers to predict, `float32[examples]`. Data without an official test split have no
+    test arrays.
 
     Raises:
         ZooError: the prepared data are damaged.
@@ -64,12 +66,15 @@ def read(name: str, data_dir: pathlib.Path) -> dict[str, np.ndarray]:
     import tensorflow as tf
 
     arrays = {}
-    fields, test_split = _TEXTS.get(name, (None, "test"))
+    fields, test_split = _TEXTS.get(name, (None, None if name in tables.READERS else "test"))
     splits = {"train": "train"} | ({"test": test_split} if test_split else {})
     try:
         for part, split in splits.items():
             where = {"data_dir": data_dir, "batch_size": -1, "download": False}
             examples = tfds.as_numpy(tfds.load(f"{FULL_NAMES.get(name, name)}:{VERSIONS[name]}", split=split, **where))
+            if name in tables.READERS:
+                arrays[f"{part}_features"], arrays[f"{part}_labels"] = examples["features"], examples["target"]
+                continue
             arrays[f"{part}_features"] = _joined(examples, fields) if fields else examples["image"]
             arrays[f"{part}_labels"] = examples["label"].astype("int32")
     except (tf.errors.OpError, ValueError, OSError, KeyError, AssertionError) as error:
@@ -110,13 +115,24 @@ def _joined(examples: dict[str, np.ndarray], fields: tuple[str, ...]) -> np.ndar
 
 
 def _store_corpus(tfds, name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
+    rows = [{"text": text, "label": label} for text, label in corpora.READERS[name](files)]
+    label = tfds.features.ClassLabel(names=dataset_info(name).label_names)
+    _store(tfds, name, data_dir, {"text": tfds.features.Text(), "label": label}, rows)
+
+
+def _store_table(tfds, name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
+    features, targets = tables.READERS[name](files)
+    rows = [{"features": row, "target": target} for row, target in zip(features, targets, strict=True)]
+    columns = tfds.features.Tensor(shape=features.shape[1:], dtype="float32")
+    _store(tfds, name, data_dir, {"features": columns, "target": tfds.features.Scalar("float32")}, rows)
+
+
+def _store(tfds, name: str, data_dir: pathlib.Path, features: dict, rows: list[dict]) -> None:
     """One split, train, in TFDS's layout: `tfds.load(name)` reads it though TFDS has no builder for it."""
     info = dataset_info(name)
-    rows = [(key, {"text": text, "label": label}) for key, (text, label) in enumerate(corpora.READERS[name](files))]
-    label = tfds.features.ClassLabel(names=info.label_names)
     tfds.dataset_builders.store_as_tfds_dataset(
-        name=name, version=VERSIONS[name], features=tfds.features.FeaturesDict({"text": tfds.features.Text(),
-        "label": label}), split_datasets={"train": rows}, data_dir=data_dir, description=info.description,
+        name=name, version=VERSIONS[name], features=tfds.features.FeaturesDict(features),
+        split_datasets={"train": list(enumerate(rows))}, data_dir=data_dir, description=info.description,
         homepage=info.source, citation=info.citation, disable_shuffling=True,
     )  # fmt: skip
 

@@ -8,13 +8,23 @@ from zoo.errors import ZooError, nearest
 
 @dataclasses.dataclass(frozen=True)
 class DatasetInfo:
-    """A dataset's name, kind, classes, source, licence and citation. Kind None: the user's file decides."""
+    """A dataset's name, kind, targets, source, licence and citation. Kind None: the user's file decides.
+
+    Attributes:
+        feature_names: of a table's columns.
+        targets: what is to be learned, in the words of `zoo.tasks.Task.targets`; "class" has `label_names`, "number" a
+            `target_name` and a `unit`. None: the user's file and the model's task decide.
+    """
 
     name: str
     kind: Literal["image", "table", "text"] | None
     description: str
     label_names: tuple[str, ...] = ()
     feature_shape: tuple[int, ...] | None = None
+    targets: str | None = "class"
+    target_name: str = ""
+    unit: str = ""
+    feature_names: tuple[str, ...] | None = None
     source: str = ""
     licence: str = ""
     citation: str = ""
@@ -81,6 +91,33 @@ _CATALOG = (
         citation="Hastie, Tibshirani & Friedman (2009), The elements of statistical learning, 2.4",
     ),
     DatasetInfo(
+        name="diabetes",
+        kind="table",
+        description="442 patients, ten measurements each, and the progression of their diabetes a year later",
+        feature_shape=(10,),
+        targets="number",
+        target_name="progression",
+        feature_names=("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"),
+        source="https://www4.stat.ncsu.edu/~boos/var.select/diabetes.html",
+        licence="unknown; it ships with scikit-learn, which is BSD-3-Clause",
+        citation="Efron, Hastie, Johnstone & Tibshirani (2004), Least angle regression",
+    ),
+    DatasetInfo(
+        name="california_housing",
+        kind="table",
+        description="20,640 districts of California in the census of 1990, and the median value of a house in each",
+        feature_shape=(8,),
+        targets="number",
+        target_name="median house value",
+        unit="× 100,000 US$",
+        feature_names=(
+            "MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup", "Latitude", "Longitude",
+        ),
+        source="https://www.dcc.fc.up.pt/~ltorgo/Regression/cal_housing.html",
+        licence="unknown; figures of the United States census, which are in the public domain",
+        citation="Pace & Barry (1997), Sparse spatial autoregressions",
+    ),
+    DatasetInfo(
         name="bbc_news",
         kind="text",
         description="2,225 news articles in English, 2,124 of them different; split by content",
@@ -134,18 +171,28 @@ _CATALOG = (
     DatasetInfo("image_folder", "image", "your pictures: FOLDER/class_name/*.png", needs_data_dir=True),
     DatasetInfo("tfds_folder", "image", "pictures that TFDS prepared: FOLDER/NAME/VERSION", needs_data_dir=True),
     DatasetInfo("text_folder", "text", "your texts: FOLDER/class_name/*.txt", needs_data_dir=True),
-    DatasetInfo("csv", None, "your table: FILE.csv, numbers or a column text, and a column label", needs_data_dir=True),
+    DatasetInfo(
+        "csv", None, "your table: FILE.csv, numbers or a column text, and a column label", targets=None,
+        needs_data_dir=True,
+    ),
 )  # fmt: skip
+_known = {info.name: info for info in _CATALOG}
 
 
 def list_datasets() -> list[DatasetInfo]:
     """Every dataset that the zoo knows."""
-    return list(_CATALOG)
+    return list(_known.values())
 
 
 def dataset_info(name: str) -> DatasetInfo:
     """Raises: ZooError: no such dataset; the text names the nearest."""
-    known = {info.name: info for info in _CATALOG}
-    if name not in known:
-        raise ZooError(f"unknown dataset {name!r}; {nearest(name, known)}")
-    return known[name]
+    if name not in _known:
+        raise ZooError(f"unknown dataset {name!r}; {nearest(name, _known)}")
+    return _known[name]
+
+
+def add_dataset(info: DatasetInfo) -> None:
+    """Raises: ZooError: the name is taken by other data."""
+    if _known.get(info.name, info) != info:
+        raise ZooError(f"dataset {info.name!r} is known already; give yours another name")
+    _known[info.name] = info

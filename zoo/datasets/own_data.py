@@ -4,11 +4,13 @@ import array
 import collections
 import contextlib
 import csv
+import dataclasses
 import io
 import math
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,9 @@ from zoo.datasets.pictures import fit_picture, is_grey, open_picture, to_eight_b
 from zoo.datasets.splits import Split, refuse_odd_classes
 from zoo.errors import ZooError, shortened
 from zoo.safe_reading import opened
+from zoo.tasks import Task
 
+_MANY_NUMBERS = 20  # so many different ones may be classes or something to predict
 _PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
 _LONGEST_LINE = 1 << 24
 _LARGEST = float(np.finfo("float32").max)
@@ -68,13 +72,64 @@ def name_of(file: pathlib.Path, folder: pathlib.Path) -> str:
     return str(file.relative_to(folder)).encode("utf-8", "backslashreplace").decode()
 
 
-def read_csv(file: pathlib.Path) -> tuple[Split, tuple[str, ...], tuple[str, ...]]:
-    """A UTF-8 table with a header → `float32[examples, feature]`, sorted label names, feature names.
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of the user's table, as a task reads its targets from: the cells' texts, and the line of each."""
+
+    file: pathlib.Path
+    name: str
+    cells: Sequence[str]
+    lines: Sequence[int | str]
+
+    @property
+    def where(self) -> str:
+        """The place, to begin an error message with."""
+        return f"{self.file}: column {self.name!r}"
+
+    def numbers(self) -> np.ndarray:
+        """`float32[rows]`.
+
+        Raises:
+            ZooError: a cell is no finite number; the text names its line.
+        """
+        places = (f"{self.file}:{line}: column {self.name!r}" for line in self.lines)
+        return np.array([finite_number(cell, place) for cell, place in zip(self.cells, places, strict=True)], "float32")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What a label column is for, and whether to ask where that is not sure."""
+
+    task: Task
+    ask: bool = False
+
+    def targets(self, column: Column) -> tuple[np.ndarray, dict[str, Any]]:
+        """The targets, and the fields of `DatasetInfo` that describe them.
+
+        Raises:
+            ZooError: the cells are no targets for the task, or may be for another as well.
+        """
+        different = set(column.cells)
+        many = len(different) > _MANY_NUMBERS and all(map(_is_number, different))
+        if self.ask and self.task.targets == "class" and many:
+            raise ZooError(
+                f"{column.where} holds {len(different):,} different numbers: say --task=regression to predict them, "
+                "with a model of regression, or --task=classification if each of them is a class"
+            )
+        targets, described = self.task.read_targets(column)
+        if "label_names" in described:
+            refuse_odd_classes(described["label_names"], str(column.file))
+        return targets, {"targets": self.task.targets} | described
+
+
+def read_csv(file: pathlib.Path, reading: Reading) -> tuple[Split, dict[str, Any], tuple[str, ...]]:
+    """A UTF-8 table with a header → `float32[examples, feature]` and targets, what describes these, feature names.
 
     The label is the column named `label`, else the last one. Ids are line numbers.
 
     Raises:
-        ZooError: no such file, a ragged row, a missing or wrong number (with file, line and column), one class only.
+        ZooError: no such file, a ragged row, a missing or wrong number (with file, line and column), or a label column
+            that the task cannot learn from.
     """
     features, texts, ids = array.array("f"), [], array.array("q")
     with csv_rows(file) as rows:
@@ -91,19 +146,11 @@ def read_csv(file: pathlib.Path) -> tuple[Split, tuple[str, ...], tuple[str, ...
             features.extend(finite_numbers(row, names, where))
             texts.append(sys.intern(label))
             ids.append(number)
-    labels = tuple(sorted(set(texts), key=_natural_order))
     if not texts:
         raise ZooError(f"{file}: no rows under the header")
-    if len(labels) < 2:
-        raise ZooError(f"{file}: only the label {labels[0]!r} in column {header[label_column]!r}; 2 classes are needed")
-    refuse_odd_classes(labels, str(file))
-    positions = {label: position for position, label in enumerate(labels)}
-    split = Split(
-        np.array(features, "float32").reshape(len(texts), len(names)),
-        np.array([positions[text] for text in texts], "int32"),
-        np.array(ids).astype(str),
-    )
-    return split, labels, tuple(names)
+    targets, described = reading.targets(Column(file, header[label_column], texts, ids))
+    split = Split(np.array(features, "float32").reshape(len(texts), len(names)), targets, np.array(ids).astype(str))
+    return split, described, tuple(names)
 
 
 def _label_column(header: list[str], file: pathlib.Path) -> int:
@@ -116,10 +163,6 @@ def _label_column(header: list[str], file: pathlib.Path) -> int:
     if len(header) == 1:
         raise ZooError(f"{file}: only one column; numbers and a label are needed")
     return header.index("label") if "label" in header else len(header) - 1
-
-
-def _natural_order(label: str) -> tuple:
-    return (0, int(label), label) if label.isdecimal() else (1, 0, label)
 
 
 @contextlib.contextmanager
@@ -170,3 +213,10 @@ def finite_number(text: str, where: str) -> float:
     if not math.isfinite(value) or abs(value) > _LARGEST:
         raise ZooError(f"{where}: {shortened(repr(text))} is not a finite number; mend the value or remove the row")
     return value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

@@ -3,10 +3,11 @@
 import csv
 import io
 import pathlib
+from typing import Any
 
 import numpy as np
 
-from zoo.datasets.own_data import csv_rows, name_of
+from zoo.datasets.own_data import Column, Reading, csv_rows, name_of
 from zoo.datasets.splits import Split, refuse_odd_classes
 from zoo.datasets.texts import as_array, clean
 from zoo.errors import ZooError, shortened
@@ -25,13 +26,14 @@ def is_text_table(file: pathlib.Path) -> bool:
         return False
 
 
-def read_text_csv(file: pathlib.Path) -> tuple[Split, tuple[str, ...]]:
-    """A UTF-8 table with the columns text and label → `object[examples]` texts, and sorted label names.
+def read_text_csv(file: pathlib.Path, reading: Reading) -> tuple[Split, dict[str, Any], None]:
+    """A UTF-8 table with the columns text and label → `object[examples]` texts and targets, what describes these.
 
-    Other columns are ignored. Ids are line numbers.
+    Other columns are ignored. Ids are line numbers. Classes are sorted as texts, even where they are numbers.
 
     Raises:
-        ZooError: no such file or column, a byte that is not UTF-8, an empty text or label, one class only.
+        ZooError: no such file or column, a byte that is not UTF-8, an empty text or label, or labels that the task
+            cannot learn from.
     """
     rows = read_rows(file)
     header = [name.strip() for name in rows[0][1]]
@@ -51,7 +53,11 @@ def read_text_csv(file: pathlib.Path) -> tuple[Split, tuple[str, ...]]:
         texts.append(text)
         labels.append(label)
         ids.append(str(number))
-    return _split(texts, labels, ids, str(file))
+    targets, described = reading.targets(Column(file, "label", labels, ids))
+    if names := described.get("label_names"):
+        described["label_names"] = tuple(sorted(names))
+        targets = np.array([described["label_names"].index(name) for name in names], "int32")[targets]
+    return Split(as_array(texts), targets, np.array(ids)), described, None
 
 
 def read_text_folder(folder: pathlib.Path) -> tuple[Split, tuple[str, ...]]:

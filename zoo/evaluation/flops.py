@@ -14,7 +14,7 @@ def count_flops(model) -> int | None:
     """
     import keras
 
-    from zoo.models.front import text_layer
+    from zoo.layers.front import text_layer
 
     front = text_layer(model)
     part = keras.Model(front.output, model.output) if front else model

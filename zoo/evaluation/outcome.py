@@ -6,42 +6,35 @@ from typing import Any
 import numpy as np
 
 from zoo.runs import Run
+from zoo.tasks import Task
 
 
-def write_outcome(run: Run, dataset, predict: Callable[[Any], np.ndarray], results: dict[str, Any]) -> None:
-    """Judge a classifier on validation and test, and write results.json, predictions and pictures into its run.
+def write_outcome(
+    run: Run, dataset, task: Task, answer: Callable[[Any], tuple[np.ndarray, Any]], results: dict[str, Any]
+) -> None:
+    """Judge a model on validation and test, and write results.json, predictions and pictures into its run.
 
     A dataset without its test split is judged on validation alone.
 
     Args:
       run: where to write.
       dataset: a `zoo.datasets.Dataset`.
-      predict: features of a split → float32[examples, num_classes] probabilities.
+      task: what the model is asked.
+      answer: a split → answers to its rows, and what these are to be held against.
       results: what else results.json holds.
     """
-    from zoo.evaluation import figures
-    from zoo.evaluation.metrics import classification_results
+    from zoo.drawing import figures
 
-    names = list(dataset.info.label_names)
-    for split_name, file in (("validation", "validation_predictions.npz"), ("test", "predictions.npz")):
+    labels = task.labels(dataset.info)
+    for split_name in ("validation", "test"):
         split = getattr(dataset, split_name)
         if split is None:
             continue
-        probabilities = predict(split.features)
-        results[split_name] = classification_results(probabilities, split.labels, names)
-        np.savez_compressed(run.path / file, ids=split.ids, labels=split.labels, probabilities=probabilities)
-    if dataset.bayes_accuracy is not None:
-        results["bayes_accuracy"] = dataset.bayes_accuracy
-    run.write_json("results.json", results)
+        answers, targets = answer(split)
+        results[split_name] = task.results(answers, targets, labels)
+        run.write_predictions(split_name, split.ids, targets, answers, task.scores(answers, targets))
+    run.write_json("results.json", results | dataset.known)
     if run.history_file.exists():
-        figures.save_training_curves(run.history_file, run.path / "training.png")
-    if dataset.test is not None and dataset.info.kind != "table":
-        figures.save_confusion_matrix(results["test"], names, run.path / "confusion_matrix.png")
-        figures.save_worst_mistakes(
-            dataset.test.features,
-            dataset.test.labels,
-            probabilities,
-            dataset.test.ids,
-            names,
-            run.path / "mistakes.png",
-        )
+        figures.save_training_curves(run.history_file, run.path / "training.png", task.headline)
+    if dataset.test is not None and dataset.info.kind in (task.draws or (dataset.info.kind,)):
+        task.draw(results["test"], dataset.test, answers, labels, run.path)

@@ -1,4 +1,4 @@
-"""From a user's files to labelled predictions."""
+"""From a user's files to answers with names."""
 
 import csv
 import os
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.escaping import printable, spreadsheet_cell
+from zoo.escaping import spreadsheet_cell
 from zoo.evaluation import read_images, read_tables, read_texts
+from zoo.tasks import Task
 from zoo.text_table import align_columns
 
 if TYPE_CHECKING:
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class Reader(NamedTuple):
-    """How the files of one task are read: `read(files, loaded_model) -> (names, features)`."""
+    """How files of one kind are read: `read(files, loaded_model) -> (names, features)`."""
 
     suffixes: tuple[str, ...]
     read: Callable[[list[Path], "LoadedModel"], tuple[list[str], np.ndarray]]
 
 
 READERS = {
-    "image_classification": Reader((".png", ".jpg", ".jpeg", ".npy"), read_images.read),
-    "table_classification": Reader((".csv",), read_tables.read),
-    "text_classification": Reader((".txt", ".csv"), read_texts.read),
+    "image": Reader((".png", ".jpg", ".jpeg", ".npy"), read_images.read),
+    "table": Reader((".csv",), read_tables.read),
+    "text": Reader((".txt", ".csv"), read_texts.read),
 }
 
 
@@ -65,9 +66,11 @@ def read_inputs(paths: Sequence[str | os.PathLike], loaded_model: "LoadedModel")
     Raises:
       ZooError: a path or its content cannot be read, the text says where and what to do.
     """
-    reader = READERS.get(loaded_model.task)
+    reader = READERS.get(loaded_model.reads)
     if reader is None:
-        raise ZooError(f"{loaded_model.path}: no reader for task {loaded_model.task!r}; known: {', '.join(READERS)}")
+        raise ZooError(f"{loaded_model.path}: nothing here reads {loaded_model.reads!r}; known: {', '.join(READERS)}")
+    if loaded_model.task.judged_by != "model":
+        raise ZooError(f"{loaded_model.path}: a model of {loaded_model.task.words} has no answer to a whole example")
     refuse_missing(paths)
     files = [file for path in paths for file in _files_of(Path(path), reader.suffixes)]
     if not files:
@@ -83,13 +86,13 @@ def take_texts(texts: Sequence[str], loaded_model: "LoadedModel") -> tuple[list[
     Raises:
       ZooError: the model does not read texts.
     """
-    if loaded_model.task != "text_classification":
-        raise ZooError(f"--text: {loaded_model.path} is a model of {loaded_model.task}; give it files")
+    if loaded_model.reads != "text":
+        raise ZooError(f"--text: {loaded_model.path} is a model that reads {loaded_model.reads}s; give it files")
     names = [f"text {number}" for number in range(1, len(texts) + 1)]
     return names, read_texts.cleaned(names, list(texts))
 
 
-def predict(loaded_model: "LoadedModel", names: Sequence[str], features: np.ndarray) -> list[dict]:
+def predict(loaded_model: "LoadedModel", names: Sequence[str], features) -> list[dict]:
     """Predicts each example.
 
     Args:
@@ -97,55 +100,34 @@ def predict(loaded_model: "LoadedModel", names: Sequence[str], features: np.ndar
       features: as `read_inputs` gives them.
 
     Returns:
-      One dict an example: name, label (the most probable), probability (its), probabilities {label: probability},
-      the most probable first.
+      One dict an example: name, and the answer as the model's task describes it; of a classifier label (the most
+      probable), probability (its), probabilities {label: probability}, the most probable first.
 
     Raises:
       ZooError: the model's output is not finite.
     """
-    predictions = []
-    for name, row in zip(names, loaded_model.predict_probabilities(features), strict=True):
-        if not np.isfinite(row).all():
-            raise ZooError(f"{name}: the model's probabilities are not finite; its training diverged, train it again")
-        order = np.argsort(-row, kind="stable")
-        probabilities = {loaded_model.label_names[i]: float(row[i]) for i in order}
-        label, probability = next(iter(probabilities.items()))
-        predictions.append({"name": name, "label": label, "probability": probability, "probabilities": probabilities})
+    task, predictions = loaded_model.task, []
+    for name, answer in zip(names, loaded_model.predict(features), strict=True):
+        if not np.isfinite(answer).all():
+            raise ZooError(f"{name}: the model's {task.output} are not finite; its training diverged, train it again")
+        predictions.append({"name": name} | task.describe(answer, loaded_model.labels))
     return predictions
 
 
-def predictions_table(predictions: Sequence[dict], top: int = 3) -> str:
-    """Returns an aligned text table: file, label, probability, and the labels that come next, up to `top` in all."""
-    rows = [("file", "label", "probability", "next" if top > 1 else "")]
-    for prediction in predictions:
-        following = list(prediction["probabilities"].items())[1:top]
-        rows.append(
-            (
-                prediction["name"],
-                prediction["label"],
-                f"{prediction['probability']:.4f}",
-                ", ".join(f"{label} {probability:.4f}" for label, probability in following),
-            )
-        )
-    return align_columns(rows)
+def predictions_table(task: Task, predictions: Sequence[dict], top: int = 3) -> str:
+    """Returns an aligned text table; of labels the first `top`."""
+    return align_columns(task.table_of(predictions, top))
 
 
-def write_predictions(predictions: Sequence[dict], path: str | os.PathLike) -> None:
-    """Writes a CSV: file, label, probability, then one column `probability_<label>` a class, in alphabetical order.
+def write_predictions(task: Task, predictions: Sequence[dict], path: str | os.PathLike) -> None:
+    """Writes a CSV; of a classifier file, label, probability, then one column `probability_<label>` a class, sorted.
 
     Raises:
       ZooError: the file cannot be written.
     """
-    labels = sorted(predictions[0]["probabilities"])
     try:
         with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            names = (printable(f"probability_{label}") for label in labels)
-            writer.writerow(["file", "label", "probability", *names])
-            for prediction in predictions:
-                probabilities = (prediction["probabilities"][label] for label in labels)
-                cells = [prediction[key] for key in ("name", "label", "probability")]
-                writer.writerow(map(spreadsheet_cell, [*cells, *probabilities]))
+            csv.writer(file).writerows(map(spreadsheet_cell, row) for row in task.csv_of(predictions))
     except OSError as error:
         raise ZooError(
             f"{path}: cannot be written ({error.strerror}); give --output a file in a folder that exists"

@@ -1,7 +1,6 @@
-"""How much of its accuracy a model keeps on corrupted test rows."""
+"""How good a model still is on corrupted test rows."""
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +9,12 @@ from zoo.datasets import stored
 from zoo.errors import ZooError
 from zoo.escaping import printable, tell
 from zoo.evaluation import corruptions
+from zoo.tasks.catalog import get_task
 from zoo.text_table import align_columns
 
 if TYPE_CHECKING:
     from zoo.datasets import Split
+    from zoo.loading import LoadedModel
 
 FILE = "corruptions.json"
 
@@ -27,8 +28,9 @@ def evaluate_corruptions(run_path: str | os.PathLike, data_dir: str | None = Non
       seed: of the corruptions.
 
     Returns:
-      {"run", "model", "dataset", "data_digest", "version", "seed", "n", "clean_accuracy", "mean_accuracy": over all
-      corruptions and severities, "accuracy": {corruption: [a severity each]}}.
+      {"run", "model", "dataset", "data_digest", "version", "seed", "n", "task", "metric": the headline of the task,
+      "clean": its value as the rows are, "mean": over all corruptions and severities, "values": {corruption: [one a
+      severity]}}.
 
     Raises:
       ZooError: there is no such run, model or data, the model reads tables, or the file cannot be written.
@@ -39,21 +41,21 @@ def evaluate_corruptions(run_path: str | os.PathLike, data_dir: str | None = Non
 
     run = open_run(run_path)
     loaded_model = open_model(run.path, None)
-    kinds = {"image_classification": corruptions.IMAGE_CORRUPTIONS, "text_classification": corruptions.TEXT_CORRUPTIONS}
-    if loaded_model.task not in kinds:
-        raise ZooError(f"{run.path}: a model of {loaded_model.task}; corruptions are of pictures and texts")
+    kinds = {"image": corruptions.IMAGE_CORRUPTIONS, "text": corruptions.TEXT_CORRUPTIONS}
+    if loaded_model.reads not in kinds:
+        raise ZooError(f"{run.path}: a model of {loaded_model.reads}s; corruptions are of pictures and texts")
+    task = loaded_model.task
     dataset = load_dataset(run.path, loaded_model, None, data_dir)
     split = fitting_split(loaded_model, dataset, "test")
     name = run.record["model"]
-    clean, *_ = measured = [accuracy_under(loaded_model.predict_probabilities, split, None, 0, seed)]
+    clean, *_ = measured = [headline_under(loaded_model, split, None, 0, seed)]
     table = {}
-    for corruption in kinds[loaded_model.task]:
+    for corruption in kinds[loaded_model.reads]:
         table[corruption] = [
-            accuracy_under(loaded_model.predict_probabilities, split, corruption, severity, seed)
-            for severity in corruptions.SEVERITIES
+            headline_under(loaded_model, split, corruption, severity, seed) for severity in corruptions.SEVERITIES
         ]
         measured += table[corruption]
-        tell(f"{name}: {corruption}  {'  '.join(f'{value:.4f}' for value in table[corruption])}")
+        tell(f"{name}: {corruption}  {'  '.join(map(task.headline.text, table[corruption]))}")
     outcome = {
         "model": name,
         "dataset": dataset.info.name,
@@ -61,9 +63,11 @@ def evaluate_corruptions(run_path: str | os.PathLike, data_dir: str | None = Non
         "version": corruptions.VERSION,
         "seed": seed,
         "n": len(split),
-        "clean_accuracy": clean,
-        "mean_accuracy": float(np.mean(measured[1:])),
-        "accuracy": table,
+        "task": task.name,
+        "metric": task.headline.name,
+        "clean": clean,
+        "mean": float(np.mean(measured[1:])),
+        "values": table,
     }
     try:
         run.write_json(FILE, outcome)
@@ -73,25 +77,35 @@ def evaluate_corruptions(run_path: str | os.PathLike, data_dir: str | None = Non
     return {"run": str(run.path)} | outcome
 
 
-def accuracy_under(predict: Callable, split: "Split", corruption: str | None, severity: int, seed: int) -> float:
-    """The accuracy on a split, in a corruption or, where that is None, as it is; a block of rows is held at a time."""
-    right, start = 0, 0
+def headline_under(
+    loaded_model: "LoadedModel", split: "Split", corruption: str | None, severity: int, seed: int
+) -> float:
+    """The headline on a split, in a corruption or, where that is None, as it is; a block of rows is held at a time.
+
+    Raises:
+      ZooError: the model's task has no score a row to make it of.
+    """
+    task, scores, start = loaded_model.task, [], 0
     for number, block in enumerate(stored.blocks(split.features)):
         if corruption is not None:
             block = corruptions.corrupt(block, corruption, severity, [seed, number])
-        labels = split.labels[start : start + len(block)]
-        right += int((predict(block).argmax(axis=1) == labels).sum())
+        targets = split.targets[start : start + len(block)]
+        scores.append(task.scores(loaded_model.predict(block), targets))
         start += len(block)
-    return right / len(split)
+    if scores[0] is None:
+        raise ZooError(f"{loaded_model.path}: {task.words} has no score a row, which corruptions are judged by")
+    return float(task.headline_of(np.concatenate(scores).mean()))
 
 
 def corruptions_table(outcome: dict) -> str:
     """What `evaluate_corruptions` returned, for people."""
+    headline = get_task(outcome["task"]).headline
     rows = [("", *(f"severity {severity}" for severity in corruptions.SEVERITIES), "mean")]
-    for name, values in outcome["accuracy"].items():
-        rows.append((name, *(f"{value:.4f}" for value in values), f"{np.mean(values):.4f}"))
+    for name, values in outcome["values"].items():
+        rows.append((name, *map(headline.text, values), headline.text(np.mean(values))))
+    title = f"{printable(outcome['run'])} on {outcome['dataset']}"
+    mean, clean = headline.text(outcome["mean"]), headline.text(outcome["clean"])
     return (
-        f"{printable(outcome['run'])} on {outcome['dataset']}, accuracy on {outcome['n']:,} test rows, corrupted (seed "
-        f"{outcome['seed']})\n\n{align_columns(rows)}\n\nmean {outcome['mean_accuracy']:.4f}, as they are "
-        f"{outcome['clean_accuracy']:.4f}"
+        f"{title}, {headline.words} on {outcome['n']:,} test rows, corrupted (seed {outcome['seed']})\n\n"
+        f"{align_columns(rows)}\n\nmean {mean}, as they are {clean}"
     )

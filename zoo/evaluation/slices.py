@@ -1,4 +1,4 @@
-"""Accuracy slice by slice: for which part of the rows a model is worse."""
+"""The headline slice by slice: for which part of the rows a model is worse."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.comparison.statistics import holm
 from zoo.errors import ZooError, nearest
 from zoo.escaping import printable
-from zoo.evaluation.metrics import wilson_interval
+from zoo.measures import statistics
+from zoo.measures.statistics import headline_interval, holm
+from zoo.tasks import Task
+from zoo.tasks.catalog import get_task
 from zoo.text_table import align_columns
 
 if TYPE_CHECKING:
@@ -20,58 +22,80 @@ _VALUES = 10  # a column of more different numbers is cut at its quartiles
 LEVEL = 0.05
 
 
-def evaluate_slices(probabilities: np.ndarray, split: "Split", dataset: "Dataset", slice_by: str) -> dict:
-    """Accuracy in each slice of a split, and whether the worst one is worse than the other rows.
+def evaluate_slices(task: Task, answers: np.ndarray, split: "Split", dataset: "Dataset", slice_by: str) -> dict:
+    """The headline in each slice of a split, and whether the worst one is worse than the other rows.
 
-    Each slice is tested against all other rows by Fisher's exact test, mid-p (Lydersen, Fagerland & Laake 2009), with
-    Holm's correction for as many slices as there are.
+    Each slice is tested against all other rows, with Holm's correction for as many slices as there are: where a row's
+    score is 0 or 1 by Fisher's exact test, mid-p (Lydersen, Fagerland & Laake 2009), else by Welch's t-test of scores.
 
     Args:
-      probabilities: float32[examples, num_classes], predicted for the split.
+      task: what the model is asked.
+      answers: to the rows of the split.
       split: of the dataset.
       dataset: what the split is of.
       slice_by: label; length, of texts in characters; or a column of the user's table, a feature or not. Columns of
         more than ten different numbers, and lengths, are cut at their quartiles.
 
     Returns:
-      {"by", "n", "slices": [{"slice", "n", "accuracy", "interval" of Wilson, "p"}], "worst", "worse": whether the test
-      tells the worst slice from the rest}.
+      {"task", "by", "n", "slices": [{"slice", "n", the headline, "interval" over rows, "p"}], "worst", "worse": whether
+      the test tells the worst slice from the rest}.
 
     Raises:
-      ZooError: there is nothing of that name to slice by, or it has too many values.
+      ZooError: there is nothing of that name to slice by, it has too many values, or the task has no score a row.
     """
+    scores, headline = task.scores(answers, split.targets), task.headline
+    if scores is None:
+        raise ZooError(f"--slice_by={slice_by}: {task.words} has no score a row, which slices are judged by")
     names, slice_of_row = _assign(split, dataset, slice_by)
-    correct = probabilities.argmax(axis=1) == split.labels
     totals = np.bincount(slice_of_row, minlength=len(names))
-    right = np.bincount(slice_of_row, weights=correct, minlength=len(names)).astype(int)
-    p_values = _against_the_rest(right, totals)
-    slices = [
-        {"slice": name, "n": int(n), "accuracy": int(k) / int(n), "interval": wilson_interval(int(k), int(n)), "p": p}
-        for name, n, k, p in zip(names, totals, right, p_values, strict=True)
-        if n
-    ]
-    worst = min(slices, key=lambda one: one["accuracy"])
-    worse = worst["p"] < LEVEL and worst["accuracy"] < correct.mean()
-    return {"by": slice_by, "n": len(correct), "slices": slices, "worst": worst["slice"], "worse": bool(worse)}
+    right_or_wrong = statistics.are_right_or_wrong(scores)
+    test = _fisher if right_or_wrong else _welch
+    slices = []
+    for number, p in zip(np.flatnonzero(totals), holm(test(scores, slice_of_row, totals)), strict=True):
+        inside = scores[slice_of_row == number]
+        interval = headline_interval(inside[None], task.headline_of)
+        value = {headline.name: float(task.headline_of(inside.mean())), "interval": list(headline.within(interval))}
+        slices.append({"slice": names[number], "n": len(inside)} | value | {"p": p})
+    worst = min(slices, key=lambda one: headline.goodness(one[headline.name]))
+    whole = headline.goodness(float(task.headline_of(scores.mean())))
+    worse = worst["p"] < LEVEL and headline.goodness(worst[headline.name]) < whole
+    return {
+        "task": task.name, "by": slice_by, "n": len(scores), "slices": slices, "worst": worst["slice"],
+        "worse": bool(worse),
+    }  # fmt: skip
 
 
-def _against_the_rest(right: np.ndarray, totals: np.ndarray) -> list[float]:
-    """Holm-corrected p-values, one a slice; an empty slice is not tested."""
+def _fisher(scores: np.ndarray, slice_of_row: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """P-values of the slices that have rows, whose scores are 0 or 1."""
     from scipy import stats
 
-    p_values = np.ones(len(totals))
+    right = np.bincount(slice_of_row, weights=scores, minlength=len(totals)).astype(int)
     tested = np.flatnonzero(totals)
     draws = stats.hypergeom(totals.sum(), right.sum(), totals[tested])  # of right rows in a slice cut by lot
     found = right[tested]
     smaller_tail = np.minimum(draws.cdf(found), draws.sf(found - 1))
-    p_values[tested] = holm(np.minimum(2 * smaller_tail - draws.pmf(found), 1))
-    return p_values.tolist()
+    return np.minimum(2 * smaller_tail - draws.pmf(found), 1)
+
+
+def _welch(scores: np.ndarray, slice_of_row: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """P-values of the slices that have rows; 1 where a slice, or what is beside it, has one row alone."""
+    from scipy import stats
+
+    def of_slice(number: int) -> float:
+        inside = slice_of_row == number
+        if min(inside.sum(), (~inside).sum()) < 2:
+            return 1.0
+        return float(np.nan_to_num(stats.ttest_ind(scores[inside], scores[~inside], equal_var=False).pvalue, nan=1.0))
+
+    return np.array([of_slice(number) for number in np.flatnonzero(totals)])
 
 
 def _assign(split: "Split", dataset: "Dataset", slice_by: str) -> tuple[list[str], np.ndarray]:
     """Names of the slices and int[examples], the slice of each row."""
-    if slice_by == "label":
-        return list(dataset.info.label_names), split.labels
+    if slice_by == "label" and dataset.info.label_names:
+        return list(dataset.info.label_names), split.targets
+    if slice_by in ("label", "target") and split.targets is not None and split.targets.ndim == 1:
+        return _quartiles(split.targets.astype(float), dataset.info.unit or dataset.info.target_name)
     if slice_by == "length" and dataset.info.kind == "text":
         return _quartiles(np.array([len(text) for text in split.features], float), "characters")
     if dataset.info.name == "csv":
@@ -124,11 +148,12 @@ def _quartiles(values: np.ndarray, unit: str) -> tuple[list[str], np.ndarray]:
 
 def slices_table(slices: dict) -> str:
     """What `evaluate_slices` returned, for people, with what may be said of the worst slice."""
-    rows = [("slice", "rows", "accuracy", "95 % interval", "p against the rest")]
+    headline = get_task(slices["task"]).headline
+    rows = [("slice", "rows", headline.words, "95 % interval", "p against the rest")]
     for one in slices["slices"]:
-        low, high = one["interval"]
         p = "< 0.001" if one["p"] < 0.001 else f"{one['p']:.3f}"
-        rows.append((one["slice"], f"{one['n']:,}", f"{one['accuracy']:.4f}", f"{low:.4f} to {high:.4f}", p))
+        value, interval = headline.text(one[headline.name]), headline.interval_text(one["interval"])
+        rows.append((one["slice"], f"{one['n']:,}", value, interval, p))
     count = len(slices["slices"])
     worst = next(one for one in slices["slices"] if one["slice"] == slices["worst"])
     if slices["worse"]:
@@ -136,7 +161,7 @@ def slices_table(slices: dict) -> str:
     else:
         verdict = (
             f"not distinguishable from the rest after Holm's correction for {count} slices: of so many, one is always "
-            "lowest by chance"
+            "worst by chance"
         )
     by, lowest = printable(slices["by"]), printable(worst["slice"])
     return f"by {by}:\n{align_columns(rows)}\n\nworst slice: {lowest}, {verdict}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.datasets import stored
 from zoo.processor import usable_cores
 
 if TYPE_CHECKING:
@@ -36,26 +37,27 @@ def measure_run(run: "Run") -> dict[str, Any]:
     from zoo.config import load_config
     from zoo.loading import load_model
 
-    model = load_model(run).model
-    features = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset).test.features
+    loaded = load_model(run)
+    model, section = loaded.model, load_config(path=run.path / "config.yaml").dataset
+    features = datasets.load_configured(section, task=loaded.task).test.features
     if not hasattr(model, "inputs"):  # an exported file is compiled already
-        return measure_speed(lambda batch: model.predict(batch, batch_size=len(batch)), features)
+        return measure_speed(lambda batch: model.predict(batch, batch_size=stored.count(batch)), features)
     compiled = functools.cache(functools.partial(compile_for, model))
     gpus = tf.config.list_physical_devices("GPU")
     device = tf.config.experimental.get_device_details(gpus[0]).get("device_name") if gpus else None
-    return measure_speed(lambda batch: compiled(len(batch))(batch), features, device)
+    return measure_speed(lambda batch: compiled(stored.count(batch))(batch), features, device)
 
 
 def measure_speed(
-    function: Callable[[np.ndarray], np.ndarray], features: np.ndarray, device: str | None = None
+    function: Callable[[stored.Features], np.ndarray], features: stored.Features, device: str | None = None
 ) -> dict[str, Any]:
-    """Times a function from a batch of raw input to probabilities.
+    """Times a function from a batch of raw input to answers.
 
     Returns:
       {"latency_ms": the median for one example, "latency_ms_p99", "throughput": examples a second in batches of
       "batch_size", "device": which processor and how many threads, "measured": the day}.
     """
-    batch_size = _TEXTS if features.dtype == object else _BATCH_SIZE
+    batch_size = _TEXTS if stored.are_texts(features) else _BATCH_SIZE
     one = latency(function, features)
     return {
         "latency_ms": one["p50"],
@@ -67,21 +69,26 @@ def measure_speed(
     }
 
 
-def compile_for(model, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
+def compile_for(model, batch_size: int) -> Callable[[stored.Features], np.ndarray]:
     """A tf.function of the model, for batches of one size."""
     import tensorflow as tf
 
-    specification = tf.TensorSpec((batch_size, *model.input_shape[1:]), model.inputs[0].dtype)
-    compiled = tf.function(functools.partial(model, training=False), input_signature=[specification], autograph=False)
-    return lambda batch: compiled(tf.constant(batch)).numpy()
+    from zoo.layers.front import inputs_of
+
+    def specification(tensor):
+        return tf.TensorSpec((batch_size, *tensor.shape[1:]), tensor.dtype)
+
+    inputs = stored.each(specification, inputs_of(model))
+    compiled = tf.function(functools.partial(model, training=False), input_signature=[inputs], autograph=False)
+    return lambda batch: compiled(stored.each(tf.constant, batch)).numpy()
 
 
-def latency(function: Callable[[np.ndarray], np.ndarray], features: np.ndarray) -> dict[str, float]:
+def latency(function: Callable[[stored.Features], np.ndarray], features: stored.Features) -> dict[str, float]:
     """Milliseconds for one example, each time another: the median, `p50`, and `p99` of 300 calls, or of 5 seconds'."""
     taken = []
     begun = time.perf_counter()
     for number in range(_WARM_UP_CALLS + _CALLS):
-        example = features[np.array([number % len(features)])]
+        example = stored.take(features, np.array([number % stored.count(features)]))
         started = time.perf_counter()
         function(example)
         taken.append(1000 * (time.perf_counter() - started))
@@ -91,9 +98,9 @@ def latency(function: Callable[[np.ndarray], np.ndarray], features: np.ndarray) 
     return {"p50": round(float(p50), 4), "p99": round(float(p99), 4)}
 
 
-def rate(function: Callable[[np.ndarray], np.ndarray], features: np.ndarray, batch_size: int) -> float:
+def rate(function: Callable[[stored.Features], np.ndarray], features: stored.Features, batch_size: int) -> float:
     """Examples a second, the median of the batches of three seconds, three or more."""
-    batch = features[np.arange(batch_size) % len(features)]
+    batch = stored.take(features, np.arange(batch_size) % stored.count(features))
     function(batch)
     taken, started = [], time.perf_counter()
     while len(taken) < 3 or time.perf_counter() - started < _SECONDS:

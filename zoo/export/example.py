@@ -3,22 +3,23 @@
 import sys
 from typing import Any
 
+from zoo.tasks.catalog import get_task
 from zoo.tokens import PUNCTUATION
 
 _RUN = {
     "keras": (
         "keras",
-        'probabilities = keras.saving.load_model("model.keras").predict(features, verbose=0)[0]',
+        'answer = keras.saving.load_model("model.keras").predict(features, verbose=0)[0]',
     ),
     "saved_model": (
         "tensorflow as tf",
         'model = tf.saved_model.load("model")\n'
-        'probabilities = list(model.signatures["serving_default"](tf.constant(features)).values())[0].numpy()[0]',
+        'answer = list(model.signatures["serving_default"](tf.constant(features)).values())[0].numpy()[0]',
     ),
     "onnx": (
         "onnxruntime",
         'session = onnxruntime.InferenceSession("model.onnx")\n'
-        "probabilities = session.run(None, {session.get_inputs()[0].name: features})[0][0]",
+        "answer = session.run(None, {session.get_inputs()[0].name: features})[0][0]",
     ),
     "litert": (
         "ai_edge_litert.interpreter as litert",
@@ -26,27 +27,25 @@ _RUN = {
         "interpreter.allocate_tensors()\n"
         'interpreter.set_tensor(interpreter.get_input_details()[0]["index"], features)\n'
         "interpreter.invoke()\n"
-        'probabilities = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]',
+        'answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]',
     ),
 }
 
 
 def example_script(form: str, labels: dict[str, Any], model) -> str:
-    """A Python script that reads its input from the command line and prints a label and its probability.
+    """A Python script that reads its input from the command line and prints the answer.
 
     Args:
         form: keras, saved_model, onnx or litert.
         labels: what travels in the file.
-        model: the Keras model, raw input to probabilities.
+        model: the Keras model, raw input to answers.
     """
     module, run = _RUN[form]
     imports, read, argument = _reading(form, labels, model)
-    names = ["import json", "import sys", *imports, f"import {module}"]
-    lines = [f'"""python example.py {argument}, in this folder."""', "", *_sorted(names), ""]
-    lines += [read, run, 'names = json.load(open("labels.json"))["label_names"]']
-    if model.output_shape[-1] == 1:
-        lines.append("probabilities = [1 - probabilities[0], probabilities[0]]")
-    lines.append('print(max(zip(probabilities, names))[1], f"{max(probabilities):.4f}")')
+    lines = [read, run, *get_task(labels["task"]).example_lines(labels, model.output_shape[-1])]
+    needed = ["import json"] if any("json." in line for line in lines) else []
+    names = [*needed, "import sys", *imports, f"import {module}"]
+    lines = [f'"""python example.py {argument}, in this folder."""', "", *_sorted(names), "", *lines]
     return "\n".join(lines) + "\n"
 
 
@@ -59,6 +58,16 @@ def _sorted(imports: list[str]) -> list[str]:
 
 def _reading(form: str, labels: dict[str, Any], model) -> tuple[list[str], str, str]:
     """Import lines, the lines that read `features`, and what the command line takes."""
+    if len(model.inputs) > 1:
+
+        def shape(tensor):
+            return (1, *tensor.shape[1:])
+
+        read = "".join(
+            f'features["{name}"] = np.array(sys.argv[{number}]).astype("{tensor.dtype}").reshape({shape(tensor)})\n'
+            for number, (name, tensor) in enumerate(model.input.items(), start=1)
+        )
+        return ["import numpy as np"], f"features = {{}}\n{read.rstrip()}", " ".join(map(str.upper, model.input))
     sizes = model.input_shape[1:]
     if len(sizes) == 3:
         height, width, channels = sizes

@@ -21,7 +21,9 @@ from zoo.export.measure import measure
 from zoo.quiet import import_tensorflow
 from zoo.runs import ExportedRun, Run, open_run, size_of
 from zoo.runtimes import file_digest
-from zoo.safe_reading import MOST_YAML_BYTES, read_arrays, read_text
+from zoo.safe_reading import MOST_YAML_BYTES, read_text
+from zoo.tasks import Task
+from zoo.tasks.catalog import get_task
 
 _KEPT_OF_RUN = ("status", "model", "dataset", "seed", "data_digest", "parameters", "wall_seconds", "peak_memory_mib",
                 "device", "precision", "git_revision", "versions")  # fmt: skip
@@ -41,7 +43,7 @@ def export(
     example.py; one that does not, in `output/<name>.failed/`.
 
     Args:
-        run_path: the folder of a finished run of a classifier.
+        run_path: the folder of a finished run.
         form: one of `zoo.export.formats.FORMATS`, or all.
         quantize: one of `zoo.export.formats.QUANTIZATIONS`.
         output: by default the folder exports of the run.
@@ -63,14 +65,15 @@ def export(
     with _working_folder(folder) as working:
         source = _source(run, dataset, working)
         targets = _possible(targets, source.model)
+        task = get_task(run.labels["task"])
         print(f"keras: predicting {len(dataset.test):,} test rows", file=sys.stderr)
         run_file = functools.partial(measure, features=dataset.test.features, folder=working, imports=imports)
         reference = run_file(source.file)
-        reference["as_trained"] = _as_trained(run, reference["probabilities"])
+        reference["as_trained"] = _as_trained(run, task, reference["answers"])
         made = []
         for target in targets:
             print(f"{target.name}: writing, then predicting {len(dataset.test):,} test rows", file=sys.stderr)
-            made.append(_export_one(target, source, run, dataset.test, reference, run_file, working))
+            made.append(_export_one(target, source, run, task, dataset.test, reference, run_file, working))
             name = f"{target.name}.failed" if made[-1]["failed"] else target.name
             _move_into_place(working / target.name, folder / name)
             if not made[-1]["failed"]:
@@ -97,9 +100,10 @@ def _dataset_of(run: Run, data_dir):
         raise ZooError(f"{run.path}: is an export itself; name the run that it was made from")
     if run.record.get("status") != "finished":
         raise ZooError(f"{run.path}: is {run.record.get('status')}; finish it with train.py --resume={run.path}")
-    if not (run.labels.get("task") or "").endswith("_classification"):
-        raise ZooError(f"{run.path}: a model of {run.labels.get('task')}; export.py takes classifiers")
-    dataset = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset, data_dir)
+    task = get_task(run.labels["task"])
+    if task.judged_by != "model":
+        raise ZooError(f"{run.path}: a model of {task.words} is a start for others, and has no answer to export")
+    dataset = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset, data_dir, task)
     if dataset.digest != run.record["data_digest"]:
         raise ZooError(f"{run.path}: the data have changed since it was trained, so that its test rows are others")
     return dataset
@@ -120,8 +124,8 @@ def _working_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
 
 def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
     """The model in float32, and its file, whose answers all others are compared with."""
+    from zoo.layers.front import text_layer
     from zoo.loading import load_model
-    from zoo.models.front import text_layer
     from zoo.tokens import describe_tokenizer
 
     load_model(run)  # what is wrong with the run's own file is told by its own name
@@ -135,22 +139,16 @@ def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
     return formats.Source(path, model, labels, dataset.train.features)
 
 
-def _as_trained(run: Run, reference: np.ndarray) -> dict[str, Any]:
+def _as_trained(run: Run, task: Task, reference: np.ndarray) -> dict[str, Any]:
     """How far float32 is from the precision of training: the run's own predictions beside the reference's."""
-    answers = read_arrays(run.path / "predictions.npz", "train again").get("probabilities", np.zeros(0))
-    if answers.shape != reference.shape or answers.dtype.kind != "f":
-        raise ZooError(f"{run.path / 'predictions.npz'}: not the predictions of its test split; train again")
-    return {
-        "precision": run.record.get("precision", "float32"),
-        "max_abs_difference": float(np.abs(answers - reference).max()),
-        "label_agreement": float((answers.argmax(axis=1) == reference.argmax(axis=1)).mean()),
-    }
+    answers = run.read_predictions("test").answers
+    if answers is None or answers.shape != reference.shape or answers.dtype.kind != "f":
+        raise ZooError(f"{run.predictions_file()}: not the predictions of its test split; train again")
+    return {"precision": run.record.get("precision", "float32")} | task.agreement(answers, reference)
 
 
-def _export_one(target, source, run, test, reference, run_file, working) -> dict[str, Any]:
+def _export_one(target, source, run, task: Task, test, reference, run_file, working) -> dict[str, Any]:
     """Fill the folder `working/<name>`; returns its parity.json."""
-    from zoo.evaluation.metrics import classification_results
-
     made = Run(working / target.name)
     made.path.mkdir()
     facts = {
@@ -158,7 +156,7 @@ def _export_one(target, source, run, test, reference, run_file, working) -> dict
         "format": target.format,
         "quantize": target.quantize,
         "file": target.file,
-        "run": {key: run.record.get(key) for key in _KEPT_OF_RUN},
+        "run": {key: run.record.get(key) for key in _KEPT_OF_RUN} | {"task": task.name},
         "keras_latency_ms": reference["latency_ms"],
         "as_trained": reference["as_trained"],
     }
@@ -168,18 +166,17 @@ def _export_one(target, source, run, test, reference, run_file, working) -> dict
     except ZooError as error:
         facts["failed"] = [str(error)]
     else:
-        probabilities = measured.pop("probabilities")
+        answers = measured.pop("answers")
         facts |= {"digest": file_digest(made.path / target.file), "size_bytes": size_of(made.path / target.file)}
-        facts |= parity.judge(probabilities, reference["probabilities"], test.labels, bool(target.quantize))
+        facts |= parity.judge(task, answers, reference["answers"], test.targets, run.labels, bool(target.quantize))
         facts |= {"runtime": measured["runtime"], "latency_ms": measured["latency_ms"]}
-        if not target.quantize and measured["one_by_one"] > parity.LIMITS["float"]["max_abs_difference"]:
+        if measured["one_by_one"] > facts["limits"].get("max_abs_difference", np.inf):
             facts["failed"].append(f"single examples are {measured['one_by_one']:.4g} off those of a batch")
-        np.savez_compressed(
-            made.path / "predictions.npz", ids=test.ids, labels=test.labels, probabilities=probabilities
-        )
-        if np.isfinite(probabilities).all():
-            results = classification_results(probabilities, test.labels, run.label_names)
-            made.write_json("results.json", {"test": results})
+        finite = np.isfinite(answers).all()
+        scores = task.scores(answers, test.targets) if finite else None
+        made.write_predictions("test", test.ids, test.targets, answers, scores)
+        if finite:
+            made.write_json("results.json", {"test": task.results(answers, test.targets, run.labels)})
     _write_beside(made, target, source, run, facts)
     return facts
 

@@ -15,6 +15,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.quiet import silenced_unless_asked_for
 from zoo.runtimes import LABELS, METADATA_KEY
+from zoo.tasks.catalog import get_task, read_labels
 
 FORMATS = ("keras", "saved_model", "onnx", "litert", "litert_int8")
 QUANTIZATIONS = ("dynamic", "int8", "float16")
@@ -89,9 +90,12 @@ def targets(form: str, quantize: str | None) -> list[Target]:
 
 def refusal(target: Target, model) -> str | None:
     """Why a model cannot be had in a format, in words; None where nothing is known to be in the way."""
+    from zoo.layers.front import text_layer
     from zoo.layers.tf_idf import TfIdf
-    from zoo.models.front import text_layer
 
+    if len(model.inputs) > 1 and (target.format != "keras" or target.quantize):
+        names = ", ".join(tensor.name for tensor in model.inputs)
+        return f"a model of several inputs ({names}) is exported as keras alone"
     if target.format == "litert" and any(isinstance(layer, TfIdf) for layer in model.layers):
         return "LiteRT has no operation that counts words (DenseBincount); export to onnx, saved_model or keras"
     if target.format in ("litert", "onnx") and target.quantize == "int8" and text_layer(model) is not None:
@@ -143,13 +147,18 @@ def float32_file(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def numbers_model(model):
-    """The part of a model after its strings: `int[batch, length]` ids, pictures or tables → probabilities."""
+    """The part of a model after its strings: `int[batch, length]` ids, pictures or tables → what its task asks."""
     import keras
 
-    from zoo.models.front import text_layer
+    from zoo.layers.front import text_layer
 
     front = text_layer(model)
     return model if front is None else keras.Model(front.output, model.output)
+
+
+def output_name(source: Source) -> str:
+    """What a file calls its output: probabilities, values, …"""
+    return get_task(read_labels(source.labels)["task"]).output
 
 
 def _signature(model, batch_size: int | None):
@@ -183,7 +192,7 @@ def _write_saved_model(source: Source, quantize: None, path: pathlib.Path) -> No
 
     @tf.function(input_signature=[specification], autograph=False)
     def serve(inputs):
-        return {"probabilities": model(inputs, training=False)}
+        return {output_name(source): model(inputs, training=False)}
 
     archive.model, archive.serve = model, serve
     tf.saved_model.save(archive, str(path), signatures={"serving_default": serve})
@@ -205,11 +214,11 @@ def _write_onnx(source: Source, quantize: str | None, path: pathlib.Path) -> Non
         _quantize_onnx(source, quantize, path)
     content = onnx.load(path)
     graph = content.graph
-    given = graph.output[0].name
+    given, output = graph.output[0].name, output_name(source)
     for node in graph.node:
-        node.output[:] = ["probabilities" if name == given else name for name in node.output]
-        node.input[:] = ["probabilities" if name == given else name for name in node.input]
-    graph.output[0].name = "probabilities"
+        node.output[:] = [output if name == given else name for name in node.output]
+        node.input[:] = [output if name == given else name for name in node.input]
+    graph.output[0].name = output
     for value in (graph.input[0], graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     onnx.helper.set_model_props(content, {METADATA_KEY: json.dumps(source.labels, ensure_ascii=False)})

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zoo.datasets.stored import Features, StoredRows, as_tensors, take
 from zoo.errors import ZooError
 from zoo.escaping import tell
 
@@ -25,17 +26,15 @@ def measure(path: pathlib.Path, features, folder: pathlib.Path, imports: Sequenc
         imports: the user's modules, which register classes of theirs.
 
     Returns:
-        {"probabilities": float32[examples, num_classes], "runtime": words, "latency_ms": {way: {"p50", "p99"}}}, the
+        {"answers": `[examples, …]`, as its task gives them, "runtime": words, "latency_ms": {way: {"p50", "p99"}}}, the
         ways being `predict` and, of a Keras model, `compiled` too; predictions of single examples are among what
         is measured, and `one_by_one` is the largest difference from those of batches.
 
     Raises:
         ZooError: the runtime refuses the file, or dies of it.
     """
-    features_file, output = (
-        folder / ("features.npz" if features.dtype == object else "features.npy"),
-        folder / "measured",
-    )
+    single = isinstance(features, np.ndarray | StoredRows) and features.dtype != object
+    features_file, output = folder / ("features.npy" if single else "features.npz"), folder / "measured"
     if not features_file.exists():
         _save_features(features, features_file)
     command = [sys.executable, "-P", "-m", __name__, str(path), str(features_file), str(output), *imports]
@@ -44,13 +43,17 @@ def measure(path: pathlib.Path, features, folder: pathlib.Path, imports: Sequenc
         lines = process.stderr.strip().splitlines() or [f"it ended with status {process.returncode}"]
         raise ZooError(f"{path.name} does not run in its runtime: {lines[-1].removeprefix('error: ')[:300]}")
     facts = json.loads(pathlib.Path(f"{output}.json").read_text())
-    return facts | {"probabilities": np.load(f"{output}.npy")}
+    return facts | {"answers": np.load(f"{output}.npy")}
 
 
 def _save_features(features, path: pathlib.Path) -> None:
     from zoo.datasets.stored import blocks
     from zoo.datasets.texts import pack
 
+    if isinstance(features, dict):
+        texts = {name: column.astype(str) if column.dtype == object else column for name, column in features.items()}
+        np.savez(path, **{f"column.{name}": np.asarray(column[:]) for name, column in texts.items()})
+        return
     if features.dtype == object:
         content, ends = pack(features)
         np.savez(path, content=content, ends=ends)
@@ -63,23 +66,28 @@ def _save_features(features, path: pathlib.Path) -> None:
     stored.flush()
 
 
-def _load_features(path: str) -> np.ndarray:
+def _load_features(path: str) -> Features:
     from zoo.datasets.texts import unpack
 
     stored = np.load(path, mmap_mode="r")
-    return stored if isinstance(stored, np.ndarray) else unpack(stored["content"], stored["ends"])
+    if isinstance(stored, np.ndarray):
+        return stored
+    if "content" in stored:
+        return unpack(stored["content"], stored["ends"])
+    columns = {name.removeprefix("column."): stored[name] for name in stored}
+    return {name: column.astype(object) if column.dtype.kind == "U" else column for name, column in columns.items()}
 
 
 def _main(path: str, features_file: str, output: str, *imports: str) -> None:
     from zoo.command_line import import_modules
     from zoo.evaluation.speed import compile_for, latency
-    from zoo.loading import load_model, predict_probabilities
+    from zoo.loading import load_model
 
     import_modules(imports)
     loaded = load_model(path)
     features = _load_features(features_file)
-    probabilities = loaded.predict_probabilities(features)
-    one_by_one = predict_probabilities(loaded.model, features[:20], batch_size=1)
+    answers = loaded.predict(features)
+    one_by_one = loaded.predict(take(features, slice(20)), batch_size=1)
     if hasattr(loaded.model, "runtime"):
         runtime, functions = loaded.model.runtime, {"predict": lambda x: loaded.model.predict(x, batch_size=1)}
     else:
@@ -87,16 +95,16 @@ def _main(path: str, features_file: str, output: str, *imports: str) -> None:
 
         model = loaded.model
         functions = {
-            "predict": lambda x: model.predict(x, batch_size=1, verbose=0),
+            "predict": lambda x: model.predict(as_tensors(x) if isinstance(x, dict) else x, batch_size=1, verbose=0),
             "compiled": compile_for(model, 1),
         }
         runtime = f"Keras {keras.__version__}"
     facts = {
         "runtime": runtime,
-        "one_by_one": float(np.abs(one_by_one - probabilities[:20]).max()),
+        "one_by_one": float(np.abs(one_by_one - answers[:20]).max()),
         "latency_ms": {name: latency(function, features) for name, function in functions.items()},
     }
-    np.save(f"{output}.npy", probabilities)
+    np.save(f"{output}.npy", answers)
     pathlib.Path(f"{output}.json").write_text(json.dumps(facts))
 
 

@@ -5,43 +5,55 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.escaping import printable
+from zoo.tasks import Metric
+from zoo.tasks.catalog import get_task
 from zoo.text_table import align_columns
-
-_HEADER = ("format", "verdict", "max difference", "labels agree", "accuracy", "change (95 % interval)", "KiB",
-           "p50, ms", "p99, ms", "against predict")  # fmt: skip
 
 
 def parity_table(exports: list[dict[str, Any]]) -> str:
     """What `export` returned of one run: Keras's own latency first, then a row a file."""
     if not exports:
         return "nothing was exported"
-    keras = exports[0]["keras_latency_ms"]
-    rows = [_HEADER]
+    keras, headline = exports[0]["keras_latency_ms"], get_task(exports[0]["run"]["task"]).headline
+    agreements = _agreements(exports)
+    figures = ("max difference", *agreements.values(), headline.words, "change (95 % interval)", "KiB")
+    rows = [("format", "verdict", *figures, "p50, ms", "p99, ms", "against predict")]
     for way, words in (("predict", "Keras, model.predict"), ("compiled", "Keras, tf.function")):
-        rows.append((words, "", "", "", "", "", "", *_latency_cells(keras[way], keras)))
+        rows.append((words, *[""] * (1 + len(figures)), *_latency_cells(keras[way], keras)))
     for facts in exports:
-        rows.append((facts["name"], "failed" if facts["failed"] else "passed", *_parity_cells(facts)))
+        cells = _parity_cells(facts, headline, agreements) or [""] * (len(rows[0]) - 2)
+        rows.append((facts["name"], "failed" if facts["failed"] else "passed", *cells))
     run, trained = exports[0]["run"], exports[0]["as_trained"]
     notes = [printable(f"{facts['name']}: failed: {reason}") for facts in exports for reason in facts["failed"]]
     if trained["precision"] != "float32":
+        shares = "".join(f", and gives {trained[key]:.2%} of rows its label" for key in agreements)
         notes.append(
             f"trained in {trained['precision']}; the float32 that all are compared with is up to "
-            f"{trained['max_abs_difference']:.2g} from it, and gives {trained['label_agreement']:.2%} of rows its label"
+            f"{trained['max_abs_difference']:.2g} from it{shares}"
         )
     rows_read = max((facts.get("rows", 0) for facts in exports), default=0)
     title = printable(f"{run['model']}, {rows_read:,} test rows of {run['dataset']}")
     return "\n".join([title, align_columns(rows), *notes])
 
 
-def _parity_cells(facts: dict[str, Any]) -> tuple[str, ...]:
-    if "accuracy" not in facts:
-        return ("",) * (len(_HEADER) - 2)
-    change = facts["accuracy_change"]
+def _agreements(exports: list[dict[str, Any]]) -> dict[str, str]:
+    """Which shares of rows with the same answer there are, and their headings."""
+    keys = dict.fromkeys(key for facts in exports for key in facts if key.endswith("_agreement"))
+    return {key: f"{key.removesuffix('_agreement')}s agree" for key in keys}
+
+
+def _parity_cells(facts: dict[str, Any], headline: Metric, agreements: dict[str, str]) -> tuple[str, ...] | None:
+    if headline.name not in facts:
+        return None
+    change = facts[f"{headline.name}_change"]
+    words = f"{change['value']:+.{headline.decimals}f}"
+    if change["interval"]:
+        words += " ({} to {})".format(*(f"{end:+.{headline.decimals}f}" for end in change["interval"]))
     return (
         f"{facts['max_abs_difference']:.1e}",
-        f"{facts['label_agreement']:.2%}",
-        f"{facts['accuracy']['value']:.4f}",
-        "{:+.4f} ({:+.4f} to {:+.4f})".format(change["value"], *change["interval"]),
+        *(f"{facts[key]:.2%}" for key in agreements),
+        headline.text(facts[headline.name]["value"]),
+        words,
         f"{facts['size_bytes'] / 1024:,.0f}",
         *_latency_cells(facts["latency_ms"]["predict"], facts["keras_latency_ms"]),
     )
@@ -65,7 +77,7 @@ def save_chart(exports_of_runs: list[list[dict[str, Any]]], path: str | os.PathL
     panels = figure.subplots(len(bars), height_ratios=heights, squeeze=False)[:, 0]
     for axes, rows, exports in zip(panels, bars, exports_of_runs, strict=True):
         _draw(axes, rows, exports[0]["run"]["model"])
-    panels[-1].set_xlabel("milliseconds for one example, raw input to probabilities: p50, line to p99", fontsize=8)
+    panels[-1].set_xlabel("milliseconds for one example, raw input to answer: p50, line to p99", fontsize=8)
     try:
         figure.savefig(path, dpi=150)
     except ValueError as error:

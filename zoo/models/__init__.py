@@ -1,3 +1,3 @@
 """The registered model families. Importing this package registers them and imports no TensorFlow."""
 
-from zoo.models import bert, cnn, mlp, texts  # noqa: F401
+from zoo.models import bert, cnn, mlp, tables, texts  # noqa: F401

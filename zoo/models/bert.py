@@ -20,7 +20,8 @@ SIZES: Mapping[str, Mapping[str, int]] = {
 
 @register_model(
     "bbc_news_bert",
-    task="text_classification",
+    reads="text",
+    task="classification",
     description="a small BERT for news in English, from random weights",
     reference=_BERT,
     size="tiny",
@@ -28,7 +29,8 @@ SIZES: Mapping[str, Mapping[str, int]] = {
 )
 @register_model(
     "chinese_reviews_bert",
-    task="text_classification",
+    reads="text",
+    task="classification",
     description="a small BERT for reviews in Chinese, a character a piece, from random weights",
     reference=_BERT,
     num_classes=2,
@@ -37,7 +39,8 @@ SIZES: Mapping[str, Mapping[str, int]] = {
 )
 @register_model(
     "bbc_news_minilm",
-    task="text_classification",
+    reads="text",
+    task="classification",
     description="MiniLM-L6 for news in English, from pretrained weights",
     reference="Wang et al. (2020), MiniLM; Reimers & Gurevych (2019), Sentence-BERT, for the weights",
     size="minilm",
@@ -86,6 +89,7 @@ def bert_classifier(
 
 @register_model(
     "bert_mlm",
+    reads="text",
     task="masked_language_model",
     description="a BERT that says which pieces of a text were hidden; pre-training for the classifiers",
     reference=_BERT,

@@ -10,7 +10,8 @@ _BATCH_NORMALIZATION = "Ioffe & Szegedy (2015), Batch normalization; LeCun et al
 
 @register_model(
     "mnist_cnn",
-    task="image_classification",
+    reads="image",
+    task="classification",
     description="four convolutions with batch normalization for MNIST digits, under 34,826 parameters",
     reference=_BATCH_NORMALIZATION,
     stages=((16,), (32, 32), (56,)),
@@ -20,7 +21,8 @@ _BATCH_NORMALIZATION = "Ioffe & Szegedy (2015), Batch normalization; LeCun et al
 )
 @register_model(
     "fashion_mnist_cnn",
-    task="image_classification",
+    reads="image",
+    task="classification",
     description="three convolutions with batch normalization for Fashion-MNIST, under 100,000 parameters",
     reference=_BATCH_NORMALIZATION,
     stages=((32,), (64,), (96,)),
@@ -62,14 +64,16 @@ def convolutional_network(
 
 @register_model(
     "simple_cnn",
-    task="image_classification",
+    reads="image",
+    task="classification",
     description="conv32-pool-conv64-pool-dropout-dense, 34,826 parameters on MNIST digits",
     reference="the layers of the Keras example of Chollet (2015), Simple MNIST convnet",
     dropout=0.5,
 )
 @register_model(
     "cifar10_lenet",
-    task="image_classification",
+    reads="image",
+    task="classification",
     description="LeNet for small photographs: conv6-pool-conv16-pool-120-84, 62,006 parameters on CIFAR-10",
     reference="LeCun et al. (1998), Gradient-based learning applied to document recognition, with ReLU and max-pooling",
     input_shape=(32, 32, 3),

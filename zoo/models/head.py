@@ -1,4 +1,4 @@
-"""The end that all classifiers share."""
+"""The ends that all models of a task share."""
 
 
 def classification_head(features, num_classes: int):
@@ -12,3 +12,15 @@ def classification_head(features, num_classes: int):
     logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(features)
     activation = "sigmoid" if num_classes == 1 else "softmax"
     return keras.layers.Activation(activation, dtype="float32", name="probabilities")(logits)
+
+
+def regression_head(features, num_outputs: int = 1):
+    """`float[batch, feature]` → `float32[batch, num_outputs]` values, by layers `standardized` and `values`.
+
+    Training reads the first, numbers of mean 0 and deviation 1, and adapts the second to the training targets: it turns
+    them into the target's own unit. Both are float32 under mixed precision.
+    """
+    import keras
+
+    standardized = keras.layers.Dense(num_outputs, dtype="float32", name="standardized")(features)
+    return keras.layers.Normalization(invert=True, dtype="float32", name="values")(standardized)

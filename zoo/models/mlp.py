@@ -11,20 +11,23 @@ _BACKPROPAGATION = "Rumelhart, Hinton & Williams (1986), Learning representation
 
 @register_model(
     "mnist_mlp",
-    task="image_classification",
+    reads="image",
+    task="classification",
     description="784-64-64-10 perceptron for MNIST digits",
     reference=_BACKPROPAGATION,
 )
 @register_model(
     "mnist_mlp_128_64",
-    task="image_classification",
+    reads="image",
+    task="classification",
     description="784-128-64-10 perceptron for MNIST digits",
     reference=_BACKPROPAGATION,
     hidden_units=(128, 64),
 )
 @register_model(
     "fashion_mnist_mlp",
-    task="image_classification",
+    reads="image",
+    task="classification",
     description="784-256-128-10 perceptron with dropout for Fashion-MNIST",
     reference=_BACKPROPAGATION,
     hidden_units=(256, 128),
@@ -43,13 +46,14 @@ def image_mlp(
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     x = keras.layers.Reshape((math.prod(input_shape),))(x)
-    x = _hidden_layers(x, hidden_units, "relu", dropout, batch_normalization)
+    x = hidden_layers(x, hidden_units, "relu", dropout, batch_normalization)
     return keras.Model(inputs, classification_head(x, num_classes), name="image_mlp")
 
 
 @register_model(
     "xor_mlp",
-    task="table_classification",
+    reads="table",
+    task="classification",
     description="2-2-1 perceptron that learns exclusive or; --set model.options.hidden_units=[8] is the wider one",
     reference=_BACKPROPAGATION,
     input_shape=(2,),
@@ -59,7 +63,8 @@ def image_mlp(
 )
 @register_model(
     "binary_mlp",
-    task="table_classification",
+    reads="table",
+    task="classification",
     description="100-50-1 perceptron for two classes of number rows",
     reference=_BACKPROPAGATION,
     input_shape=(100,),
@@ -82,11 +87,12 @@ def table_mlp(
 
     inputs = keras.Input(tuple(input_shape), dtype="float32", name="features")
     x = keras.layers.Normalization()(inputs) if normalize else inputs
-    x = _hidden_layers(x, hidden_units, activation, dropout, batch_normalization)
+    x = hidden_layers(x, hidden_units, activation, dropout, batch_normalization)
     return keras.Model(inputs, classification_head(x, num_classes), name="table_mlp")
 
 
-def _hidden_layers(x, hidden_units, activation, dropout, batch_normalization):
+def hidden_layers(x, hidden_units: Sequence[int], activation: str, dropout: float, batch_normalization: bool):
+    """`float[batch, feature]` → `float[batch, units]` of the last of dense layers, each with its activation."""
     import keras
 
     initializer = "he_normal" if activation == "relu" else "glorot_uniform"

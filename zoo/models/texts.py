@@ -8,7 +8,8 @@ from zoo.registry import register_model
 
 @register_model(
     "linear_text",
-    task="text_classification",
+    reads="text",
+    task="classification",
     description="one dense layer on the TF-IDF of words and pairs of words",
     reference="Joachims (1998), Text categorization with support vector machines, with the logistic loss",
 )
@@ -35,7 +36,8 @@ def linear_text(
 
 @register_model(
     "text_cnn",
-    task="text_classification",
+    reads="text",
+    task="classification",
     description="convolutions over words, the strongest answer of each filter",
     reference="Kim (2014), Convolutional neural networks for sentence classification",
 )
@@ -67,7 +69,8 @@ def text_cnn(
 
 @register_model(
     "text_lstm",
-    task="text_classification",
+    reads="text",
+    task="classification",
     description="a bidirectional LSTM over words",
     reference="Hochreiter & Schmidhuber (1997), Long short-term memory; Schuster & Paliwal (1997)",
 )

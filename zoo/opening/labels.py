@@ -67,6 +67,9 @@ class Labels(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="allow")
     label_names: Annotated[list[_Name], pydantic.AfterValidator(_different)] | None = None
     task: Annotated[_Name, pydantic.Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None
+    reads: Annotated[_Name, pydantic.Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None
+    target_name: _Name | None = None
+    unit: _Name | None = None
     dataset: _Name | None = None
     feature_names: list[_Name] | None = None
     tokenizer: Tokenizer | None = None

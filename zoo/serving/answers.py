@@ -12,19 +12,14 @@ if TYPE_CHECKING:
 _TYPES = {"uint8": "DT_UINT8", "float32": "DT_FLOAT", "string": "DT_STRING"}
 
 
-def predictions(probabilities: np.ndarray, columnar: bool) -> dict[str, Any]:
-    """`float32[rows, classes]` → the probabilities of each row, in the order of the label names."""
-    return {"outputs" if columnar else "predictions": probabilities.tolist()}
+def predictions(answers: np.ndarray, columnar: bool) -> dict[str, Any]:
+    """`float32[rows, …]` → the answer to each row: probabilities, in the order of the label names, or numbers."""
+    return {"outputs" if columnar else "predictions": answers.tolist()}
 
 
-def classes(probabilities: np.ndarray, label_names: list[str]) -> dict[str, Any]:
-    """`float32[rows, classes]` → `[label, probability]` pairs of each row, the most probable first."""
-    orders = np.argsort(-probabilities, axis=1, kind="stable")
-    pairs = [
-        [[label_names[index], float(row[index])] for index in order]
-        for row, order in zip(probabilities, orders, strict=True)
-    ]
-    return {"results": pairs}
+def results(model: "LoadedModel", answers: np.ndarray) -> dict[str, Any]:
+    """`float32[rows, …]` → what the task's own verb answers, a value a row."""
+    return {"results": model.task.serve(answers, model.labels)}
 
 
 def explanations(probabilities: np.ndarray, found: list[dict[str, Any]], label_names: list[str]) -> dict[str, Any]:
@@ -44,13 +39,18 @@ def status() -> dict[str, Any]:
 
 def metadata(model: "LoadedModel", name: str, signature: Signature, extra: dict[str, Any]) -> dict[str, Any]:
     """The model's signature in TensorFlow Serving's form; beside it, under `zoo`, its labels and `extra`."""
+    answer_shape = model.task.answers(np.zeros((1, *model.model.output_shape[1:]))).shape[1:]
     described = {
         "inputs": {signature.input_name: _tensor(_TYPES[signature.dtype], signature.shape)},
-        "outputs": {"probabilities": _tensor("DT_FLOAT", (len(model.label_names),))},
+        "outputs": {model.task.output: _tensor("DT_FLOAT", answer_shape)},
         "method_name": "tensorflow/serving/predict",
     }
     ours = {
-        "task": model.task,
+        "task": model.task.name,
+        "reads": model.reads,
+        "verb": model.task.verb,
+        "target_name": model.labels.get("target_name") or "",
+        "unit": model.labels.get("unit") or "",
         "dataset": model.dataset,
         "label_names": model.label_names,
         "feature_names": model.feature_names,

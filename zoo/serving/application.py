@@ -55,7 +55,8 @@ class Service:
         self._reading = SideThread("reading", _MAX_SIDE_JOBS)
         self._explaining = SideThread("explanations", _MAX_SIDE_JOBS)
         layers = getattr(loaded_model.model, "layers", [])  # an exported model has none to look into
-        self._explains = loaded_model.task != "table_classification" and any(x.name == "logits" for x in layers)
+        possible = loaded_model.task.explains and loaded_model.reads in ("image", "text")
+        self._explains = possible and any(layer.name == "logits" for layer in layers)
         self._page = _page(name, guard.asks_token)
         self._get, self._post = self._addresses()
 
@@ -83,21 +84,32 @@ class Service:
             self._check_body(request)
 
     async def predict(self, request: Request) -> Response:
-        """Probabilities, in the order of the label names."""
+        """Answers as the task gives them: probabilities, in the order of the label names, or numbers."""
         rows = await self._features(request)
-        return json_response(answers.predictions(await self._probabilities(rows.features), rows.columnar))
+        return json_response(answers.predictions(await self._answers(rows.features), rows.columnar))
 
     async def classify(self, request: Request) -> Response:
         """`[label, probability]` pairs of each row, the most probable first."""
+        return await self._verb("classify", request)
+
+    async def regress(self, request: Request) -> Response:
+        """A number a row."""
+        return await self._verb("regress", request)
+
+    async def _verb(self, verb: str, request: Request) -> Response:
+        task = self.model.task
+        if task.verb != verb:
+            offered = " and ".join(f":{known}" for known in ("predict", task.verb) if known)
+            raise Refused(400, f"a model of {task.words} does not {verb}; it answers to {offered}")
         rows = await self._features(request, row_keys=("instances", "examples"))
-        return json_response(answers.classes(await self._probabilities(rows.features), self.model.label_names))
+        return json_response(answers.results(self.model, await self._answers(rows.features)))
 
     async def explain(self, request: Request) -> Response:
         """What each row's answer rests on: a heat map of a picture, the words of a text."""
         if not self._explains:
             raise Refused(400, "no explanations of this model; there are of Keras models of pictures and texts")
         features = (await self._features(request, max_rows=MAX_EXPLAINED)).features
-        probabilities = await self._probabilities(features)
+        probabilities = await self._answers(features)
         found = [await self._explaining.run(self._explain_one, row) for row in np.split(features, len(features))]
         return json_response(answers.explanations(probabilities, found, self.model.label_names))
 
@@ -128,8 +140,8 @@ class Service:
         post = {}
         for model in (f"/v1/models/{self.name}", f"/v1/models/{self.name}/versions/1"):
             get |= {model: self.model_status, f"{model}/metadata": self.metadata}
-            post |= {f"{model}:predict": self.predict, f"{model}:classify": self.classify}
-            post |= {f"{model}:explain": self.explain}
+            for method in (self.predict, self.classify, self.regress, self.explain):
+                post[f"{model}:{method.__name__}"] = method
         return get, post
 
     def _refuse_address(self, request: Request, allowed: str | None) -> None:
@@ -159,20 +171,21 @@ class Service:
             return read_features(*arguments)
         return await self._reading.run(_read_large, *arguments)
 
-    async def _probabilities(self, features: np.ndarray) -> np.ndarray:
+    async def _answers(self, features: np.ndarray) -> np.ndarray:
         try:
-            probabilities = await self.batcher.compute(features)
+            computed = await self.batcher.compute(features)
         except QueueFull:
             # Else clients that ask again at once would take all the time, and the rows that wait would wait on.
             await asyncio.sleep(min(1.0, self.limits.request_timeout / 4))
             raise Refused(503, "too many rows wait for an answer; try again", RETRY) from None
-        if not np.isfinite(probabilities).all():
-            raise Refused(500, "the model's probabilities are not finite; its training diverged, train it again")
-        return probabilities
+        if not np.isfinite(computed).all():
+            what = self.model.task.output
+            raise Refused(500, f"the model's {what} are not finite; its training diverged, train it again")
+        return computed
 
     def _explain_one(self, features: np.ndarray) -> dict[str, Any]:
         try:
-            if self.model.task == "text_classification":
+            if self.model.reads == "text":
                 (scores,) = explain.explain(self.model, features)
                 return {"words": [{"word": word, "score": round(score, 4)} for word, score in scores]}
             (heat_map,) = explain.explain_images(self.model, features)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.loading import two_columns
 from zoo.quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def spare_threads(path: Path) -> None:
 
 
 def compiled(loaded_model: "LoadedModel", max_batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns `[rows, …]` → `float32[rows, num_classes]`, for 1 to `max_batch_size` rows; computed once for each size.
+    """Returns `[rows, …]` → answers, `[rows, …]`, for 1 to `max_batch_size` rows; computed once for each size.
 
     Batches are filled up, with copies of their last row, to the next power of two or `max_batch_size`, and TensorFlow
     traces the model for these sizes alone, here, so that no request waits for it. A lone row is computed as two: of one
@@ -39,17 +38,17 @@ def compiled(loaded_model: "LoadedModel", max_batch_size: int) -> Callable[[np.n
     were in the batch. An exported model, which has no graph to trace, is called as it is.
     """
     sizes = batch_sizes(max_batch_size)
-    functions = _traced(loaded_model.model, sizes) if hasattr(loaded_model.model, "inputs") else {}
+    functions = _traced(loaded_model, sizes) if hasattr(loaded_model.model, "inputs") else {}
 
     def function(rows: np.ndarray) -> np.ndarray:
         if not functions:
-            return loaded_model.predict_probabilities(rows)
+            return loaded_model.predict(rows)
         size = next(size for size in sizes if size >= len(rows))
         padded = np.concatenate([rows, np.repeat(rows[-1:], size - len(rows), axis=0)]) if size > len(rows) else rows
         return functions[size](padded)[: len(rows)]
 
-    example = np.zeros((1, *loaded_model.model.input_shape[1:]), "uint8")
-    if loaded_model.task == "text_classification":
+    example = np.zeros((1, *loaded_model.input_shape), "uint8")
+    if loaded_model.reads == "text":
         example = np.array([""], object)
     for size in sizes:
         function(np.repeat(example, size, axis=0))
@@ -62,13 +61,14 @@ def batch_sizes(max_batch_size: int) -> list[int]:
     return [size for size in powers if size < max_batch_size] + [max(2, max_batch_size)]
 
 
-def _traced(model, sizes: list[int]) -> dict[int, Callable[[np.ndarray], np.ndarray]]:
+def _traced(loaded_model: "LoadedModel", sizes: list[int]) -> dict[int, Callable[[np.ndarray], np.ndarray]]:
     import tensorflow as tf
 
+    model, task = loaded_model.model, loaded_model.task
     function = tf.function(lambda features: model(features, training=False), autograph=False)
     dtype, shape = model.inputs[0].dtype, model.input_shape[1:]
 
     def call(concrete):
-        return lambda rows: two_columns(concrete(tf.constant(rows, dtype)).numpy().astype("float32"))
+        return lambda rows: task.answers(concrete(tf.constant(rows, dtype)).numpy().astype("float32"))
 
     return {size: call(function.get_concrete_function(tf.TensorSpec((size, *shape), dtype))) for size in sizes}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
 MAX_CHARACTERS = 200_000  # of a text: what is behind them, no model of the zoo reads
-_DTYPES = {"image_classification": "uint8", "table_classification": "float32", "text_classification": "string"}
+_DTYPES = {"image": "uint8", "table": "float32", "text": "string"}
 _VALUES = {"uint8": "whole numbers 0 to 255", "float32": "finite numbers", "string": "texts"}
 
 
@@ -32,15 +32,22 @@ class Signature:
 
     @classmethod
     def of(cls, loaded_model: "LoadedModel") -> "Signature":
-        """Raises: ZooError: the model is of a task, or of a shape, that the server does not know."""
-        model, task = loaded_model.model, loaded_model.task
-        if task not in _DTYPES:
-            raise ZooError(f"{loaded_model.path}: its task is {task!r}; the server knows {', '.join(_DTYPES)}")
-        shape = tuple(model.input_shape[1:])
+        """Raises: ZooError: the model is of a task, or reads something, that the server does not know."""
+        model, task, shape = loaded_model.model, loaded_model.task, loaded_model.input_shape
+        if task.judged_by != "model":
+            raise ZooError(
+                f"{loaded_model.path}: a model of {task.words} is a start for others, and has no answer to serve"
+            )
+        if loaded_model.reads not in _DTYPES:
+            raise ZooError(
+                f"{loaded_model.path}: it reads {loaded_model.reads!r}; the server knows {', '.join(_DTYPES)}"
+            )
+        if isinstance(shape, dict):
+            raise ZooError(f"{loaded_model.path}: it has the inputs {', '.join(shape)}; the server takes models of one")
         if None in shape:
             raise ZooError(f"{loaded_model.path}: its input has an open size, {shape}; the server needs a fixed one")
         inputs = getattr(model, "inputs", None)
-        return cls(inputs[0].name if inputs else "inputs", _DTYPES[task], shape)
+        return cls(inputs[0].name if inputs else "inputs", _DTYPES[loaded_model.reads], shape)
 
     def __str__(self) -> str:
         return f"{self.dtype}[row{''.join(f', {size}' for size in self.shape)}], {_VALUES[self.dtype]}"

@@ -16,6 +16,7 @@ import tqdm
 from zoo import signals
 from zoo.errors import Interrupted, ZooError
 from zoo.runs import write_atomically
+from zoo.tasks import Metric
 from zoo.training import resume
 from zoo.training.strategy import is_chief, total
 
@@ -27,10 +28,10 @@ class LossNotFiniteError(Exception):
 class History(keras.callbacks.Callback):
     """One row an epoch in history.csv and on the terminal, and a bar with examples/s and time left."""
 
-    def __init__(self, path: pathlib.Path | None, plan, show_progress: bool = True):
-        """`path` is None on workers that do not write."""
+    def __init__(self, path: pathlib.Path | None, plan, headline: Metric, show_progress: bool = True):
+        """`path` is None on workers that do not write; `headline` is what the terminal shows beside the loss."""
         super().__init__()
-        self.path, self.plan, self.show_progress = path, plan, show_progress
+        self.path, self.plan, self.headline, self.show_progress = path, plan, headline, show_progress
         self.rows: list[dict] = []
         self.bar = None
         self.first_call_ended: float | None = None  # time.monotonic()
@@ -54,7 +55,7 @@ class History(keras.callbacks.Callback):
         self.first_call_ended = self.first_call_ended or time.monotonic()
         if self.bar is not None and not self.bar.disable:
             self.bar.update(self.model.step * self.plan.batch_size - self.bar.n)
-            self.bar.set_postfix_str(f"loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.4f}", refresh=False)
+            self.bar.set_postfix_str(self._in_words(logs, "", ", "), refresh=False)
 
     def on_test_begin(self, logs=None):
         self.train_seconds = time.perf_counter() - self.started
@@ -79,11 +80,16 @@ class History(keras.callbacks.Callback):
         if self.show_progress:
             left = (self.plan.epochs - epoch - 1) * np.median([r["seconds"] for r in self.rows])
             tqdm.tqdm.write(
-                f"epoch {epoch + 1}/{self.plan.epochs}  loss {row['loss']:.4f}  accuracy {row['accuracy']:.4f}  "
-                f"validation loss {row['validation_loss']:.4f}  accuracy {row['validation_accuracy']:.4f}  "
-                f"{row['examples_per_second']:,} examples/s  {left:.0f} s left",
+                f"epoch {epoch + 1}/{self.plan.epochs}  {self._in_words(row)}  validation "
+                f"{self._in_words(row, 'validation_')}  {row['examples_per_second']:,} examples/s  {left:.0f} s left",
                 file=sys.stderr,
             )
+
+    def _in_words(self, values: dict, prefix: str = "", between: str = "  ") -> str:
+        """The loss, and the headline where there is one: players that train against each other have none."""
+        words = [f"loss {values[f'{prefix}loss']:.4f}"]
+        value = values.get(f"{prefix}{self.headline.name}")
+        return between.join(words if value is None else [*words, f"{self.headline.words} {self.headline.text(value)}"])
 
     def on_train_end(self, logs=None):
         if self.bar is not None:
@@ -91,19 +97,21 @@ class History(keras.callbacks.Callback):
 
 
 class Selection(keras.callbacks.Callback):
-    """Keep the weights of the epoch with the best validation accuracy (ties: the lower loss); stop early on request.
+    """Keep the weights of the epoch with the best headline on validation (ties: the lower loss); stop early on request.
 
     It must stand before `AverageInValidation` among the callbacks, so that it sees the averaged weights.
     """
 
-    _STATE = ("best_accuracy", "best_loss", "best_epoch", "accuracy_to_beat", "epochs_without_improvement")
+    _STATE = ("best", "best_loss", "best_epoch", "to_beat", "epochs_without_improvement")
+    _FORMER = {"best": "best_accuracy", "to_beat": "accuracy_to_beat"}  # in checkpoints of the first version
 
-    def __init__(self, early_stopping=None, counts=lambda model: True):
+    def __init__(self, headline: Metric, early_stopping=None, counts=lambda model: True):
         """`counts(model)` says whether an epoch may be chosen: one that is not pruned enough yet may not."""
         super().__init__()
-        self.early_stopping, self.counts = early_stopping, counts
-        self.best_accuracy, self.best_loss, self.best_epoch = -math.inf, math.inf, 0
-        self.accuracy_to_beat, self.epochs_without_improvement = -math.inf, 0
+        self.headline, self.early_stopping, self.counts = headline, early_stopping, counts
+        # Both as `Metric.goodness` gives them: larger is better.
+        self.best, self.best_loss, self.best_epoch = -math.inf, math.inf, 0
+        self.to_beat, self.epochs_without_improvement = -math.inf, 0
         self.best_weights: list[np.ndarray] = []
         self.last_weights: list[np.ndarray] = []
         self.epoch = 0
@@ -112,17 +120,17 @@ class Selection(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_test_end(self, logs=None):
-        accuracy, loss = float(logs["accuracy"]), float(logs["loss"])
+        goodness, loss = self.headline.goodness(float(logs[self.headline.name])), float(logs["loss"])
         self.last_weights = self.model.get_weights()
         if not self.counts(self.model):
             return
-        if (accuracy, -loss) > (self.best_accuracy, -self.best_loss):
-            self.best_accuracy, self.best_loss, self.best_epoch = accuracy, loss, self.epoch + 1
+        if (goodness, -loss) > (self.best, -self.best_loss):
+            self.best, self.best_loss, self.best_epoch = goodness, loss, self.epoch + 1
             self.best_weights = self.last_weights
         if self.early_stopping is None:
             return
-        if accuracy > self.accuracy_to_beat + self.early_stopping.minimum_improvement:
-            self.accuracy_to_beat, self.epochs_without_improvement = accuracy, 0
+        if goodness > self.to_beat + self.early_stopping.minimum_improvement:
+            self.to_beat, self.epochs_without_improvement = goodness, 0
         else:
             self.epochs_without_improvement += 1
 
@@ -140,7 +148,7 @@ class Selection(keras.callbacks.Callback):
         self.best_weights = _numbered(arrays, "best")
         self.last_weights = _numbered(arrays, "last") or self.best_weights
         for name in self._STATE:
-            setattr(self, name, state[name])
+            setattr(self, name, state[name if name in state else self._FORMER[name]])
 
 
 def _numbered(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
@@ -153,6 +161,11 @@ class AverageInValidation(keras.callbacks.SwapEMAWeights):
 
     def on_epoch_end(self, epoch, logs=None):
         """Keras would write the average into the model after the last epoch of each `fit`; a resumed run has two."""
+
+    def _apply_to_ema_optimizers(self, tf_fn, backend_fn):
+        """Keras knows of one optimizer."""
+        for optimizer in self.model.optimizers:
+            tf_fn(getattr(optimizer, "inner_optimizer", optimizer))
 
 
 class Checkpoints(keras.callbacks.Callback):

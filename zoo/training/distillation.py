@@ -7,8 +7,8 @@ import keras
 import tensorflow as tf
 
 from zoo.errors import ZooError
+from zoo.layers.front import text_layer
 from zoo.loading import LoadedModel, load_model
-from zoo.models.front import text_layer
 from zoo.runs import Run
 
 

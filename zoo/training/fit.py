@@ -1,5 +1,6 @@
 """Training from a config to a finished run: the whole story is `train`, read top to bottom."""
 
+import dataclasses
 import errno
 import functools
 import os
@@ -7,7 +8,6 @@ import pathlib
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from zoo import datasets, registry, runs
 from zoo.config import Config, with_values
@@ -15,10 +15,9 @@ from zoo.datasets.preparation import summarize
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
 from zoo.quiet import import_tensorflow
-from zoo.training import claims, record
+from zoo.tasks import Task, Training
+from zoo.training import checks, claims, record
 from zoo.training import strategy as strategies
-from zoo.training.losses import class_weights
-from zoo.training.objectives import objective_of
 
 _DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
@@ -50,8 +49,8 @@ def train(
         zoo.errors.Interrupted: Ctrl-C, SIGTERM or SIGHUP, after the state was saved; `run` is its attribute.
     """
     started = time.monotonic()
-    settings = config.training
-    _refuse_other_kind(config, dataset.info if dataset else datasets.dataset_info(config.dataset.name))
+    settings, task = config.training, registry.model_info(config.model.name).task
+    checks.refuse_unfitting(config, dataset.info if dataset else datasets.dataset_info(config.dataset.name))
     strategies.refuse_early(settings)
     import_tensorflow(start=False)
     from zoo.training import callbacks as zoo_callbacks
@@ -59,14 +58,14 @@ def train(
     from zoo.training.fitting import fitted, resolved_precision
 
     strategy = strategies.make_strategy(settings)  # before data, whose preparation starts TensorFlow
-    dataset = dataset or datasets.load_configured(config.dataset)
-    _refuse_other_kind(config, dataset.info)  # a table of the user's may turn out to hold texts
+    dataset = dataset or datasets.load_configured(config.dataset, task=task, ask=True)
+    checks.refuse_unfitting(config, dataset.info)  # a table of the user's may turn out to hold texts
     config, fitting_lines = fitted(config, len(dataset.train), len(dataset.validation), strategy.num_replicas_in_sync)
     precision, precision_line = resolved_precision(settings.precision)
     config = with_values(config, {"training.precision": precision}, "precision")
     settings = config.training
-    options = model_options(config, dataset)
-    _check_sizes(config, dataset)
+    checks.check_dataset(config, dataset)
+    options = checks.model_options(config, dataset)
     if resume and resume.record["data_digest"] != dataset.digest:
         raise ZooError(f"{resume.path}: the data have changed since this run began; train again without --resume")
     _set_up_keras(settings)
@@ -77,11 +76,12 @@ def train(
         else:
             taken = None
             preprocessing.adapt(model, dataset.train.features)
+        task.adapt(model, dataset.train.targets)
         layerwise.freeze(model, settings.frozen_layers)
-        objective = objective_of(config, model, options)
-        arrays = objective.arrays(dataset)
+        training = Training(config, model, options, dataset.info)
+        arrays = _prepared(task, training, preprocessing.encoded(model, dataset))
         teaching = distillation.load_teacher(settings, model, dataset.info.label_names, resume)
-        trainer, plan = _compile(objective, config, arrays, teaching, resume)
+        trainer, plan = _compile(task, training, arrays, teaching, resume)
 
     chief = strategies.is_chief(strategy)
     run = resume or (runs.create_run(runs_dir, config.model.name) if chief else None)
@@ -91,8 +91,8 @@ def train(
         tell(f"{dataset.info.name}: {summarize(dataset.report)}")
         for line in filter(None, (taken, precision_line, *fitting_lines)):
             tell(line)
-    history = zoo_callbacks.History(run.history_file if chief else None, plan, show_progress and chief)
-    selection = zoo_callbacks.Selection(settings.early_stopping, pruning.is_finished(settings.pruning))
+    history = zoo_callbacks.History(run.history_file if chief else None, plan, task.headline, show_progress and chief)
+    selection = zoo_callbacks.Selection(task.headline, settings.early_stopping, pruning.is_finished(settings.pruning))
     checkpoints = zoo_callbacks.Checkpoints(
         run and run.checkpoints, plan, history, selection, settings.checkpoint_minutes, strategy
     )
@@ -108,14 +108,13 @@ def train(
             average = [zoo_callbacks.AverageInValidation()] if settings.optimizer.ema_momentum else []
             board = [_tensorboard(run, profile)] if chief else []
             watchers = [selection, *average, history, *board, *callbacks, checkpoints]
-            augmentation = objective.augmentation(dataset)
-            _fit(trainer, plan, config, arrays, augmentation, strategy, start_step, watchers)
+            _fit(task, training, trainer, plan, arrays, strategy, start_step, watchers)
         checkpoints.end_training()
         best = selection.best_weights if settings.selection == "best" else []
         trainer.set_weights(best or selection.last_weights)
         if chief:
             _save_model(run, model, config, dataset)
-            objective.evaluate(run, dataset, selection)
+            _judge(task, training, trainer, dataset, run, selection)
             checkpoints.end_judging()
             if settings.pruning:
                 run.update_record(pruned=pruning.sizes(model))
@@ -163,46 +162,13 @@ def _set_up_keras(settings) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def model_options(config: Config, dataset) -> dict[str, Any]:
-    """The builder's options: the config's own, then input shape and number of classes from the data.
-
-    Raises:
-        ZooError: an option of the config contradicts the data.
-    """
-    info = registry.model_info(config.model.name)
-    num_classes = len(dataset.info.label_names)
-    default_classes = info.options.get("num_classes")
-    fitting = {
-        "input_shape": list(dataset.train.features.shape[1:]),
-        "num_classes": 1 if default_classes == 1 and num_classes == 2 else num_classes,
-    }
-    for option, value in fitting.items():
-        given = config.model.options.get(option)
-        if given is not None and given != value:
-            raise ZooError(f"model.options.{option} is {given}, but dataset {dataset.info.name!r} needs {value}")
-    return {name: value for name, value in fitting.items() if name in info.option_names} | config.model.options
+def _prepared(task: Task, training: Training, dataset):
+    """The dataset as the trainer reads it; its test split is left as it is."""
+    parts = {name: task.prepare(training, getattr(dataset, name), name == "train") for name in ("train", "validation")}
+    return dataclasses.replace(dataset, **parts)
 
 
-def _refuse_other_kind(config: Config, info) -> None:
-    kind = registry.model_info(config.model.name).kind
-    if kind != (info.kind or kind):
-        hint = " (a text table has the columns text and label)" if info.name == "csv" else ""
-        raise ZooError(f"model {config.model.name!r} reads {kind}s, but dataset {info.name!r} holds {info.kind}s{hint}")
-
-
-def _check_sizes(config: Config, dataset) -> None:
-    settings = config.training
-    rows = len(dataset.train.labels)
-    if settings.batch_size > rows:
-        raise ZooError(
-            f"training.batch_size is {settings.batch_size}, but {dataset.info.name!r} has {rows} training rows; "
-            f"use --batch_size={rows} or less"
-        )
-    if dataset.info.kind != "image" and config.dataset.augmentation != type(config.dataset.augmentation)():
-        raise ZooError(f"dataset.augmentation is for images; {dataset.info.name!r} holds {dataset.info.kind}s")
-
-
-def _compile(objective, config: Config, dataset, teaching, resume: runs.Run | None):
+def _compile(task: Task, training: Training, dataset, teaching, resume: runs.Run | None):
     import keras
     import tensorflow as tf
 
@@ -211,50 +177,56 @@ def _compile(objective, config: Config, dataset, teaching, resume: runs.Run | No
     from zoo.training.optimizers import build_optimizer
     from zoo.training.programs import steps_per_call, uses_xla
     from zoo.training.pruning import prune_while_training
+    from zoo.training.trainer import batch_specification, build_trainer
 
+    config, model = training.config, training.model
     settings = config.training
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    models = [objective.model, *([teaching.model] if teaching else [])]
-    use_xla = replicas == 1 and all(uses_xla(model, settings.xla) for model in models)
+    models = [model, *([teaching.model] if teaching else [])]
+    use_xla = replicas == 1 and all(uses_xla(each, settings.xla) for each in models)
     features = dataset.train.features
     plan = BatchPlan(
-        num_examples=len(features),
+        num_examples=len(dataset.train),
         batch_size=settings.batch_size,
         # Of a resumed run, what it began with: the order of length buckets follows from it.
         steps_per_call=settings.steps_per_call
         or (resume and resume.record.get("steps_per_call"))
-        or steps_per_call(objective.model, features, settings.batch_size, use_xla),
+        or steps_per_call(model, features, settings.batch_size, use_xla),
         epochs=settings.epochs,
     )
-    trainer = objective.trainer()
-    trainer.distillation = teaching
-    trainer.gradient_accumulation_steps = settings.optimizer.gradient_accumulation_steps
+    trainer = build_trainer(task, training, checks.shorter_models(training))
     if settings.optimizer.l2:
         for variable in trainer.trainable_variables:
             if variable.name == "kernel":
                 variable.regularizer = keras.regularizers.L2(settings.optimizer.l2)
-    loss, metric = objective.loss()
-    optimizer = build_optimizer(settings.optimizer, settings.schedule, plan.steps_per_epoch, plan.epochs)
-    if settings.optimizer.layer_decay:
-        decay_learning_rates(optimizer, trainer, settings.optimizer.layer_decay)
-    if settings.pruning:
-        prune_while_training(optimizer, trainer, settings.pruning, plan)
-    trainer.compile(optimizer, loss, weighted_metrics=[metric], jit_compile=use_xla)
-    # `fit` ends by writing the averaged weights into the model, and a run resumed inside an epoch calls `fit` twice.
-    trainer.optimizer.finalize_variable_values = lambda variables: None
-    trainer.prepare((settings.batch_size // replicas, *trainer.input_shape[1:]))
+    trainer.set_up(
+        lambda: build_optimizer(settings.optimizer, settings.schedule, plan.steps_per_epoch, plan.epochs),
+        task.loss(training),
+        task.metrics(training),
+        xla=use_xla,
+        distillation=teaching,
+        parts=settings.optimizer.gradient_accumulation_steps,
+    )
+    for optimizer, variables in trainer.trained:
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        if settings.optimizer.layer_decay:
+            decay_learning_rates(optimizer, variables, trainer, settings.optimizer.layer_decay)
+        if settings.pruning:
+            prune_while_training(optimizer, variables, settings.pruning, plan)
+    trainer.prepare(batch_specification(trainer, dataset.train.targets, settings.batch_size // replicas))
     return trainer, plan
 
 
-def _fit(trainer, plan, config: Config, dataset, augmentation, strategy, start_step: int, callbacks) -> None:
+def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start_step: int, callbacks) -> None:
     """`model.fit`, once for the rest of an epoch that a resumed run stands in, then for all other epochs."""
     from zoo.datasets.pipeline import evaluation_batches, evaluation_steps, training_calls
 
-    held_out = dataset.validation
+    config, held_out = training.config, dataset.validation
     validation = strategies.distribute(
-        strategy, lambda shard: evaluation_batches(held_out.features, held_out.labels, shard=shard)
+        strategy, lambda shard: evaluation_batches(held_out.features, held_out.targets, shard=shard)
     )
-    weights = class_weights(config.training.class_weights, dataset)
+    augmentation = task.augmentation(training, checks.augmentation_of(config, dataset))
+    weights = task.row_weights(config, dataset)
     segments = [(start_step, plan.epochs)]
     epoch, step_in_epoch = divmod(start_step, plan.steps_per_epoch)
     if step_in_epoch:
@@ -265,12 +237,12 @@ def _fit(trainer, plan, config: Config, dataset, augmentation, strategy, start_s
         build = functools.partial(
             training_calls,
             dataset.train.features,
-            dataset.train.labels,
+            dataset.train.targets,
             plan,
             seed=config.training.seed,
             start_step=first_step,
             augmentation=augmentation,
-            class_weights=weights,
+            row_weights=weights,
             length_buckets=config.training.length_buckets,
         )
         trainer.fit(
@@ -286,6 +258,29 @@ def _fit(trainer, plan, config: Config, dataset, augmentation, strategy, start_s
         )
 
 
+def _judge(task: Task, training: Training, trainer, dataset, run: runs.Run, selection) -> None:
+    """Figures, predictions, pictures. Here, and only here, the test split is read."""
+    from zoo.evaluation.outcome import write_outcome
+    from zoo.loading import load_model
+    from zoo.training import preprocessing
+    from zoo.training.trainer import outputs_of
+
+    if task.judged_by == "trainer":
+
+        def answer(split):
+            encoded = dataclasses.replace(split, features=preprocessing.encode(training.model, split.features))
+            prepared = task.prepare(training, encoded, learning=False)
+            return outputs_of(trainer, prepared.features), prepared.targets
+
+    else:
+        loaded = load_model(run)  # what users get, not what was trained
+
+        def answer(split):
+            return loaded.predict(split.features), split.targets
+
+    write_outcome(run, dataset, task, answer, {"best_epoch": selection.best_epoch})
+
+
 def _tensorboard(run: runs.Run, profile: bool):
     import keras
 
@@ -296,10 +291,10 @@ def _tensorboard(run: runs.Run, profile: bool):
 def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
     from zoo.loading import save_model
 
-    task = registry.model_info(config.model.name).task
-    labels = {
-        "label_names": [] if task == "masked_language_model" else list(dataset.info.label_names),
-        "task": task,
+    info = registry.model_info(config.model.name)
+    labels = info.task.labels(dataset.info) | {
+        "task": info.task.name,
+        "reads": info.reads,
         "dataset": dataset.info.name,
         "feature_names": list(dataset.feature_names) if dataset.feature_names else None,
     }

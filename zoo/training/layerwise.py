@@ -21,11 +21,11 @@ def freeze(model, patterns: list[str]) -> None:
             layer.trainable = False
 
 
-def decay_learning_rates(optimizer, trainer, decay: float) -> None:
+def decay_learning_rates(optimizer, variables, trainer, decay: float) -> None:
     """Multiply the learning rate of a block by `decay` once for each block above it (Howard & Ruder, 2018, ULMFiT).
 
     Blocks are told by the layers' names: `embeddings_*`, `block_0_*`, `block_1_*`, …, then everything else. The
-    decoupled weight decay keeps the undivided rate.
+    decoupled weight decay keeps the undivided rate. `variables` are those of the optimizer.
     """
     depths = {}
     for layer in trainer.layers:
@@ -33,7 +33,7 @@ def decay_learning_rates(optimizer, trainer, decay: float) -> None:
         depth = int(block[1]) + 1 if block else 0 if layer.name.startswith("embeddings_") else None
         depths |= {id(variable): depth for variable in layer.trainable_variables}
     top = max((depth for depth in depths.values() if depth is not None), default=0) + 1
-    in_order = [depths[id(variable)] for variable in trainer.trainable_variables]
+    in_order = [depths.get(id(variable)) for variable in variables]
     factors = [1.0 if depth is None else decay ** (top - depth) for depth in in_order]
     plain_step = optimizer.update_step
 

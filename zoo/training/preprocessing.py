@@ -8,21 +8,32 @@ import dataclasses
 
 import numpy as np
 
-from zoo.models.front import text_layer
+from zoo.datasets.stored import Features, as_tensors
+from zoo.layers.front import text_layer
 
 
-def adapt(model, features: np.ndarray) -> None:
-    """Let every layer with an `adapt` of its own (vocabulary, TF-IDF, normalization) see the training features."""
+def adapt(model, features: Features) -> None:
+    """Let every layer with an `adapt` of its own (vocabulary, TF-IDF, normalization) see the training features.
+
+    Layers that turn answers back into the target's unit wait for the targets: they are the task's.
+    """
     front = text_layer(model)
     if front is not None:
         front.adapt(features)
         features = encode(model, features)
     for layer in model.layers:
-        if layer is not front and hasattr(layer, "adapt"):
-            layer.adapt(features)
+        if layer is not front and hasattr(layer, "adapt") and not getattr(layer, "invert", False):
+            layer.adapt(_input_of(layer, model, features) if isinstance(features, dict) else features)
 
 
-def encode(model, features: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+def _input_of(layer, model, features: dict) -> np.ndarray:
+    """What a layer of a model with several inputs reads of the training features."""
+    import keras
+
+    return keras.Model(model.input, layer.input).predict(as_tensors(features), batch_size=1000, verbose=0)
+
+
+def encode(model, features: Features, batch_size: int = 1000) -> Features:
     """`object[examples]` texts → what the layer after the text layer reads, `int[examples, length]`; else unchanged."""
     import tensorflow as tf
 

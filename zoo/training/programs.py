@@ -2,7 +2,7 @@
 
 import math
 
-import numpy as np
+from zoo.datasets.stored import Features, bytes_of_one, count
 
 _OPERATIONS_A_CALL = 2e11  # a second or two of a CPU: as long as a signal waits, and a progress bar
 _BYTES_A_CALL = 2**26
@@ -16,17 +16,19 @@ def uses_xla(model, choice: str) -> bool:
     if choice != "auto":
         return choice == "on"
     convolutional = any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv1D) for layer in model.layers)
-    return bool(tf.config.list_physical_devices("GPU")) or not (convolutional or model.inputs[0].dtype == "string")
+    texts = any(tensor.dtype == "string" for tensor in model.inputs)
+    several_texts = texts and len(model.inputs) > 1  # which stay strings, of which XLA has none
+    return (bool(tf.config.list_physical_devices("GPU")) and not several_texts) or not (convolutional or texts)
 
 
-def steps_per_call(model, features: np.ndarray, batch_size: int, use_xla: bool) -> int:
+def steps_per_call(model, features: Features, batch_size: int, use_xla: bool) -> int:
     """About 128 steps a call under XLA and 32 without, cut so that calls are alike.
 
     Fewer where the features of a call would be over 64 MiB, or its arithmetic long: a step that takes a good part of a
     second gains nothing from company.
     """
-    steps = len(features) // batch_size
-    by_bytes = _BYTES_A_CALL // (batch_size * features[0].nbytes)
+    steps = count(features) // batch_size
+    by_bytes = _BYTES_A_CALL // (batch_size * bytes_of_one(features))
     by_arithmetic = int(_OPERATIONS_A_CALL / (batch_size * operations_of_kernels(model) or 1))
     target = max(1, min(128 if use_xla else 32, by_bytes, by_arithmetic, steps))
     return -(-steps // -(-steps // target))

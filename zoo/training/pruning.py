@@ -14,9 +14,9 @@ import numpy as np
 from zoo.errors import ZooError
 
 
-def pruned_variables(model) -> list:
-    """The kernels that training changes: of dense, convolutional, attention and recurrent layers."""
-    return [variable for variable in model.trainable_variables if variable.name.endswith("kernel")]
+def pruned_variables(variables) -> list:
+    """The kernels among variables that train: of dense, convolutional, attention and recurrent layers."""
+    return [variable for variable in variables if variable.name.endswith("kernel")]
 
 
 def steps_of_pruning(settings, plan) -> tuple[int, int]:
@@ -35,7 +35,7 @@ def is_finished(settings) -> Callable[[Any], bool]:
     """A function of a model: whether its kernels are as sparse as they are to become, so that it may be chosen."""
 
     def finished(model) -> bool:
-        for kernel in map(np.asarray, pruned_variables(model)) if settings else ():
+        for kernel in map(np.asarray, pruned_variables(model.trainable_variables)) if settings else ():
             if (kernel == 0).sum() < int((1 - 1e-6) * settings.final_sparsity * kernel.size):  # counted in float32
                 return False
         return True
@@ -43,8 +43,8 @@ def is_finished(settings) -> Callable[[Any], bool]:
     return finished
 
 
-def prune_while_training(optimizer, trainer, settings, plan) -> None:
-    """Let each update of the optimizer also prune, within its step, whatever the number of steps a call.
+def prune_while_training(optimizer, variables, settings, plan) -> None:
+    """Let each update of the optimizer also prune those variables, within its step, whatever the steps a call.
 
     What is 0 is pruned: the weights are their own masks, and a checkpoint, or another replica, needs no other. The
     averaged weights get the same zeros.
@@ -54,10 +54,10 @@ def prune_while_training(optimizer, trainer, settings, plan) -> None:
     """
     import tensorflow as tf
 
-    kernels = {id(variable) for variable in pruned_variables(trainer)}
+    kernels = {id(variable) for variable in pruned_variables(variables)}
     if not kernels:
         raise ZooError("training.pruning: the model has no kernel that it trains, so there is nothing to prune")
-    is_pruned = [id(variable) in kernels for variable in trainer.trainable_variables]
+    is_pruned = [id(variable) in kernels for variable in variables]
     first, last = steps_of_pruning(settings, plan)
     plain_step = optimizer.update_step
 
@@ -114,7 +114,7 @@ def sizes(model) -> dict[str, Any]:
 
     `bytes` are those of the weights as float32, `bytes_compressed` the same after deflate, zip's and gzip's algorithm.
     """
-    kernels = [np.asarray(variable) for variable in pruned_variables(model)]
+    kernels = [np.asarray(variable) for variable in pruned_variables(model.trainable_variables)]
     zeros, count = (sum(map(of, kernels)) for of in (lambda k: int((k == 0).sum()), np.size))
     content = b"".join(np.asarray(weights, "float32").tobytes() for weights in model.get_weights())
     return {

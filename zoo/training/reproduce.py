@@ -53,14 +53,15 @@ def reproduce(
     outcomes = []
     for number, config in enumerate(configs, start=1):
         name, claim = config.model.name, config.claim
+        headline = registry.model_info(name).task.headline
         if len(configs) > 1:
             print(f"{number}/{len(configs)}: {name}", file=sys.stderr)
         try:
             if finished:
-                accuracies = _finished_accuracies(config, finished)
+                figures = _finished_figures(config, finished)
             else:
                 refuse_workers(config.training, "reproduce.py")
-                accuracies = _new_accuracies(config, runs_dir, 1 if quick else claim.seeds, resume)
+                figures = _new_figures(config, runs_dir, 1 if quick else claim.seeds, resume)
         except ZooError as error:
             tell(f"{name} was not judged: {error}")
             outcomes.append(2)
@@ -68,29 +69,29 @@ def reproduce(
         except Interrupted as interruption:
             print("interrupted; --resume takes the seeds that are finished", file=sys.stderr)
             return 128 + interruption.signal_number
-        verdict = receipts.judge(claim, accuracies)
-        low, high = verdict.expected
-        seeds = f"{len(accuracies)} seed{'s' if len(accuracies) > 1 else ''}"
+        verdict = receipts.judge(claim, headline, figures)
+        seeds = f"{len(figures)} seed{'s' if len(figures) > 1 else ''}"
         word = "passes" if verdict.passed else "FAILS"
-        line = f"{verdict.mean:.4f} ({seeds}), claim {claim.accuracy:.4f}, expected {low:.4f} to {high:.4f}"
-        print(f"{name} {word}: {line}", flush=True)
+        mean, claimed = map(headline.text, (verdict.mean, claim.value))
+        expected = headline.interval_text(verdict.expected)
+        print(f"{name} {word}: {headline.words} {mean} ({seeds}), claim {claimed}, expected {expected}", flush=True)
         outcomes.append(0 if verdict.passed else 1)
     return 1 if 1 in outcomes else max(outcomes)
 
 
-def _new_accuracies(config: Config, runs_dir: str | os.PathLike, seeds: int, resume: bool) -> list[float]:
-    accuracies = []
+def _new_figures(config: Config, runs_dir: str | os.PathLike, seeds: int, resume: bool) -> list[float]:
+    task, figures = registry.model_info(config.model.name).task, []
     for seed, run, taken in train_seeds(config, runs_dir, range(seeds), resume):
-        accuracies.append(run.results["test"]["accuracy"]["value"])
-        how = ", finished before" if taken else ""
-        print(f"{config.model.name}, seed {seed}: {accuracies[-1]:.4f}{how}, run {run.path}", file=sys.stderr)
-    return accuracies
+        figures.append(task.value(run.results["test"]))
+        how, figure = ", finished before" if taken else "", task.headline.text(figures[-1])
+        print(f"{config.model.name}, seed {seed}: {figure}{how}, run {run.path}", file=sys.stderr)
+    return figures
 
 
-def _finished_accuracies(config: Config, path: str) -> list[float]:
+def _finished_figures(config: Config, path: str) -> list[float]:
     runs = [run for run in table.find_runs([path]) if run.path.parent.name == config.model.name]
     results, _ = table.read_results(runs)
     of_this = [r for r in results if recipe(load_config(path=r.run.path / "config.yaml")) == recipe(config)]
     if not of_this:
         raise ZooError(f"--finished={path}: no finished run of {config.model.name} with the config of the claim")
-    return [float(result.correct.mean()) for result in of_this]
+    return [result.value for result in of_this]

@@ -56,7 +56,7 @@ def load_checkpoint(folder: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[s
 
 
 def trainer_arrays(trainer) -> dict[str, np.ndarray]:
-    """Weights, seed generators, optimizer and running metrics of a Keras model as named arrays."""
+    """Weights of all networks, seed generators, optimizers and running metrics of a trainer as named arrays."""
     import keras
 
     return {
@@ -85,5 +85,6 @@ def _named_variables(trainer) -> dict[str, Any]:
     metrics = trainer.metrics_variables
     metric_identities = {id(variable) for variable in metrics}
     model = [variable for variable in trainer.variables if id(variable) not in metric_identities]
-    groups = {"model": model, "optimizer": trainer.optimizer.variables, "metric": metrics}
+    optimizers = [variable for optimizer in trainer.optimizers for variable in optimizer.variables]
+    groups = {"model": model, "optimizer": optimizers, "metric": metrics}
     return {f"{group}.{i}": variable for group, variables in groups.items() for i, variable in enumerate(variables)}

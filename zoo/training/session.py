@@ -1,5 +1,6 @@
 """What scripts/train.py does around `train`: the last lines that people read, resuming, seeds, cross-validation."""
 
+import functools
 import pathlib
 import shlex
 import sys
@@ -8,7 +9,7 @@ from zoo import registry, runs
 from zoo.config import Config, load_config
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
-from zoo.training import claims, seeds
+from zoo.training import checks, claims, seeds
 from zoo.training.strategy import is_first_task
 
 
@@ -27,32 +28,24 @@ def train(config: Config, runs_dir: str, resume: runs.Run | None = None, profile
         return 128 + interruption.signal_number
     if run is None:  # a worker that is not the chief
         return 0
-    test = run.results["test"]["accuracy"]
-    low, high = test["interval"]
+    info = registry.model_info(config.model.name)
     seconds = run.record["wall_seconds"]
-    if perplexity := run.results["test"].get("perplexity"):
-        print(
-            f"masked pieces of test: perplexity {perplexity:.1f}, accuracy {test['value']:.4f}, {seconds:.0f} s, "
-            f"run {run.path}"
-        )
-        print(f"next: python scripts/train.py --model=bbc_news_bert --init_from={shlex.quote(str(run.path))}")
-        return 0
-    print(f"test accuracy {test['value']:.4f} (95 % interval {low:.4f} to {high:.4f}), {seconds:.0f} s, run {run.path}")
+    print(f"{info.task.summary(run.results['test'], run.labels)}, {seconds:.0f} s, run {run.path}")
     if pruned := run.record.get("pruned"):
         print(pruning_in_words(pruned))
-    print(f"next: python scripts/evaluate.py --run={shlex.quote(str(run.path))}")
+    print(f"next: {info.task.next_command(shlex.quote(str(run.path)))}")
     return 0
 
 
 def pretrain(config: Config, runs_dir: str) -> int:
-    """Train a masked language model.
+    """Train a model that is a start for others.
 
     Raises:
         ZooError: the model is none.
     """
     task = registry.model_info(config.model.name).task
-    if task != "masked_language_model":
-        raise ZooError(f"--model={config.model.name} is a model of {task}; scripts/train.py trains it")
+    if not task.pretrains:
+        raise ZooError(f"--model={config.model.name} is a model of {task.words}; scripts/train.py trains it")
     return train(config, runs_dir)
 
 
@@ -91,34 +84,36 @@ def train_seeds(config: Config, runs_dir: str, num_seeds: int, resume: bool = Fa
     Raises:
         ZooError: fewer than 2 seeds, or as `zoo.train`.
     """
-    from zoo.comparison.statistics import seeds_interval
+    from zoo.measures.statistics import seeds_interval
 
     if num_seeds < 2:
         raise ZooError(f"--num_seeds={num_seeds}: at least 2 are needed for an interval; leave it out for one")
-    accuracies, first = {}, config.training.seed
+    task, figures, first = registry.model_info(config.model.name).task, {}, config.training.seed
+    headline = task.headline
     try:
         for seed, run, taken in seeds.train_seeds(config, runs_dir, range(first, first + num_seeds), resume):
             if run is None or not is_first_task():  # others see the finished runs alone
                 continue
-            accuracies[seed] = run.results["test"]["accuracy"]["value"]
+            figures[seed] = task.value(run.results["test"])
             how = "finished before, not trained again" if taken else f"{run.record['wall_seconds']:.0f} s"
-            print(f"seed {seed}: test accuracy {accuracies[seed]:.4f}, {how}, run {run.path}", flush=True)
+            figure = f"test {headline.words} {headline.text(figures[seed])}"
+            print(f"seed {seed}: {figure}, {how}, run {run.path}", flush=True)
     except Interrupted as interruption:
         if interruption.run is not None:  # only the chief has one
-            done = ", ".join(map(str, accuracies)) or "none"
+            done = ", ".join(map(str, figures)) or "none"
             command = shlex.join(["python", *sys.argv, *([] if resume else ["--resume=auto"])])
-            seed = first + len(accuracies)
+            seed = first + len(figures)
             print(f"interrupted in seed {seed}; finished: {done}; go on with: {command}", file=sys.stderr)
         return 128 + interruption.signal_number
-    if accuracies:
-        values = list(accuracies.values())
+    if figures:
+        values = list(figures.values())
         low, high = seeds_interval(values)
         mean, folder = sum(values) / len(values), shlex.quote(str(pathlib.Path(runs_dir, config.model.name)))
         print(
-            f"{num_seeds} seeds: test accuracy {mean:.4f} ± {(high - low) / 2:.4f} "
-            f"(95 % interval of the mean {max(low, 0):.4f} to {min(high, 1):.4f}), runs {folder}"
+            f"{num_seeds} seeds: test {headline.words} {headline.text(mean)} ± {headline.text((high - low) / 2)} "
+            f"(95 % interval of the mean {headline.interval_text(headline.within((low, high)))}), runs {folder}"
         )
-        if registry.model_info(config.model.name).task != "masked_language_model":
+        if not task.pretrains:
             print(f"next: python scripts/compare.py {folder}")
     return 0
 
@@ -130,7 +125,7 @@ def refuse_overrides(names: list[str]) -> None:
 
 
 def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
-    """Train on each fold, print its held-out accuracy and the mean ± standard deviation. The test split is not read.
+    """Train on each fold, print its held-out figure and the mean ± standard deviation. The test split is not read.
 
     Raises:
         ZooError: fewer than 2 folds, or more than the data allow.
@@ -144,8 +139,10 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
         raise ZooError(
             "--cross_validation does not go with training.distillation: the teacher has learned from held-out rows"
         )
-    whole = datasets.load_configured(config.dataset)
-    accuracies = []
+    task = registry.model_info(config.model.name).task
+    checks.refuse_unfitting(config, datasets.dataset_info(config.dataset.name))
+    whole = datasets.load_configured(config.dataset, task=task, ask=True)
+    figures, headline = [], task.headline
     for number, fold in enumerate(datasets.cross_validation_folds(whole, num_folds), start=1):
         try:
             # Apart from whole trainings, which have the same config and seed.
@@ -155,9 +152,9 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
             return 128 + interruption.signal_number
         if run is None:  # a worker that is not the chief
             continue
-        accuracies.append(run.results["test"]["accuracy"]["value"])
-        print(f"fold {number}/{num_folds}: accuracy {accuracies[-1]:.4f}, run {run.path}", flush=True)
-    if accuracies:
-        mean, deviation = np.mean(accuracies), np.std(accuracies, ddof=1)
-        print(f"{num_folds} folds: accuracy {mean:.4f} ± {deviation:.4f} (standard deviation)")
+        figures.append(task.value(run.results["test"]))
+        print(f"fold {number}/{num_folds}: {headline.words} {headline.text(figures[-1])}, run {run.path}", flush=True)
+    if figures:
+        mean, deviation = (headline.text(of(figures)) for of in (np.mean, functools.partial(np.std, ddof=1)))
+        print(f"{num_folds} folds: {headline.words} {mean} ± {deviation} (standard deviation)")
     return 0

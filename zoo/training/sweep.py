@@ -10,12 +10,15 @@ import pathlib
 import sys
 from collections.abc import Iterator
 
+from zoo import registry
 from zoo.config import Config, with_values
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
 from zoo.locks import FileLock
 from zoo.runs import write_atomically
+from zoo.tasks import Metric
 from zoo.text_table import align_columns
+from zoo.training import checks
 from zoo.training.search_space import SearchSpace, read_space
 from zoo.training.seeds import UNFINISHED, earlier_run, train_alone
 from zoo.training.strategy import refuse_workers
@@ -51,7 +54,7 @@ def sweep(config: Config, space_file: str, study_dir: str, num_trials: int) -> i
                 file=sys.stderr,
             )
             return 128 + interruption.signal_number
-        _print_summary(study, folder)
+        _print_summary(study, folder, _headline(config))
     return 0
 
 
@@ -71,7 +74,9 @@ def _search(study, config: Config, space: SearchSpace, folder: pathlib.Path, num
         return
     import_tensorflow(start=False)
     make_strategy(config.training)  # before data, whose preparation starts TensorFlow
-    dataset = dataclasses.replace(datasets.load_configured(config.dataset), test=None)
+    task = registry.model_info(config.model.name).task
+    checks.refuse_unfitting(config, datasets.dataset_info(config.dataset.name))
+    dataset = dataclasses.replace(datasets.load_configured(config.dataset, task=task, ask=True), test=None)
     while (done := len(_judged(study))) < num_trials:
         # A sampler of one seed would draw the same again in each process.
         study.sampler = optuna.samplers.TPESampler(seed=config.training.seed + done)
@@ -85,10 +90,11 @@ def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathl
 
     from zoo.training.trial_pruning import Pruning
 
-    values, drawn = space.values(trial.params), config
+    values, drawn, task = space.values(trial.params), config, registry.model_info(config.model.name).task
+    headline = task.headline
     try:
         drawn = with_values(config, values, name)
-        pruning = Pruning(trial, name, drawn.training.epochs)
+        pruning = Pruning(trial, name, drawn.training.epochs, headline)
         run = train_alone(
             drawn, folder / "runs", resume=earlier_run(drawn, folder / "runs", UNFINISHED), dataset=dataset,
             show_progress=False, callbacks=[pruning],
@@ -100,20 +106,20 @@ def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathl
         study.tell(trial, state=TrialState.FAIL)
         tell(f"{name}  failed: {error}  ({_in_words(values)})")
         return
-    accuracy = run.results["validation"]["accuracy"]["value"]
+    value = task.value(run.results["validation"])
     trial.set_user_attr("run", str(run.path))
-    trial.set_user_attr("validation_accuracy", accuracy)
+    trial.set_user_attr(f"validation_{headline.name}", value)
     trial.set_user_attr("seconds", run.record["wall_seconds"])
     if pruning.pruned_after:
         run.update_record(status="pruned", pruned_after_epoch=pruning.pruned_after)
         study.tell(trial, state=TrialState.PRUNED)
         end = f"  pruned after epoch {pruning.pruned_after}"
     else:
-        study.tell(trial, accuracy)
+        study.tell(trial, value)
         end = ""
-    best = f"best {study.best_value:.4f}  " if _complete(study) else ""
+    best = f"best {headline.text(study.best_value)}  " if _complete(study) else ""
     print(
-        f"{name}  validation accuracy {accuracy:.4f}  {best}{run.record['wall_seconds']:.0f} s{end}  "
+        f"{name}  validation {headline.words} {headline.text(value)}  {best}{run.record['wall_seconds']:.0f} s{end}  "
         f"({_in_words(values)})",
         file=sys.stderr,
     )
@@ -127,7 +133,7 @@ def _open_study(folder: pathlib.Path, config: Config, space: SearchSpace):
         study = optuna.create_study(
             storage=f"sqlite:///{folder / 'study.db'}",
             study_name="search",
-            direction="maximize",
+            direction="minimize" if _headline(config).better == "less" else "maximize",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=config.training.epochs // 4),
             load_if_exists=True,
         )
@@ -170,22 +176,24 @@ def _write_best(study, config: Config, space: SearchSpace, folder: pathlib.Path)
     if not _complete(study):
         return
     best = with_values(config, space.values(study.best_params), "the best trial")
-    text = f"# the best of {len(_judged(study))} trials: validation accuracy {study.best_value:.4f}\n{best.to_yaml()}"
+    headline = _headline(config)
+    found = f"validation {headline.words} {headline.text(study.best_value)}"
+    text = f"# the best of {len(_judged(study))} trials: {found}\n{best.to_yaml()}"
     try:
         write_atomically(folder / "best.yaml", text.encode())
     except OSError as error:
         raise ZooError(f"--study={folder}: best.yaml: {error.strerror}; the same command goes on") from None
 
 
-def _print_summary(study, folder: pathlib.Path) -> None:
-    judged, complete = _judged(study), sorted(_complete(study), key=lambda trial: -trial.value)
+def _print_summary(study, folder: pathlib.Path, headline: Metric) -> None:
+    judged, complete = _judged(study), sorted(_complete(study), key=lambda trial: -headline.goodness(trial.value))
     counts = {word: sum(t.state.name == word.upper() for t in judged) for word in ("complete", "pruned")}
     if not complete:
         raise ZooError(f"--study={folder}: no trial could be trained; the last: {judged[-1].user_attrs['error']}")
     keys = sorted(complete[0].params)
     rows = [["validation", *keys, "run"]]
     for trial in complete[:SHOWN]:
-        rows.append([f"{trial.value:.4f}", *(_short(trial.params[key]) for key in keys), trial.user_attrs["run"]])
+        rows.append([headline.text(trial.value), *(_short(trial.params[key]) for key in keys), trial.user_attrs["run"]])
     print(align_columns(rows))
     failed = len(judged) - sum(counts.values())
     print(
@@ -193,6 +201,10 @@ def _print_summary(study, folder: pathlib.Path) -> None:
         "selected on validation, test was not read"
     )
     print(f"next: python scripts/train.py --config={folder / 'best.yaml'} --num_seeds=5")
+
+
+def _headline(config: Config) -> Metric:
+    return registry.model_info(config.model.name).task.headline
 
 
 def _in_words(values: dict) -> str:

@@ -2,18 +2,26 @@
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from zoo.models.front import text_layer
+from zoo.datasets.stored import Features, count, each
+from zoo.layers.front import inputs_of, text_layer
+from zoo.tasks import Player, Task, Training
 from zoo.training.dropout import BatchPosition, PositionedDropout
 from zoo.training.replicas import normalize_in_one_exchange, sum_over_replicas
 
+_ROWS_AT_ONCE = 32
+
 
 class Trainer(keras.Model):
-    """A model from raw input to logits that shares its layers with the model that users get.
+    """A model from raw input to what its task trains, which shares its layers with the model that users get.
+
+    Several networks may train in it, the players, one after the other in each step, each with its own optimizer; then
+    the trainer's outputs are only what validation judges.
 
     `fit` takes the elements of `zoo.datasets.pipeline.training_calls`: a block of batches and how many of them count.
     Each call is one program: compiled by XLA with `jit_compile`, else a TensorFlow loop. A loss that is not finite ends
@@ -23,34 +31,85 @@ class Trainer(keras.Model):
     loop is over a block that every replica already has.
     """
 
-    gradient_accumulation_steps = 1
     data_wait_seconds = 0.0
-    position = BatchPosition(0)
-    distillation = None
+
+    def __init__(
+        self,
+        inputs,
+        outputs,
+        *,
+        position: BatchPosition | None = None,
+        networks: Mapping[int, keras.Model] | None = None,
+        players: Sequence[Player] = (),
+    ):
+        """
+        Args:
+            inputs, outputs: Keras tensors.
+            position: what the dropout of the layers follows.
+            networks: length of a batch of ids → a network of the same layers for so short texts.
+            players: the networks that train, where there are several.
+        """
+        super().__init__(inputs, outputs, name="trainer")
+        self.position = position or BatchPosition(0)
+        self.shorter_networks = dict(networks or {})
+        self.players = tuple(players)
+        self.player_networks = [player.network for player in players]  # Keras finds their variables here
+        self.player_losses = [keras.metrics.Mean(f"{player.name}_loss") for player in players]
+        self.optimizers: tuple = ()
+        self.distillation, self.gradient_accumulation_steps = None, 1
+
+    def set_up(
+        self, build_optimizer: Callable[[], keras.optimizers.Optimizer], loss, metrics, *, xla: bool = False,
+        distillation=None, parts: int = 1,
+    ) -> None:  # fmt: skip
+        """Compile, with one optimizer, or one a player.
+
+        Args:
+            build_optimizer: makes a new one.
+            loss, metrics: of (targets, outputs).
+            xla: whether a call is compiled by XLA.
+            distillation: what adds a teacher's part to the loss, or None.
+            parts: into how many a batch is cut to save memory.
+        """
+        self.distillation, self.gradient_accumulation_steps = distillation, parts
+        self.compile(build_optimizer(), loss, weighted_metrics=list(metrics), jit_compile=xla)
+        others = [build_optimizer() for _ in self.players[1:]]
+        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            others = [keras.optimizers.LossScaleOptimizer(optimizer) for optimizer in others]
+        self.optimizers = (self.optimizer, *others)
+        for optimizer in self.optimizers:
+            # `fit` ends by writing averaged weights into the model, and a run resumed inside an epoch calls it twice.
+            optimizer.finalize_variable_values = lambda variables: None
+
+    @property
+    def trained(self) -> list[tuple[keras.optimizers.Optimizer, list]]:
+        """Each optimizer with the variables that it changes."""
+        groups = [network.trainable_variables for network in self.player_networks] or [self.trainable_variables]
+        return list(zip(self.optimizers, groups, strict=True))
 
     def network_of(self, x) -> keras.Model:
-        """What maps a batch of training to logits: the trainer, or a network of the same layers for shorter texts."""
-        return self
+        """What maps a batch of training to outputs: the trainer, or a network of the same layers for shorter texts."""
+        return self.shorter_networks.get(x.shape[1], self) if self.shorter_networks else self
 
     @property
     def step(self) -> int:
         """How many updates there have been."""
         return int(tf.convert_to_tensor(self.optimizer.iterations.value))
 
-    def prepare(self, batch_shape: tuple[int, ...]) -> None:
-        """Create the state of metrics and optimizer for `[batch, …]` inputs without drawing a batch of data."""
-        batch_size = batch_shape[0]
-        # Keras sums after clipping, each replica having clipped its own share; `train_step` sums before.
-        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
+    def prepare(self, batch) -> None:
+        """Create the state of metrics and optimizers, without drawing a batch of data.
+
+        Args:
+            batch: (features, targets, weights) of a replica's share as `keras.KerasTensor`s.
+        """
         with self.distribute_strategy.scope():
-            self._symbolic_build(
-                data_batch=(
-                    keras.KerasTensor(batch_shape, self.input.dtype),
-                    keras.KerasTensor((batch_size,), "int32"),
-                    keras.KerasTensor((batch_size,), "float32"),
-                )
-            )
+            for optimizer, variables in self.trained:
+                # Keras sums after clipping, each replica having clipped its own share; `train_step` sums before.
+                inner = getattr(optimizer, "inner_optimizer", optimizer)
+                inner._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
+                if self.players:
+                    optimizer.build(variables)
+            self._symbolic_build(data_batch=batch)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Keras would draw a batch here, and take a block for a batch; `prepare` has done it."""
@@ -60,63 +119,85 @@ class Trainer(keras.Model):
 
         The loss that Keras computes is divided by the number of replicas, whose gradients it adds up.
         """
-        parts, replicas = self.gradient_accumulation_steps, self.distribute_strategy.num_replicas_in_sync
-        share = data[1].shape[0]
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        if self.players:
+            return self._players_step(data)
+        replicas = self.distribute_strategy.num_replicas_in_sync
         gradients = None
-        self.position.step = self.optimizer.iterations.value
-        for part in range(parts):
-            self.position.first_example = replica * share + part * share // parts
-            x, y, sample_weight = (tf.split(tensor, parts)[part] for tensor in data)
+        for x, y, sample_weight in self._parts_of(data):
             with tf.GradientTape() as tape:
-                logits = self.network_of(x)(x, training=True)
-                loss = self.compute_loss(x, y, logits, sample_weight, training=True)
+                outputs = self.network_of(x)(x, training=True)
+                loss = self.compute_loss(x, y, outputs, sample_weight, training=True)
                 if self.distillation is not None:
-                    loss = self.distillation(loss, self.losses, x, logits, sample_weight)
-                scaled_loss = self.optimizer.scale_loss(loss / parts)
+                    loss = self.distillation(loss, self.losses, x, outputs, sample_weight)
+                scaled_loss = self.optimizer.scale_loss(loss / self.gradient_accumulation_steps)
             self._loss_tracker.update_state(loss * replicas, sample_weight=tf.shape(y)[0])
-            part_gradients = tape.gradient(scaled_loss, [variable.value for variable in self.trainable_variables])
-            # An embedding's comes a row an occurrence; Keras would clip and square those before it adds them up.
-            part_gradients = [tf.convert_to_tensor(gradient) for gradient in part_gradients]
-            gradients = part_gradients if part == 0 else [a + b for a, b in zip(gradients, part_gradients, strict=True)]
-            logs = self.compute_metrics(x, y, logits)
+            gradients = _added(gradients, tape.gradient(scaled_loss, [v.value for v in self.trainable_variables]))
+            logs = self.compute_metrics(x, y, outputs)
         *gradients, sums = sum_over_replicas([*gradients, tf.stack(list(logs.values()))])
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         return dict(zip(logs, tf.unstack(sums / replicas), strict=True))
 
+    def _players_step(self, data):
+        """One update of each player in turn; each sees what those before it have become."""
+        replicas, parts = self.distribute_strategy.num_replicas_in_sync, self.gradient_accumulation_steps
+        for player, tracker, (optimizer, variables) in zip(self.players, self.player_losses, self.trained, strict=True):
+            gradients = None
+            for x, y, sample_weight in self._parts_of(data):
+                with tf.GradientTape() as tape:
+                    loss = player.loss(x, y, sample_weight)
+                    scaled_loss = optimizer.scale_loss(loss / (parts * replicas))
+                tracker.update_state(loss, sample_weight=tf.shape(y)[0])
+                gradients = _added(gradients, tape.gradient(scaled_loss, [v.value for v in variables]))
+            optimizer.apply_gradients(zip(sum_over_replicas(gradients), variables, strict=True))
+        losses = tf.stack([tf.convert_to_tensor(tracker.result()) for tracker in self.player_losses])
+        losses = tf.unstack(sum_over_replicas([losses])[0] / replicas)
+        names = [tracker.name for tracker in self.player_losses]
+        return {"loss": tf.add_n(losses)} | dict(zip(names, losses, strict=True))
+
+    def _parts_of(self, data):
+        """The parts of a replica's share of the batch, each with its place told to the dropout."""
+        parts, share = self.gradient_accumulation_steps, data[1].shape[0]
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        self.position.step = self.optimizer.iterations.value
+        for part in range(parts):
+            self.position.first_example = replica * share + part * share // parts
+            yield tf.nest.map_structure(lambda tensor, part=part: tf.split(tensor, parts)[part], tuple(data))
+
     def test_step(self, data):
         """Metrics of a replica's share, in which padding has weight 0."""
         x, y, weights = data
-        logits = self(x, training=False)
+        outputs = self(x, training=False)
         padded_count = tf.cast(tf.size(weights) * self.distribute_strategy.num_replicas_in_sync, tf.float32)
-        weighted_sum = self.compute_loss(x, y, logits, weights, training=False) * padded_count
+        weighted_sum = self.compute_loss(x, y, outputs, weights, training=False) * padded_count
         count = tf.reduce_sum(weights)
         self._loss_tracker.update_state(tf.math.divide_no_nan(weighted_sum, count), sample_weight=count)
-        return self.compute_metrics(x, y, logits, weights)
+        logs = self.compute_metrics(x, y, outputs, weights)
+        return {name: value for name, value in logs.items() if name not in {m.name for m in self.player_losses}}
 
     def make_train_function(self, force=False):
         """Called by `fit`; the function takes the iterator over calls and returns the logs after the last step."""
         if self.train_function is not None and not force:
             return self.train_function
 
-        def step_of_block(features, labels, weights, index):
-            return self.train_step((features[index], labels[index], weights[index]))
+        def step_of_block(block, index):
+            return self.train_step(tf.nest.map_structure(lambda tensor: tensor[index], block))
 
         @tf.function(jit_compile=self.jit_compile, autograph=False)
-        def run_steps(features, labels, weights, count):
+        def run_steps(features, targets, weights, count):
             count = self.distribute_strategy.experimental_local_results(count)[0]
 
             def step(index):
-                logs = self.distribute_strategy.run(step_of_block, args=(features, labels, weights, index))
+                logs = self.distribute_strategy.run(step_of_block, args=((features, targets, weights), index))
                 return {name: self.distribute_strategy.experimental_local_results(logs[name])[0] for name in logs}
 
             def goes_on(index, logs):
                 return tf.logical_and(index < count, tf.math.is_finite(logs["loss"]))
 
             loop_state = (tf.constant(1, tf.int64), step(tf.constant(0, tf.int64)))
-            return tf.while_loop(goes_on, lambda index, _: (index + 1, step(index)), loop_state, parallel_iterations=1)[
-                1
-            ]
+            _, logs = tf.while_loop(
+                goes_on, lambda index, _: (index + 1, step(index)), loop_state, parallel_iterations=1
+            )
+            return logs
 
         def run_call(iterator):
             started = time.perf_counter()
@@ -133,8 +214,8 @@ class Trainer(keras.Model):
             return self.test_function
 
         @tf.function(jit_compile=self.jit_compile, autograph=False)
-        def run_batch(features, labels, weights):
-            return self._on_all_replicas(lambda *data: self.test_step(data), (features, labels, weights))
+        def run_batch(features, targets, weights):
+            return self._on_all_replicas(lambda *data: self.test_step(data), (features, targets, weights))
 
         @tf.function(autograph=False)
         def run_next_batch(iterator):
@@ -145,60 +226,93 @@ class Trainer(keras.Model):
 
     def _on_all_replicas(self, function, arguments):
         """Run a function of each replica's share; the mean of the replicas' logs, reduced in one exchange."""
-        strategy = self.distribute_strategy
+        strategy, names = self.distribute_strategy, []
 
         def stacked(*arguments):
-            return tf.stack(list(function(*arguments).values()))
+            logs = function(*arguments)
+            names[:] = logs
+            return tf.stack(list(logs.values()))
 
         means = strategy.reduce("MEAN", strategy.run(stacked, args=arguments), axis=None)
-        names = ["loss", *(metric.name for metric in self._compile_metrics.metrics)]
         return dict(zip(names, tf.unstack(means), strict=True))
 
 
-def build_trainer(model: keras.Model, seed: int = 0, shorter: Sequence[keras.Model] = ()) -> Trainer:
-    """The trainer of a classifier: from its input, or what follows its strings, to its layer `logits`.
+def build_trainer(task: Task, training: Training, shorter: Sequence[keras.Model] = ()) -> Trainer:
+    """The trainer of a model, from its input, or what follows its strings, to what its task trains.
 
     It has the model's own weights.
 
     Args:
-        seed: decides the masks of the dropout layers.
-        shorter: models of the same builder for shorter texts, whose graphs training also runs, with `model`'s weights.
+        task: what the model is asked.
+        training: what it starts from; its seed decides the masks of the dropout layers.
+        shorter: models of the same builder for shorter texts, whose graphs training runs too, with the model's weights.
 
     Raises:
-        ValueError: the model has no such layer.
+        ValueError: the model has no layer of the name that the task trains.
     """
-    twin, position = twin_for_training(model, model.get_layer("logits").output, seed)
-    trainer = Trainer(twin.inputs[0], twin.outputs[0], name="trainer")
-    trainer.position = position
-    if shorter:
-        networks = {network.input_shape[1]: network for network in (_with_layers_of(twin, other) for other in shorter)}
-        trainer.network_of = lambda x: networks.get(x.shape[1], trainer)
-    return trainer
+    model, position = training.model, BatchPosition(training.config.training.seed)
+    numbers = itertools.count()
+    networks = {"model": _twin(model, task.trained_output(model), position, numbers)}
+    for name, partner in task.partners(training).items():
+        networks[name] = _twin(partner, partner.outputs[0], position, numbers)
+    inputs, outputs = task.graph(training, networks)
+    lengths = {}
+    for other in shorter:
+        network = _with_layers_of(networks["model"], other, task)
+        lengths[network.input_shape[1]] = network
+    return Trainer(
+        inputs, outputs, position=position, networks=lengths, players=task.players(training, networks),
+    )  # fmt: skip
 
 
-def _with_layers_of(twin: keras.Model, other: keras.Model) -> keras.Model:
-    """The graph of `other`, from what follows its strings to `logits`, with the layers of `twin` that hold state."""
+def _with_layers_of(twin: keras.Model, other: keras.Model, task: Task) -> keras.Model:
+    """The graph of `other`, from what follows its strings to what trains, with the layers of `twin` that hold state."""
     shared = {layer.name.removeprefix("positioned_"): layer for layer in twin.layers}
 
     def with_state(layer):
         holds_state = type(layer) is keras.layers.Dropout or getattr(layer, "weights", ())
         return shared[layer.name] if holds_state else layer
 
-    part = keras.Model(text_layer(other).output, other.get_layer("logits").output)
+    part = keras.Model(text_layer(other).output, task.trained_output(other))
     return keras.models.clone_model(part, clone_function=with_state)
 
 
-def twin_for_training(model: keras.Model, output, seed: int) -> tuple[keras.Model, BatchPosition]:
+def _twin(model: keras.Model, output, position: BatchPosition, numbers: Iterator[int]) -> keras.Model:
     """The part of a model from its input, or what follows its strings, to `output`, with dropout for training."""
-    position = BatchPosition(seed)
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         normalize_in_one_exchange(model)
-    numbers = itertools.count()
 
     def for_training(layer):
         plain_dropout = type(layer) is keras.layers.Dropout and layer.noise_shape is None
         return PositionedDropout(layer, position, next(numbers)) if plain_dropout else layer
 
     front = text_layer(model)
-    part = keras.Model(front.output if front else model.inputs, output)
-    return keras.models.clone_model(part, clone_function=for_training), position
+    part = keras.Model(front.output if front else inputs_of(model), output)
+    return keras.models.clone_model(part, clone_function=for_training)
+
+
+def _added(sums: list | None, gradients: list) -> list:
+    # An embedding's comes a row an occurrence; Keras would clip and square those before it adds them up.
+    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+    return gradients if sums is None else [a + b for a, b in zip(sums, gradients, strict=True)]
+
+
+def batch_specification(trainer: Trainer, targets: np.ndarray | None, share: int):
+    """What a replica's share of a batch is, as `Trainer.prepare` takes it; `targets` are those of all training rows."""
+
+    def of_share(tensor):
+        return keras.KerasTensor((share, *tensor.shape[1:]), tensor.dtype)
+
+    inputs = each(of_share, inputs_of(trainer))
+    shape, dtype = ((), "int32") if targets is None else (targets.shape[1:], targets.dtype.name)
+    return inputs, keras.KerasTensor((share, *shape), dtype), keras.KerasTensor((share,), "float32")
+
+
+def outputs_of(trainer: Trainer, features: Features) -> np.ndarray:
+    """The trainer's outputs of held-out examples, some at a time."""
+    function = tf.function(lambda batch: trainer(batch, training=False), autograph=False)
+
+    def answer(start: int):
+        return function(each(lambda array: tf.constant(array[start : start + _ROWS_AT_ONCE]), features))
+
+    return np.concatenate([answer(start) for start in range(0, count(features), _ROWS_AT_ONCE)])

@@ -3,14 +3,16 @@
 import keras
 import tqdm
 
+from zoo.tasks import Metric
+
 
 class Pruning(keras.callbacks.Callback):
-    """Tells Optuna each epoch's validation accuracy, and stops where its pruner says so; a bar shows the epochs."""
+    """Tells Optuna each epoch's headline on validation, and stops where its pruner says so; a bar shows the epochs."""
 
-    def __init__(self, trial, name: str, epochs: int):
+    def __init__(self, trial, name: str, epochs: int, headline: Metric):
         """`trial` is an `optuna.Trial`."""
         super().__init__()
-        self.trial, self.name, self.epochs = trial, name, epochs
+        self.trial, self.name, self.epochs, self.headline = trial, name, epochs, headline
         self.pruned_after: int | None = None  # epochs
         self.bar = None
 
@@ -19,8 +21,9 @@ class Pruning(keras.callbacks.Callback):
             about = {"total": self.epochs, "initial": epoch, "desc": self.name, "unit": " epochs"}
             self.bar = tqdm.tqdm(**about, leave=False, disable=None)  # None: unless on a terminal
         self.bar.update()
-        self.bar.set_postfix_str(f"validation accuracy {logs['val_accuracy']:.4f}", refresh=False)
-        self.trial.report(float(logs["val_accuracy"]), epoch + 1)
+        value = float(logs[f"val_{self.headline.name}"])
+        self.bar.set_postfix_str(f"validation {self.headline.words} {self.headline.text(value)}", refresh=False)
+        self.trial.report(value, epoch + 1)
         if epoch + 1 < self.epochs and self.trial.should_prune():
             self.pruned_after = epoch + 1
             self.model.stop_training = True

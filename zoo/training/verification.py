@@ -60,7 +60,7 @@ def verify(models: list[str], setups: list[str] | None = None) -> list[dict]:
 
     Returns:
         One row a comparison: model, optimizer, setup, then the largest absolute difference of weights, evaluation
-        (validation loss and accuracy of each epoch) and predictions (probabilities of the test rows in order), and
+        (validation loss and headline of each epoch) and predictions (answers to the test rows in order), and
         verdict: ok within `LIMITS`, rounding where it is at most ten times that of one device, else FAILED.
 
     Raises:
@@ -129,7 +129,7 @@ def _outcomes(model: str, setup: str, folder: pathlib.Path) -> dict[str, dict[st
 def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
     """The training of one set-up with one optimizer."""
     import zoo
-    from zoo import datasets
+    from zoo import datasets, registry
 
     assignments = [
         "training.epochs=2", "training.batch_size=64", "training.precision=float32", "training.xla=off",
@@ -150,10 +150,11 @@ def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
             return
         weights = np.concatenate([w.ravel() for w in zoo.load_model(run).model.get_weights()])
         history = np.genfromtxt(run.history_file, delimiter=",", names=True)
-        evaluation = np.stack([history["validation_loss"], history["validation_accuracy"]])
-        with np.load(run.path / "predictions.npz") as archive:
-            assert np.array_equal(archive["ids"], dataset.test.ids)
-            outcome = {"weights": weights, "evaluation": evaluation, "predictions": archive["probabilities"]}
+        headline = registry.model_info(model).task.headline.name
+        evaluation = np.stack([history["validation_loss"], history[f"validation_{headline}"]])
+        predictions = run.read_predictions("test")
+        assert np.array_equal(predictions.ids, dataset.test.ids)
+        outcome = {"weights": weights, "evaluation": evaluation, "predictions": predictions.answers}
         np.savez(f"{output}-{optimizer}.npz", **outcome)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zoo.comparison import statistics
+from zoo.measures import metrics, statistics
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 6), (3, 9), (1, 12), (40, 61)])
@@ -82,8 +82,8 @@ def test_a_difference_must_outlast_other_seeds_too():
 
 def test_accuracy_at_coverage_leaves_out_the_least_sure():
     probabilities = np.array([[0.9, 0.1]] * 9 + [[0.4, 0.6]])
-    assert statistics.accuracy_at_coverage(probabilities, np.zeros(10, int)) == 1
-    assert statistics.accuracy_at_coverage(probabilities, np.zeros(10, int), 1.0) == 0.9
+    assert metrics.accuracy_at_coverage(probabilities, np.zeros(10, int)) == 1
+    assert metrics.accuracy_at_coverage(probabilities, np.zeros(10, int), 1.0) == 0.9
 
 
 def test_all_pairs_at_once_are_the_pairs_one_by_one():

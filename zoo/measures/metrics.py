@@ -93,6 +93,18 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     return float(np.abs(gaps).sum() / len(labels))
 
 
+def accuracy_at_coverage(probabilities: np.ndarray, labels: np.ndarray, coverage: float = 0.9) -> float:
+    """Accuracy on the share of rows of which the model is most confident.
+
+    Args:
+      probabilities: float[rows, num_classes].
+      labels: int[rows].
+      coverage: in (0, 1].
+    """
+    kept = np.argsort(-probabilities.max(axis=1), kind="stable")[: max(1, round(coverage * len(labels)))]
+    return float((probabilities.argmax(axis=1) == labels)[kept].mean())
+
+
 def _checked(
     probabilities: np.ndarray, labels: np.ndarray, label_names: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:

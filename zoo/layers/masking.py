@@ -1,15 +1,12 @@
-"""Pre-training of BERT: pieces of a text are hidden, and the model says what they were (Devlin et al., 2019)."""
-
-import math
+"""What hides pieces of a text from a masked language model, and what counts its answers (Devlin et al., 2019)."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from zoo.datasets.augmentation import uniform
+from zoo.layers.random_numbers import uniform
 from zoo.layers.word_piece import SPECIAL_TOKENS
-from zoo.training.trainer import Trainer, twin_for_training
 
 _CHOSEN, _HOW, _WHICH = range(20, 23)  # number streams beside those of the pictures
 NOT_HIDDEN = -1
@@ -50,10 +47,10 @@ class Masking:
         return tf.stack([tf.where(hidden, seen, ids), tf.where(hidden, ids, NOT_HIDDEN)], axis=1)
 
 
-class _HiddenPieces(keras.layers.Layer):
+class HiddenPieces(keras.layers.Layer):
     """`float[batch, length, width]`, `int32[batch, length]` → the same of the first `count` hidden pieces of each text.
 
-    The output layer is the dearest, and what it says of the others is not asked for.
+    The output layer costs more than all others, so that it is to see the hidden pieces alone.
     """
 
     def __init__(self, count: int):
@@ -66,7 +63,7 @@ class _HiddenPieces(keras.layers.Layer):
         return ops.take_along_axis(states, at_places, axis=1), ops.take_along_axis(targets, places, axis=1)
 
 
-class _Answers(keras.layers.Layer):
+class CountAnswers(keras.layers.Layer):
     """Logits `float32[batch, count, piece]`, targets `int32[batch, count]` → `float32[batch, 3]`.
 
     The sum of the losses, how many answers are right, and how many there are, of each text.
@@ -79,43 +76,3 @@ class _Answers(keras.layers.Layer):
         return ops.stack(
             [ops.sum(values * hidden, axis=1) for values in (losses, right, ops.ones_like(hidden))], axis=1
         )
-
-
-def build_masked_trainer(model: keras.Model, seed: int, fraction: float) -> Trainer:
-    """The trainer of a masked language model: what `Masking` gives → sums of each text, as `_Answers` says."""
-    twin, position = twin_for_training(model, model.get_layer("masked_transform").input, seed)
-    length = twin.input_shape[1]
-    masked = keras.Input((2, length), dtype="int32")
-    # One and a half times as many as are hidden on average: more are hidden in one text of a thousand.
-    states, targets = _HiddenPieces(math.ceil(1.5 * fraction * length))(twin(masked[:, 0]), masked[:, 1])
-    x = model.get_layer("masked_norm")(model.get_layer("masked_transform")(states))
-    logits = model.get_layer("embeddings_words")(x, reverse=True)
-    trainer = Trainer(masked, _Answers(dtype="float32")(logits, targets), name="masked_trainer")
-    trainer.position = position
-    return trainer
-
-
-def masked_loss():
-    """(loss, metric named accuracy): means over each text's hidden pieces; there are no labels."""
-
-    def mean(sums, counts):
-        return sums / ops.maximum(counts, 1.0)
-
-    accuracy = keras.metrics.MeanMetricWrapper(lambda _, answers: mean(answers[:, 1], answers[:, 2]), name="accuracy")
-    return lambda _, answers: mean(answers[:, 0], answers[:, 2]), accuracy
-
-
-def masked_results(trainer: Trainer, masked: np.ndarray, batch_size: int = 32) -> dict:
-    """Perplexity and accuracy over all hidden pieces of `int32[examples, 2, length]`, each piece counted once."""
-    from zoo.evaluation.metrics import wilson_interval
-
-    answers = tf.function(lambda batch: trainer(batch, training=False), autograph=False)
-    starts = range(0, len(masked), batch_size)
-    sums = np.concatenate([answers(tf.constant(masked[i : i + batch_size])) for i in starts])
-    loss, right, count = sums.sum(axis=0, dtype="float64")
-    return {
-        "accuracy": {"value": right / count, "interval": wilson_interval(int(right), int(count))},
-        "negative_log_likelihood": loss / count,
-        "perplexity": math.exp(loss / count),
-        "n": int(count),
-    }

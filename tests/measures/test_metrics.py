@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from zoo.errors import ZooError
-from zoo.evaluation.metrics import (
+from zoo.measures.metrics import (
     classification_results,
     expected_calibration_error,
     roc_auc,

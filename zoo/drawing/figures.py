@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.config import MOST_EPOCHS
+from zoo.drawing.highlight import overlay
 from zoo.errors import ZooError, shortened
 from zoo.escaping import printable
-from zoo.evaluation.highlight import overlay
 from zoo.safe_reading import read_text
+from zoo.tasks import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,21 +30,23 @@ MAXIMUM_CLASSES_WITH_NUMBERS = 25
 _FONTS_OF_OTHER_SCRIPTS = ("Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Zen Hei", "PingFang SC", "Microsoft YaHei")
 
 
-def save_training_curves(history_csv: str | Path, path: str | Path) -> None:
-    """Draws loss, accuracy and learning rate over the epochs, and marks the epoch with the best validation accuracy.
+def save_training_curves(history_csv: str | Path, path: str | Path, headline: Metric) -> None:
+    """Draws loss, headline and learning rate over the epochs, and marks the epoch that is best on validation.
 
     Args:
       history_csv: a run's history.csv; the validation and learning-rate columns may be missing or empty.
       path: the PNG to write.
+      headline: of the run's task.
     """
     history = read_history(Path(history_csv))
     epochs = history["epoch"]
-    validation = history.get("validation_accuracy")
-    best = None if validation is None or np.isnan(validation).all() else int(np.nanargmax(validation))
+    validation = history.get(f"validation_{headline.name}")
+    known = validation is not None and not np.isnan(validation).all()
+    best = int(np.nanargmax(headline.goodness(validation))) if known else None
     with _picture(path, figsize=(10, 5.4)) as figure:
         grid = figure.add_gridspec(2, 2, height_ratios=(3, 1))
-        for column, metric in enumerate(("loss", "accuracy")):
-            axes = figure.add_subplot(grid[0, column], ylabel=metric)
+        for column, (metric, words) in enumerate((("loss", "loss"), (headline.name, headline.words))):
+            axes = figure.add_subplot(grid[0, column], ylabel=words)
             for name, label, colour in ((metric, "train", BLUE), (f"validation_{metric}", "validation", ORANGE)):
                 if name in history:
                     axes.plot(epochs, history[name], color=colour, label=label, **_line_style(epochs))
@@ -139,6 +142,37 @@ def save_worst_mistakes(
         _draw_images([features[i] for i in worst], titles, origins, heading, path)
     else:
         _draw_list([features[i] for i in worst], titles, origins, heading, path)
+
+
+def save_residuals(targets: np.ndarray, answers: np.ndarray, labels: dict, path: str | Path) -> None:
+    """Draws predicted against true numbers, and the residuals, predicted less true, over the predicted ones.
+
+    Args:
+      targets: float[examples], or float[examples, outputs], of which each is drawn.
+      answers: of the same shape.
+      labels: with `target_name` and `unit` for the axes.
+      path: the PNG to write.
+    """
+    truth, said = (np.asarray(part, "float64").ravel() for part in (targets, answers))
+    name = _shortened(labels.get("target_name") or "value", 24)
+    unit = f", {labels['unit']}" if labels.get("unit") else ""
+    points = {"s": 9, "color": BLUE, "alpha": min(1.0, max(0.08, 120 / max(len(truth), 1))), "linewidths": 0}
+    with _picture(path, figsize=(10, 4.6)) as figure:
+        left, right = figure.subplots(1, 2)
+        low, high = min(truth.min(), said.min()), max(truth.max(), said.max())
+        left.plot([low, high], [low, high], color=GREY, linestyle=":", zorder=3)
+        left.scatter(truth, said, **points)
+        left.set(xlabel=f"true {name}{unit}", ylabel=f"predicted {name}{unit}")
+        left.set_title("on the dotted line there is no error", fontsize=10)
+        residuals = said - truth
+        right.axhline(0, color=GREY, linestyle=":", zorder=3)
+        right.scatter(said, residuals, **points)
+        right.set(xlabel=f"predicted {name}{unit}", ylabel="predicted less true")
+        half = np.median(np.abs(residuals))
+        right.set_title(f"{len(truth):,} residuals, half of them within ±{half:.3g}", fontsize=10)
+        for axes in (left, right):
+            axes.grid(color="#E5E5E5", linewidth=0.8)
+            axes.set_axisbelow(True)
 
 
 def save_heat_maps(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.evaluation.metrics import expected_calibration_error
+from zoo.measures.metrics import expected_calibration_error
 
 TEMPERATURES = (0.05, 20.0)  # where the fit is looked for
 _LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # scikit-learn's log_loss clips there too

@@ -1,11 +1,16 @@
 """Intervals and tests for models that share one test set; SciPy and statsmodels do the mathematics.
 
-docs/comparison.md says what each of them covers.
+A model's scores are `float[seeds, rows]`, one number a row, larger is better. docs/comparison.md says what each test
+and interval covers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+
+from zoo.measures.metrics import wilson_interval
+
+_NUMBERS_AT_ONCE = 2**22
 
 
 def seeds_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
@@ -69,15 +74,83 @@ def paired_bootstrap(
     return (float(low), float(high)), float(np.clip(2 * tail, 1 / draws, 1.0))
 
 
-def pairwise_p(correct: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """P-values of every pair of models: over test rows, and over seeds.
+def are_right_or_wrong(scores: np.ndarray) -> bool:
+    """Whether each score is 0 or 1."""
+    return bool(np.isin(scores, (0, 1)).all())
 
-    Over rows: McNemar's mid-p where both have one seed, else the paired t-test of each row's share of seeds that get it
-    right. Unlike a bootstrap's, both are resolved far below the levels that a correction for many pairs asks for. Over
-    seeds: Welch's t-test.
+
+def headline_interval(
+    scores: np.ndarray, headline_of: Callable, draws: int = 2_000, seed: int = 0, confidence: float = 0.95
+) -> tuple[float, float]:
+    """How far other test rows could move a model's headline, mean over seeds.
+
+    Wilson's interval where rows are right or wrong, else the percentiles of a bootstrap over rows, which seeds share.
 
     Args:
-      correct: bool[seeds, rows] a model; seeds may differ in number, rows may not.
+      scores: float[seeds, rows].
+      headline_of: the headline of rows whose scores have these means, elementwise and monotone.
+      draws: resamples.
+      seed: of the resampling.
+      confidence: in (0, 1).
+    """
+    if are_right_or_wrong(scores):
+        rows = scores.shape[1]
+        ends = headline_of(np.array(wilson_interval(round(scores.mean() * rows), rows, confidence)))
+    else:
+        values = np.concatenate([headline_of(means).mean(axis=1) for means in resampled_means(scores, draws, seed)])
+        ends = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(min(ends)), float(max(ends))
+
+
+def paired_headline_interval(
+    first: np.ndarray, second: np.ndarray, headline_of: Callable, draws: int = 2_000, seed: int = 0
+) -> tuple[float, float]:
+    """95 % interval of first less second, headlines that are means over seeds, test rows drawn for both together.
+
+    Args:
+      first: float[seeds, rows].
+      second: float[seeds, rows] of another model on the same rows.
+      headline_of: as in `headline_interval`.
+      draws: resamples, of scores that are not 0 or 1.
+      seed: of the resampling.
+    """
+    at_ends = [float(headline_of(np.array(mean))) for mean in (0.0, 0.5, 1.0)]
+    straight = abs(at_ends[0] + at_ends[2] - 2 * at_ends[1]) < 1e-12
+    if straight and are_right_or_wrong(first) and are_right_or_wrong(second):
+        (low, high), _ = paired_bootstrap(first.mean(axis=0), second.mean(axis=0))
+        ends = (at_ends[2] - at_ends[0]) * np.array([low, high])
+    else:
+        both, seeds = np.concatenate([first, second]), len(first)
+        values = []
+        for means in resampled_means(both, draws, seed):
+            headlines = headline_of(means)
+            values.append(headlines[:, :seeds].mean(axis=1) - headlines[:, seeds:].mean(axis=1))
+        ends = np.quantile(np.concatenate(values), [0.025, 0.975])
+    return float(min(ends)), float(max(ends))
+
+
+def resampled_means(scores: np.ndarray, draws: int, seed: int = 0) -> Iterator[np.ndarray]:
+    """Means of `float[seeds, rows]` over rows drawn with replacement, float[some draws, seeds] at a time."""
+    generator, rows = np.random.default_rng(seed), scores.shape[1]
+    at_once = max(1, _NUMBERS_AT_ONCE // rows)
+    for start in range(0, draws, at_once):
+        size = min(at_once, draws - start)
+        drawn = generator.integers(rows, size=(size, rows)) + rows * np.arange(size)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows) @ scores.T / rows
+
+
+def pairwise_p(
+    scores: Sequence[np.ndarray], values: Sequence[np.ndarray] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """P-values of every pair of models: over test rows, and over seeds.
+
+    Over rows: McNemar's mid-p where both have one seed and each row is right or wrong, else the paired t-test of each
+    row's mean score over seeds. Unlike a bootstrap's, both are resolved far below the levels that a correction for many
+    pairs asks for. Over seeds: Welch's t-test.
+
+    Args:
+      scores: float[seeds, rows] a model; seeds may differ in number, rows may not.
+      values: float[seeds] a model, the headline of each seed; by default its mean score.
 
     Returns:
       float64[models, models] over rows, 1 on the diagonal, and the same over seeds, NaN where a model has one seed.
@@ -85,46 +158,50 @@ def pairwise_p(correct: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     Raises:
       ValueError: the rows are not as many.
     """
-    if len({one.shape[1] for one in correct}) > 1:
-        raise ValueError(f"the models have {sorted({one.shape[1] for one in correct})} rows")
-    shares = np.stack([one.mean(axis=0) for one in correct])
-    seeds = np.array([len(one) for one in correct])
-    return _rows_p(shares, seeds), _seeds_p([one.mean(axis=1) for one in correct])
+    if len({one.shape[1] for one in scores}) > 1:
+        raise ValueError(f"the models have {sorted({one.shape[1] for one in scores})} rows")
+    shares = np.stack([one.mean(axis=0) for one in scores])
+    exact = np.array([len(one) == 1 and are_right_or_wrong(one) for one in scores])
+    return _rows_p(shares, exact), _seeds_p([one.mean(axis=1) for one in scores] if values is None else values)
 
 
-def _rows_p(shares: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+def _rows_p(shares: np.ndarray, exact: np.ndarray) -> np.ndarray:
     from scipy import stats
 
     rows = shares.shape[1]
-    products, sums = shares @ shares.T, shares.sum(axis=1)
+    # Differences alone count: what all models have in common, and the unit, would cost digits.
+    centered = shares - shares.mean(axis=0)
+    centered /= np.abs(centered).max() or 1.0
+    products, sums = centered @ centered.T, centered.sum(axis=1)
     squares = np.diag(products)
     mean = (sums[:, None] - sums) / rows
     variance = np.maximum((squares[:, None] + squares - 2 * products) / rows - mean**2, 0)
     p = 2 * stats.t.sf(np.abs(mean) / np.maximum(np.sqrt(variance / max(rows - 1, 1)), 1e-12), max(rows - 1, 1))
-    single = np.flatnonzero(seeds == 1)
-    both_right = np.rint(products[np.ix_(single, single)])
-    only_first = np.rint(sums[single])[:, None] - both_right
+    single = np.flatnonzero(exact)
+    right = np.rint(shares[single])
+    only_first = right @ (1 - right).T
     p[np.ix_(single, single)] = mcnemar(only_first, only_first.T)
     return p
 
 
-def _seeds_p(accuracies: list[np.ndarray]) -> np.ndarray:
+def _seeds_p(values: Sequence[np.ndarray]) -> np.ndarray:
     from scipy import stats
 
-    mean, counts = np.array([one.mean() for one in accuracies]), np.array([len(one) for one in accuracies])
-    deviation = np.array([one.std(ddof=1) if len(one) > 1 else np.nan for one in accuracies])
+    mean, counts = np.array([np.mean(one) for one in values]), np.array([len(one) for one in values])
+    deviation = np.array([np.std(one, ddof=1) if len(one) > 1 else np.nan for one in values])
     mean, deviation, counts = (np.broadcast_arrays(x[:, None], x[None, :]) for x in (mean, deviation, counts))
     with np.errstate(invalid="ignore", divide="ignore"):
         p = stats.ttest_ind_from_stats(
             mean[0], deviation[0], counts[0], mean[1], deviation[1], counts[1], equal_var=False
         ).pvalue
-    constant = (deviation[0] < 1e-12) & (deviation[1] < 1e-12)
-    return np.where(constant, np.abs(mean[0] - mean[1]) < 1e-12, p).astype(np.float64)
+    nothing = 1e-12 * max(1e-12, np.abs(mean).max())
+    constant = (deviation[0] < nothing) & (deviation[1] < nothing)
+    return np.where(constant, np.abs(mean[0] - mean[1]) < nothing, p).astype(np.float64)
 
 
-def adjusted_pairwise_p(correct: Sequence[np.ndarray]) -> np.ndarray:
+def adjusted_pairwise_p(scores: Sequence[np.ndarray], values: Sequence[np.ndarray] | None = None) -> np.ndarray:
     """The larger of both p-values of `pairwise_p`, after Holm's correction for all pairs: float64[models, models]."""
-    rows_p, seeds_p = pairwise_p(correct)
+    rows_p, seeds_p = pairwise_p(scores, values)
     p = np.fmax(rows_p, seeds_p)
     pairs = np.triu_indices(len(p), 1)
     adjusted = np.ones_like(p)
@@ -159,15 +236,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty_like(p_values)
     adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
     return np.minimum(adjusted, 1).tolist()
-
-
-def accuracy_at_coverage(probabilities: np.ndarray, labels: np.ndarray, coverage: float = 0.9) -> float:
-    """Accuracy on the share of rows of which the model is most confident.
-
-    Args:
-      probabilities: float[rows, num_classes].
-      labels: int[rows].
-      coverage: in (0, 1].
-    """
-    kept = np.argsort(-probabilities.max(axis=1), kind="stable")[: max(1, round(coverage * len(labels)))]
-    return float((probabilities.argmax(axis=1) == labels)[kept].mean())

@@ -2,10 +2,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.evaluation import figures
-from zoo.evaluation.metrics import classification_results
+from zoo.drawing import figures
+from zoo.measures.metrics import classification_results
+from zoo.tasks import Metric
 
 HEADER = "epoch,seconds,examples_per_second,learning_rate,loss,accuracy,validation_loss,validation_accuracy\n"
+
+ACCURACY = Metric("accuracy")
 
 
 def drawn(path):
@@ -50,7 +53,7 @@ def write_history(path, epochs, validation=True):
 @pytest.mark.parametrize("validation", [True, False])
 def test_training_curves_of_any_length(tmp_path, epochs, validation):
     history = write_history(tmp_path / "history.csv", epochs, validation)
-    figures.save_training_curves(history, tmp_path / "training.png")
+    figures.save_training_curves(history, tmp_path / "training.png", ACCURACY)
     (height, width), ink = drawn(tmp_path / "training.png")
     assert 500 < height < 1000 < width < 2000
     assert 0.005 < ink < 0.5
@@ -58,7 +61,7 @@ def test_training_curves_of_any_length(tmp_path, epochs, validation):
 
 def test_training_curves_mark_the_best_validation_epoch(tmp_path, monkeypatch):
     history = write_history(tmp_path / "history.csv", 8)
-    texts = texts_of(monkeypatch, lambda: figures.save_training_curves(history, tmp_path / "training.png"))
+    texts = texts_of(monkeypatch, lambda: figures.save_training_curves(history, tmp_path / "training.png", ACCURACY))
     assert "best epoch 3: 0.9000" in texts
     assert {"train", "validation", "loss", "accuracy", "learning rate", "epoch"} <= set(texts)
 

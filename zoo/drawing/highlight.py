@@ -10,7 +10,8 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.escaping import printable
-from zoo.evaluation.explain import Scores
+
+Scores = list[tuple[str, float]]
 
 _HEAD = """<!doctype html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">

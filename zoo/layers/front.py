@@ -1,0 +1,15 @@
+"""Where a model begins: its inputs, and where a model of texts stops reading strings."""
+
+
+def inputs_of(model):
+    """A Keras model's input tensor, or a dictionary of them by name.
+
+    Keras itself hands out a list in either case, and fails for a sequential model.
+    """
+    inputs = getattr(model, "input", None)
+    return inputs if isinstance(inputs, dict) else model.inputs[0]
+
+
+def text_layer(model):
+    """The layer that reads the strings of a text model; None for a model of anything else."""
+    return model.layers[1] if len(model.inputs) == 1 and model.inputs[0].dtype == "string" else None

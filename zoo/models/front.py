@@ -1,6 +1,0 @@
-"""Where a model of texts stops reading strings."""
-
-
-def text_layer(model):
-    """The layer that reads the strings of a text model; None for a model of anything else."""
-    return model.layers[1] if model.inputs[0].dtype == "string" else None

@@ -1,0 +1,119 @@
+"""Whether a model, its task, the data and the settings of a training fit together: told before any work."""
+
+from typing import Any
+
+from zoo import registry
+from zoo.config import Config, TrainingSection
+from zoo.errors import ZooError
+from zoo.tasks import OWN_SETTINGS, Training
+from zoo.tasks.catalog import all_tasks, get_task
+
+
+def refuse_unfitting(config: Config, info) -> None:
+    """Check what is known before the data are read.
+
+    Args:
+        config: of the training.
+        info: the `zoo.datasets.DatasetInfo`, in which None says that the user's file decides.
+
+    Raises:
+        ZooError: the model reads or learns something else than the data hold, or a setting does not go with its task.
+    """
+    model = registry.model_info(config.model.name)
+    if model.reads != (info.kind or model.reads):
+        hint = " (a text table has the columns text and label)" if info.name == "csv" else ""
+        raise ZooError(f"model {model.name!r} reads {model.reads}s, but dataset {info.name!r} holds {info.kind}s{hint}")
+    task = model.task
+    if config.dataset.task and get_task(config.dataset.task).name != task.name:
+        told = get_task(config.dataset.task)
+        raise ZooError(
+            f"model {model.name!r} is of {task.words}, not of --task={told.name}; {_models(told, model.reads)}"
+        )
+    if task.targets and info.targets and task.targets != info.targets:
+        fitting = [other for other in all_tasks() if other.targets == info.targets]
+        known = "; ".join(_models(other, model.reads) for other in fitting) or "no task of the zoo learns from them"
+        raise ZooError(
+            f"model {model.name!r} is of {task.words}, which learns {_plural(task.targets)}, but dataset {info.name!r} "
+            f"has {_plural(info.targets)}; {known}"
+        )
+    defaults = TrainingSection()
+    for key in OWN_SETTINGS:
+        if key not in task.settings and getattr(config.training, key) != getattr(defaults, key):
+            owners = [other.words for other in all_tasks() if key in other.settings]
+            raise ZooError(
+                f"training.{key} does not go with {task.words}: it is for {' and '.join(owners)}; leave it out"
+            )
+    task.refuse(config)
+
+
+def check_dataset(config: Config, dataset) -> None:
+    """Raises: ZooError: the rows are too few, the targets are none to learn from, or are not images to be augmented."""
+    settings = config.training
+    rows = len(dataset.train)
+    if settings.batch_size > rows:
+        raise ZooError(
+            f"training.batch_size is {settings.batch_size}, but {dataset.info.name!r} has {rows} training rows; "
+            f"use --batch_size={rows} or less"
+        )
+    if dataset.info.kind != "image" and config.dataset.augmentation != type(config.dataset.augmentation)():
+        raise ZooError(f"dataset.augmentation is for images; {dataset.info.name!r} holds {dataset.info.kind}s")
+    registry.model_info(config.model.name).task.check_targets(dataset)
+
+
+def model_options(config: Config, dataset) -> dict[str, Any]:
+    """The builder's options: the config's own, then those that follow from the data.
+
+    Raises:
+        ZooError: an option of the config contradicts the data.
+    """
+    from zoo.datasets import stored
+
+    info = registry.model_info(config.model.name)
+    shapes = stored.each(list, stored.shapes(dataset.train.features))
+    fitting = {"input_shape": shapes} | info.task.fitting_options(dataset, info.options)
+    for option, value in fitting.items():
+        given = config.model.options.get(option)
+        if given is not None and given != value:
+            raise ZooError(f"model.options.{option} is {given}, but dataset {dataset.info.name!r} needs {value}")
+    return {name: value for name, value in fitting.items() if name in info.option_names} | config.model.options
+
+
+def shorter_models(training: Training) -> list:
+    """Models of the same builder for the lengths of `training.length_buckets`.
+
+    Raises:
+        ZooError: they do not go with the model.
+    """
+    from zoo.layers.front import text_layer
+    from zoo.layers.word_piece import WordPieceTokenizer
+
+    name, lengths, front = (
+        training.config.model.name,
+        training.config.training.length_buckets,
+        text_layer(training.model),
+    )
+    if lengths and not isinstance(front, WordPieceTokenizer):
+        raise ZooError(f"training.length_buckets: {name} cannot do with shorter texts; BERT classifiers alone can")
+    if lengths and (sorted(set(lengths)) != lengths or lengths[-1] >= front.length):
+        raise ZooError(
+            f"training.length_buckets={lengths}: rising lengths below the model's, {front.length}, are needed"
+        )
+    return [registry.create_model(name, **training.options | {"length": length}) for length in lengths]
+
+
+def augmentation_of(config: Config, dataset):
+    """The random changes of the config, for images alone."""
+    from zoo.datasets.augmentation import Augmentation
+
+    return Augmentation(config.dataset.augmentation) if dataset.info.kind == "image" else None
+
+
+def _models(task, reads: str) -> str:
+    names = registry.list_models(task=task.name, reads=reads)
+    if not names:
+        return f"no model of {task.words} reads {reads}s"
+    return f"models of {task.words} that read {reads}s: {', '.join(names)}"
+
+
+def _plural(targets: str) -> str:
+    return f"{targets}es" if targets.endswith("s") else f"{targets}s"
