@@ -1,6 +1,7 @@
 """One typed, frozen, validated description of a training: YAML in, every value written out in the run."""
 
 import io
+import os
 import pathlib
 import types
 import typing
@@ -48,6 +49,7 @@ class AugmentationSection(_Section):
 class DatasetSection(_Section):
     """Which data, where they are, and what training sees of them.
 
+    `data_dir` becomes absolute: a run is read from other folders than it was trained in.
     `task` says what the label column of the user's own table is for; by default the model's own task says it.
     """
 
@@ -57,6 +59,11 @@ class DatasetSection(_Section):
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     image_shape: Annotated[list[Pixels], Field(min_length=3, max_length=3)] | None = None
     augmentation: AugmentationSection = AugmentationSection()
+
+    @pydantic.field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, path: str | None) -> str | None:
+        return path and os.path.abspath(os.path.expanduser(path))
 
 
 class OptimizerSection(_Section):

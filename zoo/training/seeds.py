@@ -88,6 +88,7 @@ def _may_be_taken(run: Run, config: Config, statuses: tuple[str, ...]) -> bool:
     if not is_first_task():
         return True
     if not claims.claim(run):
+        tell(f"{run.path}: passed over, {claims.refusal(run)}")
         return False
     if run.record["status"] in statuses:  # still: another process may have ended it meanwhile
         return True

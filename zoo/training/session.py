@@ -8,6 +8,7 @@ import sys
 from zoo import registry, runs
 from zoo.config import Config, load_config
 from zoo.errors import Interrupted, ZooError
+from zoo.escaping import tell
 from zoo.training import checks, claims, seeds
 from zoo.training.strategy import is_first_task
 
@@ -65,8 +66,9 @@ def resume(path: str) -> int:
 def resume_newest(config: Config, runs_dir: str) -> int:
     """Finish the newest interrupted run of the same config, or train anew where there is none."""
     run = seeds.earlier_run(config, runs_dir, seeds.UNFINISHED)
-    if run is not None and is_first_task():
-        print(f"resuming {run.path}", file=sys.stderr)
+    if is_first_task():
+        unfinished = f"{pathlib.Path(runs_dir, config.model.name)} has no unfinished run of this config to take up"
+        tell(f"resuming {run.path}" if run else f"training anew: {unfinished}")
     return train(config, runs_dir, resume=run)
 
 
