@@ -100,7 +100,7 @@ def train(
     start_step = checkpoints.restore() if resume else 0
     strategies.refuse_disagreement(strategy, start_step)
     if chief:
-        record.start_record(run, config, dataset, trainer, plan, strategy)
+        record.start_record(run, config, dataset, model, trainer, plan, strategy)
         if teaching:
             run.update_record(teacher=teaching.record)
     try:

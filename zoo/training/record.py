@@ -14,7 +14,7 @@ from zoo.runs import Run
 from zoo.training.strategy import strategy_name
 
 
-def start_record(run: Run, config: Config, dataset, trainer, plan, strategy) -> None:
+def start_record(run: Run, config: Config, dataset, model, trainer, plan, strategy) -> None:
     """Write config.yaml and what run.json can say before the first step."""
     import keras
     import tensorflow as tf
@@ -39,7 +39,7 @@ def start_record(run: Run, config: Config, dataset, trainer, plan, strategy) -> 
         precision=config.training.precision,
         xla=bool(trainer.jit_compile),  # Keras may have refused it, as it does under determinism
         steps_per_call=plan.steps_per_call,
-        parameters=trainer.count_params(),
+        parameters=model.count_params(),
         data_digest=dataset.digest,
         data_report=dataset.report,
     )
