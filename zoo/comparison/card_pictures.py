@@ -10,7 +10,7 @@ from zoo.config import load_config, recipe
 from zoo.errors import ZooError
 from zoo.runs import Run, write_atomically
 
-WIDTHS = {"training": 900, "confusion_matrix": 640, "residuals": 900}  # pixels, at most
+WIDTHS = {"training": 900, "confusion_matrix": 640, "residuals": 760}  # pixels, at most
 COLOURS = 256
 
 
