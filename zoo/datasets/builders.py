@@ -123,8 +123,8 @@ def _store_corpus(tfds, name: str, data_dir: pathlib.Path, files: pathlib.Path) 
 def _store_table(tfds, name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
     features, targets = tables.READERS[name](files)
     rows = [{"features": row, "target": target} for row, target in zip(features, targets, strict=True)]
-    columns = tfds.features.Tensor(shape=features.shape[1:], dtype="float32")
-    _store(tfds, name, data_dir, {"features": columns, "target": tfds.features.Scalar("float32")}, rows)
+    columns = tfds.features.Tensor(shape=features.shape[1:], dtype=np.float32)
+    _store(tfds, name, data_dir, {"features": columns, "target": tfds.features.Scalar(np.float32)}, rows)
 
 
 def _store(tfds, name: str, data_dir: pathlib.Path, features: dict, rows: list[dict]) -> None:

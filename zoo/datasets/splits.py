@@ -67,7 +67,8 @@ def content_hashes(features: stored.Features) -> np.ndarray:
         columns = [content_hashes(features[name]) for name in sorted(features)]
         return _hashes(b"".join(parts) for parts in zip(*columns, strict=True))
     if stored.are_texts(features):
-        return texts.content_hashes(features)
+        columns = texts.content_hashes(features.ravel()).reshape(len(features), -1)
+        return columns[:, 0] if columns.shape[1] == 1 else _hashes(b"".join(parts) for parts in columns)
     return _hashes(np.ascontiguousarray(row) for row in features)
 
 

@@ -35,7 +35,7 @@ def content_hashes(texts: np.ndarray) -> np.ndarray:
 
 def pack(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`object[examples]` → their UTF-8 bytes in a row, `uint8[byte]`, and where each ends, `int64[examples]`."""
-    encoded = [text.encode() for text in texts]
+    encoded = [text.encode() for text in texts.ravel()]
     return np.frombuffer(b"".join(encoded), "uint8"), np.cumsum([len(text) for text in encoded], dtype="int64")
 
 

@@ -14,14 +14,20 @@ def count_flops(model) -> int | None:
     """
     import keras
 
-    from zoo.layers.front import text_layer
+    from zoo.layers.front import inputs_of, text_layer
 
     front = text_layer(model)
     part = keras.Model(front.output, model.output) if front else model
     recurrent = []
     # The profiler sees a loop's body once: recurrent layers are counted apart, a step times as many as there are.
     rest = keras.models.clone_model(part, clone_function=lambda layer: _without_loop(layer, recurrent))
-    counts = [_profile(rest, [(tensor.shape[1:], tensor.dtype) for tensor in rest.inputs])]
+    names = list(inputs) if isinstance(inputs := inputs_of(rest), dict) else None
+    tensors = [inputs[name] for name in names] if names else [inputs]
+
+    def forward(*arguments, training):
+        return rest(dict(zip(names, arguments, strict=True)) if names else arguments[0], training=training)
+
+    counts = [_profile(forward, [(tensor.shape[1:], tensor.dtype) for tensor in tensors])]
     for cell, (_, steps, size) in recurrent:
         states = [cell.state_size] if isinstance(cell.state_size, int) else cell.state_size
         one_step = _profile(cell, [((size,), "float32"), [((state,), "float32") for state in states]])

@@ -1,4 +1,4 @@
-"""CSV files as a table model needs them: its feature columns, float32."""
+"""CSV files as a table model needs them: its feature columns, float32, or a column for each of its inputs."""
 
 import collections
 from pathlib import Path
@@ -21,16 +21,47 @@ def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.
     exactly the model's number of columns, in the model's order.
 
     Returns:
-      Names (file.csv:line) and float32[examples, feature].
+      Names (file.csv:line) and float32[examples, feature]; of a model with several inputs a dictionary of columns by
+      their names, of the inputs' types.
 
     Raises:
       ZooError: a feature column is missing, or a value is not a finite number.
     """
+    if isinstance(loaded_model.input_shape, dict):
+        return _read_inputs(files, loaded_model)
     names, rows = [], []
     for file in files:
         with csv_rows(file, strict=False) as lines:
             _read_file(file, lines, loaded_model, names, rows)
     return names, np.stack(rows)
+
+
+def _read_inputs(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], dict[str, np.ndarray]]:
+    inputs = {name: (tuple(t.shape[1:]), t.dtype) for name, t in loaded_model.model.input.items()}
+    several = next((name for name, (shape, _) in inputs.items() if np.prod(shape, dtype=int) != 1), None)
+    if several is not None:
+        raise ZooError(f"{loaded_model.path}: its input {several!r} is no single value, which a column holds")
+    names, cells = [], {name: [] for name in inputs}
+    for file in files:
+        with csv_rows(file, strict=False) as lines:
+            header = [column.strip() for column in next(lines, (0, []))[1]]
+            positions = _positions(file, header, list(inputs))
+            for number, row in lines:
+                where = f"{file}:{number}"
+                if len(row) != len(header):
+                    raise ZooError(f"{where}: {len(row)} cells where the header has {len(header)}; mend the line")
+                names.append(where)
+                for name, position in zip(inputs, positions, strict=True):
+                    text = inputs[name][1] == "string"
+                    cells[name].append(
+                        row[position].strip() if text else finite_numbers([row[position]], [name], where)[0]
+                    )
+    if not names:
+        raise ZooError(f"{files[0]}: no rows below the header; give a file with examples")
+    return names, {
+        name: np.array(cells[name], object if dtype == "string" else dtype).reshape(len(names), *shape)
+        for name, (shape, dtype) in inputs.items()
+    }
 
 
 def _read_file(file: Path, lines, loaded_model: "LoadedModel", names: list[str], rows: list[np.ndarray]) -> None:
@@ -60,6 +91,11 @@ def _feature_positions(file: Path, header: list[str], loaded_model: "LoadedModel
                 f"{file}: {len(header)} columns, but the model reads {num_features}; keep the features alone"
             )
         return list(range(num_features))
+    return _positions(file, header, feature_names)
+
+
+def _positions(file: Path, header: list[str], feature_names: list[str]) -> list[int]:
+    """Raises: ZooError: a column is missing, or stands there twice."""
     places = {name: place for place, name in enumerate(header)}
     missing = [name for name in feature_names if name not in places]
     if missing:
