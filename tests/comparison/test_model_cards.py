@@ -43,7 +43,7 @@ def test_the_figures_stand_in_the_table_and_on_the_card(row):
         if line.startswith(f"| [{row['model']}](docs/models/{row['model']}.md) | {row['dataset']} |")
     ]
     card = (REPOSITORY / f"docs/models/{row['model']}.md").read_text(encoding="utf-8")
-    assert row["accuracy"] in line and f"**{row['accuracy']}**" in card
+    assert row["value"] in line and f"**{row['value']}**" in card
     assert f"{row['low']} to {row['high']}" in card
     parameters = f"{int(row['parameters']):,}"
     assert parameters in line and f"| **all** | | | **{parameters}** |" in card  # counted anew from the layers
@@ -66,7 +66,8 @@ def test_another_figure_another_layer_and_another_picture_are_written(copy):
     ("name", "before", "after", "words"),
     [
         ("README.md", model_cards.END, "", "README.md"),
-        ("docs/leaderboard.csv", "accuracy", "acuracy", "columns"),
+        ("docs/leaderboard.csv", "metric,value", "metric,valeu", "columns"),
+        ("docs/leaderboard.csv", ",accuracy,", ",acuracy,", "metric is 'acuracy'"),
         ("docs/models/notes.yaml", "  simple_cnn:", "  simple:", "no_figure.simple_cnn"),
     ],
 )

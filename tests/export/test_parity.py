@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from zoo.export.parity import judge
+from zoo.export import parity
+from zoo.tasks.catalog import get_task
 
 
 def answers(labels, wrong=(), sure=0.9):
@@ -14,6 +15,11 @@ def answers(labels, wrong=(), sure=0.9):
 
 
 LABELS = np.arange(1000) % 2
+
+
+def judge(of_file, reference, targets, quantized, task="classification"):
+    labels = {"label_names": ["no", "yes"], "unit": ""}
+    return parity.judge(get_task(task), of_file, reference, targets, labels, quantized)
 
 
 def test_equal_answers_pass():
@@ -51,3 +57,19 @@ def test_better_by_more_than_the_limit_is_another_model_too():
 def test_answers_that_are_none_fail(broken):
     found = judge(broken.astype("float32"), answers(LABELS), LABELS, quantized=True)
     assert len(found["failed"]) == 1
+
+
+def test_numbers_are_compared_on_their_own_scale():
+    generator = np.random.default_rng(0)
+    targets = generator.normal(200_000, 50_000, 1000).astype("float32")
+    reference = (targets + generator.normal(0, 5_000, 1000)).astype("float32")
+    near, off = reference + 1, reference + 20
+    assert judge(near, reference, targets, False, "regression")["failed"] == []
+    (reason,) = judge(off, reference, targets, False, "regression")["failed"]
+    assert "max abs difference 20" in reason
+    found = judge(off, reference, targets, True, "regression")
+    assert found["failed"] == [] and found["metric"] == "rmse" and "label_agreement" not in found
+    low, high = found["rmse_change"]["interval"]
+    assert low < found["rmse_change"]["value"] < high
+    (reason,) = judge(reference + 1000, reference, targets, True, "regression")["failed"]
+    assert reason.startswith("rmse change ")

@@ -17,7 +17,7 @@ ROWS = 40
 
 def good_run(folder: pathlib.Path, model: str = "good") -> Run:
     """A finished run `folder/<model>/20260101-000000-abcdef` of two classes."""
-    from zoo.evaluation.metrics import classification_results
+    from zoo.measures.metrics import classification_results
 
     run = Run(folder / model / "20260101-000000-abcdef")
     run.path.mkdir(parents=True)
@@ -33,8 +33,10 @@ def good_run(folder: pathlib.Path, model: str = "good") -> Run:
     run.write_json("run.json", record)
     run.write_json("labels.json", {"label_names": names, "task": "table_classification"})
     run.write_json("results.json", {"test": classification_results(probabilities, labels, names)})
-    for file in ("predictions.npz", "validation_predictions.npz"):
-        np.savez_compressed(run.path / file, ids=np.arange(ROWS), labels=labels, probabilities=probabilities)
+    rows = np.arange(ROWS)
+    np.savez_compressed(run.path / "predictions.npz", ids=rows, targets=labels, answers=probabilities)
+    # As former versions wrote them.
+    np.savez_compressed(run.path / "validation_predictions.npz", ids=rows, labels=labels, probabilities=probabilities)
     run.write_json("corruptions.json", {"version": 1, "data_digest": "sha256:1", "mean_accuracy": 0.5})
     run.write_json("speed.json", {"latency_ms": 1.0, "throughput": 9.0, "device": "CPU"})
     run.write_text("history.csv", "epoch,loss,accuracy,validation_loss,validation_accuracy\n1,0.5,0.8,0.5,0.8\n")

@@ -13,21 +13,23 @@ import numpy as np
 import pytest
 import record_files
 from mutate import how_many, mutations, zip_mutations
-from zoo.evaluation.figures import read_history
 
 from zoo import safe_reading
-from zoo.comparison import receipts, table
+from zoo.comparison import columns, receipts, table
 from zoo.config import load_config, validate
 from zoo.datasets import own_data, own_texts
+from zoo.drawing.figures import read_history
 from zoo.errors import ZooError
 from zoo.evaluation.read_images import read as read_images
 from zoo.runs import Run
+from zoo.tasks.catalog import get_task
 from zoo.training import pretrained
 from zoo.training.resume import load_checkpoint, save_checkpoint
 from zoo.training.search_space import read_space
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "training/bert_golden"
 FEW = 60
+READING = own_data.Reading(get_task("classification"))
 
 
 class _AnyPicture:
@@ -42,7 +44,7 @@ def read_run(run: pathlib.Path):
     results, left_out = table.read_results([Run(run)])
     assert len(results) + len(left_out) >= 1 and not any("\n" in line for line in left_out)
     for form in ("terminal", "csv", "json", "markdown"):
-        text = table.render(table.compare(results), table.COLUMNS, form) if results else ""
+        text = table.render(table.compare(results), columns.names(), form) if results else ""
         assert all(character.isprintable() or character == "\n" for character in text)
     if results:
         results[0].record.get("process", {}).get("id")
@@ -89,8 +91,8 @@ TARGETS = {
     "space.yaml": ("space.yaml", read_space_of),
     "history.csv": ("history.csv", lambda run: read_history(run / "history.csv")),
     "a checkpoint": ("checkpoints/step-000000000003.npz", read_checkpoint),
-    "a table": ("table.csv", lambda run: own_data.read_csv(run / "table.csv")),
-    "a table of texts": ("texts.csv", lambda run: own_texts.read_text_csv(run / "texts.csv")),
+    "a table": ("table.csv", lambda run: own_data.read_csv(run / "table.csv", READING)),
+    "a table of texts": ("texts.csv", lambda run: own_texts.read_text_csv(run / "texts.csv", READING)),
     "a picture": ("picture.png", lambda run: read_images([run / "picture.png"], _AnyPicture())),
     "npy": ("pictures.npy", lambda run: read_images([run / "pictures.npy"], _AnyPicture())),
     "the leaderboard": ("leaderboard.csv", lambda run: receipts.read_leaderboard(run / "leaderboard.csv")),

@@ -9,7 +9,6 @@ import pytest
 import record_files
 
 from zoo.comparison import report, table
-from zoo.comparison.columns import DEFAULT_COLUMNS
 from zoo.config import load_config
 from zoo.errors import ZooError
 from zoo.runs import open_run
@@ -53,7 +52,7 @@ def test_a_spoiled_history_costs_its_curve(bounded, tmp_path, spoil):
     record_files.spoiled(record_files.good_run(tmp_path), "history.csv", spoil)
     with bounded():
         results, left_out = table.read_results(table.find_runs([str(tmp_path)]))
-        page = report.html_page(results, left_out, DEFAULT_COLUMNS)
+        page = report.html_page(results, left_out, None)
     assert "history.csv" in page and "<h3>Learning curves" not in page
 
 

@@ -9,14 +9,16 @@ import re
 import numpy as np
 import pytest
 import record_files
-from zoo.evaluation.metrics import classification_results
 
 from zoo.comparison import model_cards, receipts, report, table
-from zoo.comparison.columns import DEFAULT_COLUMNS
 from zoo.datasets.catalog import list_datasets
-from zoo.evaluation import figures, highlight
+from zoo.drawing import figures, highlight
 from zoo.evaluation.evaluate import results_table
 from zoo.evaluation.predict import predictions_table, write_predictions
+from zoo.measures.metrics import classification_results
+from zoo.tasks.catalog import get_task
+
+TASK = get_task("classification")
 
 NAMES = [
     "\x1b[31mred\x1b]0;title\x07", "=cmd|'/C calc'!A0", '=HYPERLINK("http://x","y")', "+1+1", "-2+3", "@SUM(1)",
@@ -64,7 +66,7 @@ def test_the_comparison(runs, form):
 
 def test_the_report(runs):
     results, left_out = table.read_results(table.find_runs([str(runs)]))
-    page = report.html_page(results, left_out, DEFAULT_COLUMNS)
+    page = report.html_page(results, left_out, None)
     assert "<script>alert" not in page and "|<b>" not in page
     assert "' onmouseover='alert" not in page
     assert not set(page) & set("\x1b\x07\x9b\u202e")
@@ -90,8 +92,8 @@ def test_predictions(tmp_path):
         {"name": name, "label": label, "probability": 0.5, "probabilities": {label: 0.5} | dict.fromkeys(NAMES, 0.1)}
         for label in NAMES
     ]
-    assert is_harmless(predictions_table(predictions, top=9))
-    write_predictions(predictions, tmp_path / "out.csv")
+    assert is_harmless(predictions_table(TASK, predictions, top=9))
+    write_predictions(TASK, predictions, tmp_path / "out.csv")
     rows = list(csv.reader((tmp_path / "out.csv").open(encoding="utf-8")))
     assert len(rows) == 1 + len(NAMES) and float(rows[1][2]) == 0.5
     for row in rows:
@@ -107,7 +109,7 @@ def test_figures_and_tables_of_an_evaluation(tmp_path):
     labels = np.arange(len(NAMES))
     probabilities = np.roll(np.eye(len(NAMES), dtype="float32"), 1, axis=1)
     results = classification_results(probabilities, labels, NAMES)
-    evaluation = {"model": NAMES[0], "dataset": NAMES[8], "split": "test", "results": results}
+    evaluation = {"model": NAMES[0], "dataset": NAMES[8], "split": "test", "results": results, "task": TASK.name}
     assert is_harmless(results_table(evaluation))
     figures.save_confusion_matrix(results, NAMES, tmp_path / "matrix.png")
     ids = np.array([os.fsdecode(b"\xff"), *NAMES[1:]])
@@ -119,7 +121,8 @@ def test_figures_and_tables_of_an_evaluation(tmp_path):
 
 def test_the_leaderboard_and_the_cards(tmp_path):
     """Rows that hostile runs put into docs/leaderboard.csv."""
-    row = dict.fromkeys(receipts.COLUMNS, "1") | {"accuracy": "0.5", "low": "0.4", "high": "0.6", "seconds": "1.0"}
+    row = dict.fromkeys(receipts.COLUMNS, "1") | {"low": "0.4", "high": "0.6", "seconds": "1.0"}
+    row |= {"metric": "accuracy", "value": "0.5"}
     path = tmp_path / "leaderboard.csv"
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, receipts.COLUMNS)
@@ -132,7 +135,7 @@ def test_the_leaderboard_and_the_cards(tmp_path):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
         outside_code = re.sub(r"(?<!\\)`[^`]*`", "", text)
         assert not re.search(r"<[a-z/]|\]\(java", outside_code)
-    for column, value in (("accuracy", "nan"), ("parameters", "9" * 5000), ("seconds", "=1"), ("test_rows", "-1")):
+    for column, value in (("value", "nan"), ("parameters", "9" * 5000), ("seconds", "=1"), ("test_rows", "-1")):
         path.write_text(",".join(receipts.COLUMNS) + "\n" + ",".join((row | {column: value}).values()) + "\n")
         with pytest.raises(receipts.ZooError, match=f"1: {column} is"):
             receipts.read_leaderboard(path)

@@ -47,23 +47,21 @@ def answer(done):
 def test_a_run_says_what_compare_needs(run):
     assert run.record["flops"] == pytest.approx(2 * (64 * 64 + 64 * 64 + 64 * 10), rel=0.1)
     with np.load(run.path / "validation_predictions.npz") as stored:
-        accuracy = (stored["probabilities"].argmax(axis=1) == stored["labels"]).mean()
+        accuracy = (stored["answers"].argmax(axis=1) == stored["targets"]).mean()
     assert accuracy == run.results["validation"]["accuracy"]["value"]
 
 
 def test_accuracy_falls_with_severity_and_comes_into_the_table(run, run_script):
     outcome = answer(run_script("evaluate", "--run=runs/*/*", "--corruptions", "--json"))
-    assert outcome["clean_accuracy"] == run.results["test"]["accuracy"]["value"] > 0.9
-    by_severity = np.mean(list(outcome["accuracy"].values()), axis=0)
-    assert len(outcome["accuracy"]) == 6 and outcome["clean_accuracy"] > by_severity[0]
+    assert outcome["clean"] == run.results["test"]["accuracy"]["value"] > 0.9
+    by_severity = np.mean(list(outcome["values"].values()), axis=0)
+    assert len(outcome["values"]) == 6 and outcome["clean"] > by_severity[0]
     assert (np.diff(by_severity) < 0).all() and by_severity[-1] < 0.6
-    assert outcome["mean_accuracy"] == pytest.approx(by_severity.mean())
+    assert outcome["mean"] == pytest.approx(by_severity.mean())
     again = answer(run_script("evaluate", "--run=runs/mnist_mlp/one", "--corruptions", "--json"))
-    assert again == outcome and run.read_json("corruptions.json")["accuracy"] == outcome["accuracy"]
+    assert again == outcome and run.read_json("corruptions.json")["values"] == outcome["values"]
     columns = "--columns=corrupted_accuracy"
-    assert answer(run_script("compare", "--format=json", columns)) == [
-        [{"corrupted_accuracy": outcome["mean_accuracy"]}]
-    ]
+    assert answer(run_script("compare", "--format=json", columns)) == [[{"corrupted_accuracy": outcome["mean"]}]]
     run.write_json("corruptions.json", run.read_json("corruptions.json") | {"version": 0})
     process = run_script("compare", "--format=json", columns)
     assert answer(process) == [[{"corrupted_accuracy": None}]] and "corruptions.json left out" in process.stderr

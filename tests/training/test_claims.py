@@ -160,12 +160,10 @@ def test_a_run_that_is_interrupted_while_it_is_judged_is_only_judged(digits, tmp
                 "training.early_stopping={patience: 2, minimum_improvement: 0.5}",
                 "training.optimizer={ema_momentum: 0.9}"]  # fmt: skip
     whole = train(digits, tmp_path / "whole", *settings)
-    from zoo.training import objectives
+    from zoo.training import fit
 
     with monkeypatch.context() as patch, pytest.raises(zoo.errors.Interrupted) as interruption:
-        patch.setattr(
-            objectives.Classification, "evaluate", lambda *_: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(60)
-        )
+        patch.setattr(fit, "_judge", lambda *_: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(60))
         train(digits, tmp_path / "judged", *settings)
     run = interruption.value.run
     assert interruption.value.state_saved and run.record["status"] == "interrupted"

@@ -19,8 +19,8 @@ def test_same_seed_gives_the_same_weights_and_a_run_holds_its_record(digits, pla
     assert run.results["test"]["n"] == 140
     assert run.results["test"]["accuracy"]["value"] > 0.5
     predictions = np.load(run.path / "predictions.npz")
-    assert predictions["probabilities"].shape == (140, 4)
-    accuracy = (predictions["probabilities"].argmax(1) == predictions["labels"]).mean()
+    assert predictions["answers"].shape == (140, 4)
+    accuracy = (predictions["answers"].argmax(1) == predictions["targets"]).mean()
     assert accuracy == pytest.approx(run.results["test"]["accuracy"]["value"])
     for name in ("training.png", "confusion_matrix.png", "mistakes.png", "labels.json", "config.yaml"):
         assert (run.path / name).stat().st_size > 0

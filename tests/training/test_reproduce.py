@@ -10,7 +10,7 @@ def config_file(tmp_path):
     def write(accuracy, name="binary_mlp"):
         config = zoo.load_config(name)
         half = (config.claim.interval[1] - config.claim.interval[0]) / 2
-        claim = config.claim.model_copy(update={"accuracy": accuracy, "interval": [accuracy - half, accuracy + half]})
+        claim = config.claim.model_copy(update={"value": accuracy, "interval": [accuracy - half, accuracy + half]})
         (tmp_path / "config.yaml").write_text(config.model_copy(update={"claim": claim}).to_yaml())
         return "--config=config.yaml"
 
@@ -21,7 +21,7 @@ def test_the_claim_passes_and_raised_by_a_point_it_fails(run_script, config_file
     passed = run_script("reproduce", "binary_mlp", "--quick")
     assert passed.returncode == 0, passed.stderr
     assert passed.stdout.startswith("binary_mlp passes: ")
-    raised = config_file(zoo.load_config("binary_mlp").claim.accuracy + 0.01)
+    raised = config_file(zoo.load_config("binary_mlp").claim.value + 0.01)
     failed = run_script("reproduce", raised, "--quick", "--resume")
     assert failed.returncode == 1, failed.stderr
     assert failed.stdout.startswith("binary_mlp FAILS: ") and "finished before" in failed.stderr

@@ -62,7 +62,7 @@ def run_of(table, tmp_path_factory):
 def test_every_text_model_learns_the_two_classes(name, table, run_of):
     run = run_of(name)
     assert run.results["test"]["accuracy"]["value"] > 0.9
-    probabilities = np.load(run.path / "predictions.npz")["probabilities"]
+    probabilities = np.load(run.path / "predictions.npz")["answers"]
     test = datasets.load("csv", table).test
     np.testing.assert_allclose(zoo.load_model(run).predict_probabilities(test.features), probabilities, atol=1e-6)
 

@@ -13,7 +13,7 @@ from zoo import registry
 from zoo.comparison.receipts import read_leaderboard
 from zoo.config import Config, config_path, load_config, read_yaml
 from zoo.datasets.catalog import dataset_info, list_datasets
-from zoo.errors import ZooError
+from zoo.errors import ZooError, shortened
 from zoo.escaping import markdown_cell, markdown_code
 from zoo.quiet import import_tensorflow
 from zoo.runs import write_atomically
@@ -114,7 +114,10 @@ def _table(rows: Sequence[dict]) -> str:
 
 def _metric(row: dict) -> Metric:
     """The headline of a row's model."""
-    return next(task.headline for task in all_tasks() if task.headline.name == row["metric"])
+    headlines = {task.headline.name: task.headline for task in all_tasks()}
+    if row["metric"] not in headlines:
+        raise ZooError(f"docs/leaderboard.csv: {row['model']}: metric is {shortened(repr(row['metric']))}; mend it")
+    return headlines[row["metric"]]
 
 
 def _seeds(row: dict) -> int:

@@ -45,9 +45,11 @@ COLUMNS = [
 
 
 MOST_BYTES = 4 << 20
+_FORMER_COLUMNS = [column.replace("value", "accuracy") for column in COLUMNS if column != "metric"]
 _WHOLE, _DECIMAL = r"\d{1,15}", r"\d{1,15}\.\d{1,15}"
+_FIGURE = r"-?\d{1,15}(\.\d{1,15})?(e-?\d{1,3})?"
 _NUMBERS = {
-    "accuracy": _DECIMAL, "low": f"({_DECIMAL})?", "high": f"({_DECIMAL})?", "test_rows": _WHOLE, "parameters": _WHOLE,
+    "value": _FIGURE, "low": f"({_FIGURE})?", "high": f"({_FIGURE})?", "test_rows": _WHOLE, "parameters": _WHOLE,
     "seconds": _DECIMAL, "peak_memory_mib": _WHOLE,
 }  # fmt: skip
 
@@ -122,7 +124,7 @@ def read_leaderboard(path: str | os.PathLike) -> list[dict[str, str]]:
 
 def _in_the_words_of_this_version(row: dict) -> dict:
     """Leaderboards held accuracies alone once, in a column of that name."""
-    if "accuracy" not in row or "metric" in row:
+    if list(row) != _FORMER_COLUMNS:
         return row
     return {key: row.get(key, "accuracy" if key == "metric" else row["accuracy"]) for key in COLUMNS}
 

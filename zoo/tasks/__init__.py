@@ -246,8 +246,11 @@ class Task(abc.ABC):
         """Raises: ValueError: what a run kept of a split, `zoo.runs.Predictions`, is none of this task's."""
         import numpy as np
 
-        if predictions.answers is not None and not np.isfinite(predictions.answers).all():
-            raise ValueError("an answer is not finite")
+        for array in (predictions.answers, predictions.scores):
+            if array is not None and (array.dtype.kind not in "fiub" or not np.isfinite(array).all()):
+                raise ValueError("an answer or a score is no finite number")
+        if predictions.scores is not None and predictions.scores.ndim != 1:
+            raise ValueError("scores are not one a row")
 
     def agreement(self, answers, reference) -> dict[str, float]:
         """How alike an exported file's answers are to Keras's, by figures that `parity_limits` may limit."""

@@ -100,12 +100,15 @@ class Classification(Task):
         return (answers.argmax(axis=1) == targets).astype("float64")
 
     def check_predictions(self, predictions, labels: dict[str, Any]) -> None:
-        super().check_predictions(predictions, labels)
-        classes = len(labels["label_names"])
-        if predictions.answers.shape != (len(predictions.ids), classes) or predictions.targets.ndim != 1:
+        targets, answers, classes = predictions.targets, predictions.answers, len(labels["label_names"])
+        if targets is None or targets.dtype.kind not in "iu" or answers is None or answers.dtype.kind != "f":
+            raise ValueError("labels or probabilities are missing, or of another type")
+        if answers.shape != (len(predictions.ids), classes) or targets.ndim != 1:
             raise ValueError("labels and probabilities do not fit the label names")
-        if predictions.targets.min() < 0 or predictions.targets.max() >= classes:
-            raise ValueError("a label is no class")
+        super().check_predictions(predictions, labels)
+        probable = (answers > -0.1) & (answers < 1.1)
+        if targets.min() < 0 or targets.max() >= classes or not probable.all():
+            raise ValueError("a label is no class, or a probability is not between 0 and 1")
 
     def table_figures(self, results: dict[str, Any], test, validation=None) -> dict[str, float | None]:
         from zoo.measures.calibration import scaled_figures
@@ -132,9 +135,12 @@ class Classification(Task):
     # ---- words and pictures
 
     def results_lines(self, results: dict[str, Any], labels: dict[str, Any]) -> list[str]:
+        from zoo.escaping import printable
+
         low, high = results["accuracy"]["interval"]
+        named = [(printable(name), values) for name, values in results["per_class"].items()]
         area = "undefined, a class is absent" if results["roc_auc"] is None else f"{results['roc_auc']:.4f}"
-        width = max(16, *map(len, results["per_class"]))
+        width = max(16, *(len(name) for name, _ in named))
         lines = [
             f"accuracy                    {results['accuracy']['value']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
             f"macro F1                    {results['macro_f1']:.4f}",
@@ -144,7 +150,7 @@ class Classification(Task):
             "",
             f"{'class':{width}}  precision  recall      F1  support",
         ]
-        for name, values in results["per_class"].items():
+        for name, values in named:
             lines.append(
                 f"{name:{width}}  {values['precision']:9.4f}  {values['recall']:6.4f}  {values['f1']:6.4f}"
                 f"  {values['support']:7,}"

@@ -121,8 +121,9 @@ class Regression(Task):
 
     def check_predictions(self, predictions, labels: dict[str, Any]) -> None:
         super().check_predictions(predictions, labels)
-        if predictions.answers.shape != predictions.targets.shape:
-            raise ValueError("answers are not of the shape of the targets")
+        answers, targets = predictions.answers, predictions.targets
+        if answers is None or targets is None or targets.dtype.kind != "f" or answers.shape != targets.shape:
+            raise ValueError("answers are not of the shape of the targets, or these are no numbers")
 
     # ---- words and pictures
 
