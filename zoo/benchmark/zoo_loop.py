@@ -14,7 +14,7 @@ def build_architecture(config: Config) -> list[Layer]:
     """The network that `zoo.train` starts from with this config, seed included."""
     from zoo import registry
     from zoo.quiet import import_tensorflow
-    from zoo.training.fit import model_options
+    from zoo.training.checks import model_options
 
     import_tensorflow()
     import keras
