@@ -155,7 +155,7 @@ def with_labels(model, labels: dict[str, Any], path: pathlib.Path) -> LoadedMode
         raise ZooError(f"{path}: its output has the shape {model.output_shape}; {complaint}")
     if task.targets == "class":
         num_classes = max(model.output_shape[-1], 2)
-        labels["label_names"] = labels["label_names"] or [str(number) for number in range(num_classes)]
+        labels["label_names"] = labels.get("label_names") or [str(number) for number in range(num_classes)]
         check_number(labels["label_names"], num_classes, path)
     return LoadedModel(model, task, labels["reads"], labels, path)
 

@@ -117,6 +117,7 @@ def test_other_libraries_compute_the_same_logits(model, options):
         (["--models=mnist_mlp", "--set=training.batchsize=3"], ["training.batchsize"]),
         (["--models=mnist_mlp", "--set=model.options.dropout=0.5"], ["no counterpart"]),
         (["--models=xor_mlp"], ["--models=xor_mlp"]),
+        (["--models=diabetes_mlp"], ["--models=diabetes_mlp", "classifiers"]),
         (["--inference"], ["--run="]),
         (["--inference", "--run=nowhere"], ["nowhere: no such run"]),
         (["--time_to_accuracy", "--models=xor_mlp"], ["no recipe", "mnist_mlp"]),

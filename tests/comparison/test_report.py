@@ -328,7 +328,7 @@ def test_many_models_and_classes_are_limited_and_it_says_so(tmp_path):
         write_run(tmp_path, f"model_{number:02}", number % 5, *arguments)
     text = read(tmp_path)
     assert len(text) < report.MAXIMUM_BYTES
-    assert "the 6 most accurate of 12 have curves" in text
+    assert "the 6 best of 12 have curves" in text
     assert "Of 30 classes, the 20 with the most mistakes of model_" in text
     assert "unknown dataset" in text
 

@@ -22,10 +22,10 @@ def test_the_catalog_says_where_everything_comes_from():
         assert datasets.dataset_info(info.name) is info
         if not info.needs_data_dir:
             assert info.source and info.licence and info.citation and info.feature_shape is not None
-            if info.targets == "class":
-                assert info.num_classes == len(info.label_names) >= 2
+            if info.targets == "number":
+                assert info.target_name and info.num_classes is None and not info.label_names
             else:
-                assert info.num_classes is None and info.label_names == ()
+                assert info.num_classes == len(info.label_names) >= 2
 
 
 def test_a_mistyped_name_is_answered_with_the_nearest():

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from zoo import registry
 from zoo.benchmark.turns import Worker
 from zoo.config import Config, load_config, validate
 from zoo.errors import ZooError, nearest
@@ -51,9 +52,15 @@ def compare_models(
 
 
 def plain_config(model: str, assignments: Sequence[str] = ()) -> Config:
-    """The model's config with its own precision, and the optimizer, batch size and data that all contenders share."""
+    """The model's config with its own precision, and the optimizer, batch size and data that all contenders share.
+
+    Raises:
+        ZooError: there is no such model or key, or the model is no classifier.
+    """
     own = [f"training.batch_size={BATCH_SIZES[model]}"] if model in BATCH_SIZES else []
     config = load_config(model, assignments=[*PLAIN, *own, *assignments])
+    if registry.model_info(model).task.targets != "class":  # the contenders' own loops know one loss, cross-entropy
+        raise ZooError(f"--models={model}: the contenders train classifiers only; {model} predicts something else")
     return with_precision(config, resolved_precision(config.training.precision)[0])
 
 
