@@ -36,6 +36,18 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("zoo")
+class QuantileNormalization(PiecewiseLinearEncoding):
+    """`float32[batch, feature]` → `float32[batch, feature]`: the share of training rows below, scaled to deviation 1.
+
+    Numbers that lie far out do not squeeze the others together, as they do where mean and deviation are the scale; what
+    lies outside the training rows becomes their least or their greatest.
+    """
+
+    def call(self, inputs):
+        return (ops.mean(super().call(inputs), axis=-1) - 0.5) * 12**0.5
+
+
+@keras.saving.register_keras_serializable("zoo")
 class PeriodicEncoding(keras.layers.Layer):
     """`float32[batch, feature]` → `float32[batch, feature, 2 * frequencies]`: sines and cosines of learned frequencies.
 

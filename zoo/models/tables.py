@@ -42,26 +42,40 @@ def table_regressor(
     bins: int = 32,
     frequencies: int = 48,
     frequency_scale: float = 0.1,
+    normalization: str = "mean_variance",
 ):
     """`float32[batch, feature]` → `float32[batch, num_outputs]` values, in the unit of the training targets.
 
-    Features are standardized inside. With an encoding, each becomes a vector of `embedding_size` first.
+    Features are normalized inside. With an encoding, each becomes a vector of `embedding_size` then.
 
     Args:
+        normalization: `mean_variance`; or `quantile`, the share of training rows below, between `bins` quantiles.
         encoding: `none`; `piecewise_linear`, between `bins` quantiles of the training rows; or `periodic`, sines and
             cosines of `frequencies` learned frequencies that start from a deviation of `frequency_scale`.
 
     Raises:
-        ValueError: there is no such encoding.
+        ValueError: there is no such encoding or normalization.
     """
     import keras
 
     inputs = keras.Input(tuple(input_shape), dtype="float32", name="features")
-    x = keras.layers.Normalization()(inputs)
+    x = _normalized(inputs, normalization, bins)
     if encoding != "none":
         x = _embedded(inputs, x, encoding, embedding_size, bins, frequencies, frequency_scale)
     x = hidden_layers(x, hidden_units, activation, dropout, batch_normalization)
     return keras.Model(inputs, regression_head(x, num_outputs), name="table_regressor")
+
+
+def _normalized(inputs, normalization: str, bins: int):
+    import keras
+
+    from zoo.layers.numeric_embeddings import QuantileNormalization
+
+    if normalization == "quantile":
+        return QuantileNormalization(bins, name="ranks")(inputs)
+    if normalization != "mean_variance":
+        raise ValueError(f"normalization is {normalization!r}; mean_variance or quantile is needed")
+    return keras.layers.Normalization()(inputs)
 
 
 def _embedded(inputs, standardized, encoding: str, size: int, bins: int, frequencies: int, scale: float):
