@@ -19,8 +19,8 @@ made_of_known = st.lists(st.sampled_from([*" ".join(TEXTS).split(), ",", "\n", "
 )
 
 
-def words_layer(model="linear_text", **options):
-    front = text_layer(zoo.create_model(model, vocabulary_size=60, length=12, **options))
+def words_layer(**options):
+    front = text_layer(zoo.create_model("linear_text", vocabulary_size=60, length=12, **options))
     front.adapt(TEXTS)
     return front
 
@@ -34,7 +34,6 @@ def word_piece_layer(lower_case=True):
 LAYERS = {
     "words": lambda: words_layer(ngrams=1),
     "pairs": lambda: words_layer(ngrams=2),
-    "words_without_marks": lambda: words_layer("text_cnn"),
     "characters": lambda: words_layer(ngrams=2, split="character"),
     "word_piece": word_piece_layer,
     "word_piece_cased": lambda: word_piece_layer(lower_case=False),

@@ -146,7 +146,6 @@ class TrainingSection(_Section):
     xla: Literal["auto", "on", "off"] = "auto"
     steps_per_call: Count | None = None
     deterministic: bool = False
-    loss: Literal["cross_entropy", "squared_hinge"] = "cross_entropy"
     label_smoothing: Fraction = 0.0
     class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = None
     selection: Literal["best", "last"] = "best"

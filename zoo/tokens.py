@@ -10,8 +10,6 @@ import numpy as np
 from zoo.errors import ZooError
 
 PUNCTUATION = r"[!\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']"  # what Keras's TextVectorization strips
-# What stands in the place of a mark of punctuation, by how a layer standardizes its texts.
-_MARKS = {"lower_and_strip_punctuation": "", "lower_and_space_punctuation": " "}
 
 
 def describe_tokenizer(front) -> dict[str, Any]:
@@ -24,16 +22,17 @@ def describe_tokenizer(front) -> dict[str, Any]:
         return {"kind": "word_piece", "length": front.length, "lower_case": front.lower_case,
                 "vocabulary": list(front.vocabulary)}  # fmt: skip
     settings = front.get_config()
-    standardize = getattr(settings["standardize"], "__name__", settings["standardize"])
-    known = settings["split"] in ("whitespace", "character") and settings["output_mode"] == "int"
-    if not known or standardize not in _MARKS:
+    wanted = {"standardize": "lower_and_strip_punctuation", "output_mode": "int"}
+    if any(settings.get(name) != value for name, value in wanted.items()) or settings["split"] not in (
+        "whitespace",
+        "character",
+    ):
         raise ZooError(f"layer {front.name!r} splits texts in a way that takes Keras; export to saved_model or keras")
     ngrams = settings["ngrams"] or 1
     return {
         "kind": "words",
         "length": settings["output_sequence_length"],
         "split": settings["split"],
-        "punctuation": _MARKS[standardize],
         "ngrams": list(range(1, ngrams + 1) if isinstance(ngrams, int) else ngrams),
         "vocabulary": [str(word) for word in front.get_vocabulary()],
     }
@@ -80,11 +79,11 @@ def _folded(text: str) -> str:
 
 def _words(description: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]:
     """Keras's TextVectorization: lower case and white space are ASCII's alone, as TensorFlow's operations have them."""
-    length, ngrams, punctuation = description["length"], description["ngrams"], description.get("punctuation", "")
+    length, ngrams = description["length"], description["ngrams"]
     ids = {word: number for number, word in enumerate(description["vocabulary"])}
 
     def row(text: str) -> list[int]:
-        plain = re.sub(PUNCTUATION, punctuation, text.encode().lower().decode())
+        plain = re.sub(PUNCTUATION, "", text.encode().lower().decode())
         words = list(plain) if description["split"] == "character" else plain.encode().split()
         words = [word if isinstance(word, str) else word.decode() for word in words]
         grams = [" ".join(words[i : i + n]) for n in ngrams for i in range(len(words) - n + 1)]

@@ -11,7 +11,7 @@ from zoo.registry import register_model
     reads="text",
     task="classification",
     description="one dense layer on the TF-IDF of words and pairs of words",
-    reference="Joachims (1998), Text categorization with support vector machines: learning with many relevant features",
+    reference="Joachims (1998), Text categorization with support vector machines, with the logistic loss",
 )
 def linear_text(
     num_classes: int = 5,
@@ -27,10 +27,9 @@ def linear_text(
     import keras
 
     from zoo.layers.tf_idf import TfIdf
-    from zoo.layers.words import lower_and_space_punctuation
 
     inputs = keras.Input((), dtype="string", name="texts")
-    ids = _ids(inputs, vocabulary_size, length, split, ngrams, lower_and_space_punctuation)
+    ids = _ids(inputs, vocabulary_size, length, split, ngrams)
     x = TfIdf(vocabulary_size)(ids)
     return keras.Model(inputs, classification_head(x, num_classes), name="linear_text")
 
@@ -96,14 +95,11 @@ def text_lstm(
     return keras.Model(inputs, classification_head(x, num_classes), name="text_lstm")
 
 
-def _ids(
-    inputs, vocabulary_size: int, length: int, split: str, ngrams: int | None = None,
-    standardize="lower_and_strip_punctuation",
-):  # fmt: skip
+def _ids(inputs, vocabulary_size: int, length: int, split: str, ngrams: int | None = None):
     """`string[batch]` → `int64[batch, length]` by Keras's TextVectorization, whose vocabulary training adapts."""
     import keras
 
     return keras.layers.TextVectorization(
-        max_tokens=vocabulary_size, standardize=standardize, split=split, ngrams=ngrams, output_mode="int",
-        output_sequence_length=length, name="words",
+        max_tokens=vocabulary_size, split=split, ngrams=ngrams, output_mode="int", output_sequence_length=length,
+        name="words",
     )(inputs)  # fmt: skip

@@ -48,7 +48,6 @@ class Tokenizer(pydantic.BaseModel):
     vocabulary: Annotated[list[_Text], pydantic.Field(max_length=1 << 20)] | None = None
     lower_case: Annotated[bool, pydantic.Strict()] | None = None
     split: Literal["whitespace", "character"] | None = None
-    punctuation: Literal["", " "] | None = None
     ngrams: Annotated[list[Annotated[_Size, pydantic.Field(le=10)]], pydantic.Field(max_length=10)] | None = None
 
     @pydantic.model_validator(mode="after")

@@ -341,7 +341,7 @@ class Task(abc.ABC):
 
 
 # Keys of `training` that are one task's affair or a few tasks', and so are refused where the task does not name them.
-OWN_SETTINGS = ("loss", "label_smoothing", "class_weights", "masking", "length_buckets", "distillation")
+OWN_SETTINGS = ("label_smoothing", "class_weights", "masking", "length_buckets", "distillation")
 
 
 def _number(value) -> float | None:

@@ -27,7 +27,7 @@ class Classification(Task):
     targets = "class"
     trains = "logits"
     output = "probabilities"
-    settings = frozenset({"loss", "label_smoothing", "class_weights", "length_buckets", "distillation"})
+    settings = frozenset({"label_smoothing", "class_weights", "length_buckets", "distillation"})
     views = ("roc", "reliability", "confusion", "disagreements")
     baselines = ("logistic_regression", "linear_svm")
     explains = True
@@ -54,16 +54,9 @@ class Classification(Task):
         num_classes = len(dataset.info.label_names)
         return {"num_classes": 1 if options.get("num_classes") == 1 and num_classes == 2 else num_classes}
 
-    def refuse(self, config) -> None:
-        if config.training.loss == "squared_hinge" and config.training.label_smoothing:
-            raise ZooError("training.label_smoothing does not go with training.loss=squared_hinge; leave one out")
-
     def loss(self, training) -> Callable[[Any, Any], Any]:
-        """Of `int32[batch]` labels and `float32[batch, num_logits]` logits."""
-        settings, num_logits = training.config.training, training.model.output_shape[-1]
-        if settings.loss == "squared_hinge":
-            return squared_hinge(num_logits)
-        return cross_entropy(num_logits, settings.label_smoothing)
+        """Cross-entropy of `int32[batch]` labels and `float32[batch, num_logits]` logits."""
+        return cross_entropy(training.model.output_shape[-1], training.config.training.label_smoothing)
 
     def metrics(self, training) -> list:
         import keras
@@ -229,26 +222,6 @@ def cross_entropy(num_logits: int, label_smoothing: float):
     def loss(labels, logits):
         targets = ops.one_hot(ops.reshape(labels, (-1,)), num_logits)
         return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=label_smoothing)
-
-    return loss
-
-
-MARGIN = 6.0  # of logits whose softmax has the least negative log-likelihood on validation (2.5 to 4 times 2)
-
-
-def squared_hinge(num_logits: int):
-    """A loss as `cross_entropy`, each class against the rest: that of linear support vector machines.
-
-    Crammer & Singer (2001) and Lee & Lin (2013) compare it with others. A logit beyond MARGIN on the right side costs
-    nothing.
-    """
-    from keras import ops
-
-    def loss(labels, logits):
-        labels = ops.reshape(ops.cast(labels, "int32"), (-1,))
-        is_class = ops.cast(labels[:, None], "float32") if num_logits == 1 else ops.one_hot(labels, num_logits)
-        missing = ops.maximum(0.0, 1.0 - (2.0 * is_class - 1.0) * logits / MARGIN)
-        return ops.sum(ops.square(missing), axis=-1)
 
     return loss
 
