@@ -42,7 +42,9 @@ def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLi
     task = next(task for task in all_tasks() if name in task.baselines)
     dataset = datasets.load_configured(section, task=task)
     if task.targets != dataset.info.targets or isinstance(dataset.train.features, dict):
-        raise ZooError(f"--models={name}: is of {task.words}; targets or columns of {section.name} are of another kind")
+        others = [other.baselines for other in all_tasks() if other.targets == dataset.info.targets]
+        fit = "none goes" if isinstance(dataset.train.features, dict) else f"{', '.join(sum(others, ()))} go"
+        raise ZooError(f"--models={name}: is of {task.words} and does not go with the data of {section.name}; {fit}")
     task.check_targets(dataset)
     run = runs.create_run(runs_dir, name)
     try:
