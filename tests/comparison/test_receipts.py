@@ -1,5 +1,6 @@
 """The leaderboard and the configs' claims say the same; a claim raised by a point fails; receipts are not lost."""
 
+import csv
 import pathlib
 
 import numpy as np
@@ -104,3 +105,14 @@ def test_a_file_that_is_no_leaderboard_stays_as_it_is(result, tmp_path):
     with pytest.raises(ZooError, match="no leaderboard"):
         receipts.write_leaderboard(path, [result("mnist_mlp", 0), result("mnist_mlp", 1)])
     assert path.read_text() == "a,b\n1,2\n"
+
+
+def test_a_leaderboard_of_accuracies_alone_is_read(tmp_path):
+    """As former versions wrote it: a column `accuracy`, and none that names the metric."""
+    (now, *_) = receipts.read_leaderboard(REPOSITORY / "docs/leaderboard.csv")
+    former = [column.replace("value", "accuracy") for column in receipts.COLUMNS if column != "metric"]
+    cells = [now[column.replace("accuracy", "value")] for column in former]
+    path = tmp_path / "leaderboard.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([former, cells])
+    assert receipts.read_leaderboard(path) == [now]

@@ -190,3 +190,23 @@ def hasty_server(start_server, tmp_path_factory):
     save_model(keras.Model(inputs, outputs), folder / "slow.keras", {"task": "table_classification"})
     flags = ["--model_file=slow.keras", "--import=slow_layer", "--model_name=my.table-1", "--request_timeout=0.5"]
     return start_server(*flags, "--max_batch_size=1", "--max_queue=2", "--max_body_mb=0.01", folder=folder)
+
+
+@pytest.fixture(scope="session")
+def rents_run(tmp_path_factory):
+    """A model of three columns that predicts rents."""
+    generator = np.random.default_rng(0)
+    features = generator.uniform(0, 10, (300, 3)).astype("float32")
+    targets = (features @ [100, -20, 5] + 300).astype("float32")
+    info = dataclasses.replace(datasets.dataset_info("csv"), targets="number", target_name="rent", unit="€")
+    parts = [Split(features[a:b], targets[a:b], np.arange(a, b)) for a, b in ((0, 200), (200, 250), (250, 300))]
+    rents = datasets.Dataset(info, *parts, digest="sha256:r", report={}, feature_names=("size", "distance", "age"))
+    overrides = {"dataset.name": "csv", "training.epochs": 30, "training.batch_size": 20}
+    overrides |= {"training.optimizer.learning_rate": 0.02, "training.optimizer.weight_decay": 0.0}
+    config = zoo.load_config("diabetes_mlp", overrides=overrides)
+    return zoo.train(config, tmp_path_factory.mktemp("runs"), dataset=rents, show_progress=False)
+
+
+@pytest.fixture(scope="session")
+def rents_server(start_server, rents_run):
+    return start_server(f"--run={rents_run.path}", "--max_batch_size=8")

@@ -156,6 +156,18 @@ def test_numbers_of_a_table_on_a_narrow_and_a_wide_window(browser, opened, table
     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_a_predicted_number_stands_there_with_its_unit(browser, opened, rents_server):
+    opened(rents_server)
+    fields = wait_for(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#fields input"))
+    assert texts(browser, "#fields span") == ["size", "distance", "age"]
+    before = wait_for(browser, lambda: texts(browser, "#answer strong"))
+    assert texts(browser, "#answer span") == ["€"] and math.isfinite(float(before[0].replace(",", "")))
+    assert "rent" in texts(browser, "#about")[0]
+    fields[0].clear()
+    fields[0].send_keys("9")
+    wait_for(browser, lambda: texts(browser, "#answer strong") not in ([], before))
+
+
 def test_the_page_is_whole_by_itself(table_server):
     _, headers, page = table_server.request("GET", "/")
     assert "default-src 'none'" in headers["content-security-policy"]

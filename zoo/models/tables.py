@@ -27,7 +27,10 @@ _EMBEDDINGS = "Gorishniy, Rubachev & Babenko (2022), On embeddings for numerical
     reference=_EMBEDDINGS,
     input_shape=(8,),
     hidden_units=(384, 384, 384),
+    normalization="quantile",
+    bins=128,
     encoding="periodic",
+    frequency_scale=0.5,
     dropout=0.1,
 )
 def table_regressor(

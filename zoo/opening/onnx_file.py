@@ -77,7 +77,7 @@ def open_onnx(path: pathlib.Path) -> ExportedModel:
     if inputs[0].type not in kinds:
         raise ZooError(f"{path}: its input is {inputs[0].type}; numbers of {', '.join(kinds.values())} are read")
     if outputs[0].type != "tensor(float)":
-        raise ZooError(f"{path}: its output is {outputs[0].type}; probabilities in float32 are needed")
+        raise ZooError(f"{path}: its output is {outputs[0].type}; answers in float32 are needed")
     return ExportedModel(
         compute=lambda batch: session.run(None, {inputs[0].name: batch})[0],
         input_shape=inputs[0].shape,
