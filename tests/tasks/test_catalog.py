@@ -36,6 +36,8 @@ def test_a_taken_name_and_a_figure_that_is_better_both_ways_are_refused():
 def test_what_is_better_follows_the_metric():
     accuracy, rmse = get_task("classification").headline, get_task("regression").headline
     assert accuracy.goodness(0.9) > accuracy.goodness(0.8) and rmse.goodness(0.8) > rmse.goodness(0.9)
+    texts = {0.98: "0.9800", 59.73412: "59.7341", 1525.7049: "1525.70", 112007.2592: "112007", 1e12: "1000000000000"}
+    assert {value: rmse.text(value) for value in texts} == texts and rmse.text(0.000012345) == "1.234e-05"
     assert accuracy.within([0.95, 1.02]) == (0.95, 1.0) and rmse.within([-3.0, 120.0]) == (0.0, 120.0)
 
 

@@ -46,9 +46,12 @@ class Metric:
     def text(self, value: float, unit: str = "") -> str:
         """The figure as people read it; `unit` is that of the target."""
         unit = unit if self.unit == "target" else self.unit
-        # Nobody knows beforehand how small the numbers of a user's table are.
-        small = self.unit == "target" and 0 < abs(value) < 10 ** (2 - self.decimals)
-        number = f"{value:.{self.decimals}g}" if small else f"{value:.{self.decimals}f}"
+        number = f"{value:.{self.decimals}f}"
+        if self.unit == "target":  # nobody knows beforehand how small or large the numbers of a user's table are
+            if 0 < abs(value) < 10 ** (2 - self.decimals):
+                number = f"{value:.{self.decimals}g}"
+            elif abs(value) >= 1000:
+                number = f"{value:.{max(0, self.decimals + 1 - math.floor(math.log10(abs(value))))}f}"
         return f"{number} {unit}" if unit else number
 
     def within(self, interval: Sequence[float]) -> tuple[float, float]:
