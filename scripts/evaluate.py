@@ -22,7 +22,7 @@ MODEL_FILE = flags.DEFINE_string(
 )
 DATASET = flags.DEFINE_string("dataset", None, "Data set (default: the one that the model was trained on).")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data are (default: as in the run, or $TFDS_DATA_DIR).")
-SPLIT = flags.DEFINE_enum("split", "test", ["test", "validation", "train"], "Which part of the data.")
+SPLIT = flags.DEFINE_enum("split", "test", ["test", "validation", "train", "all"], "Which part of the data.")
 SLICE_BY = flags.DEFINE_string("slice_by", None, "Judge slices too: label, length (of texts), or a column of csv data.")
 CORRUPTIONS = flags.DEFINE_bool("corruptions", False, "Judge on corrupted test rows, and write corruptions.json.")
 SEED = flags.DEFINE_integer("seed", 0, "Seed of the corruptions.", lower_bound=0)

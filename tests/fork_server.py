@@ -8,7 +8,6 @@ import gc
 import json
 import os
 import pathlib
-import resource
 import runpy
 import signal
 import subprocess
@@ -43,7 +42,7 @@ class ForkServer:
         return self.run_measured(command, cwd, env, timeout)[0]
 
     def run_measured(self, command, cwd, env, timeout) -> tuple[subprocess.CompletedProcess, dict]:
-        """As `run`, with the processor's seconds and the most bytes of memory that it took beyond the server's own."""
+        """As `run`, with seconds of the processor, and bytes of memory at the most beyond those at its start."""
         with tempfile.TemporaryDirectory() as folder:
             stdout, stderr = pathlib.Path(folder, "stdout"), pathlib.Path(folder, "stderr")
             process = self.start(command, cwd, env, stdout, stderr)
@@ -100,28 +99,33 @@ def serve() -> list[str] | None:
     import tensorflow  # noqa: F401
 
     gc.freeze()  # else each fork would copy, at its end, all that the import has made
-    alive = set()
+    alive, held_at_start = set(), {}
     while line := sys.stdin.readline():
         request = json.loads(line)
         if "reap" in request:
             pid, status, usage = os.wait4(request["reap"], os.WNOHANG)
             alive -= {pid}
-            own_kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            taken = {
-                "seconds": usage.ru_utime + usage.ru_stime,
-                "peak_bytes": max(0, usage.ru_maxrss - own_kibibytes) * 1024,
-            }
-            answer = {"status": os.waitstatus_to_exitcode(status), "usage": taken} if pid else None
+            answer = None
+            if pid:
+                peak = usage.ru_maxrss * 1024 - held_at_start.pop(pid)
+                taken = {"seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": max(0, peak)}
+                answer = {"status": os.waitstatus_to_exitcode(status), "usage": taken}
         else:
             answer = os.fork()
             if answer == 0:
                 _become(request)
                 return request["arguments"]
             alive.add(answer)
+            held_at_start[answer] = _bytes_held_by(answer)
         print(json.dumps(answer), flush=True)
     for pid in alive:
         os.kill(pid, signal.SIGKILL)
     return None
+
+
+def _bytes_held_by(pid: int) -> int:
+    pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _become(request: dict) -> None:

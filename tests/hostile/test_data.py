@@ -17,9 +17,11 @@ from zoo.datasets import own_data, own_texts, sources
 from zoo.errors import ZooError
 from zoo.evaluation import read_images, read_tables
 from zoo.loading import save_model
+from zoo.tasks.catalog import get_task
 from zoo.training import pretrained
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "training/bert_golden"
+READING = own_data.Reading(get_task("classification"))
 
 
 class Reads:
@@ -85,7 +87,7 @@ def test_what_is_no_file(refused, tmp_path, make, name):
     readers = {
         "a.png": lambda: read_images.read([path], Reads(28, 28, 1)),
         "a.npy": lambda: read_images.read([path], Reads(28, 28, 1)),
-        "a.csv": lambda: own_data.read_csv(path),
+        "a.csv": lambda: own_data.read_csv(path, READING),
         "a.txt": lambda: own_texts.read_utf8(path),
     }
     refused(readers[name], name)
@@ -95,7 +97,7 @@ def test_what_is_no_file(refused, tmp_path, make, name):
 def test_tables(refused, tmp_path, make, words):
     path = tmp_path / ("zeros.csv" if words == "zeros.csv" else "a.csv")
     path.write_bytes(make())
-    refused(lambda: own_data.read_csv(path), words)
+    refused(lambda: own_data.read_csv(path, READING), words)
     refused(lambda: read_tables.read([path], Reads(3)))
     assert own_texts.is_text_table(path) is False
 
@@ -104,8 +106,9 @@ def test_tables(refused, tmp_path, make, words):
 def test_right_tables_of_any_shape_are_read_within_the_bounds(bounded, tmp_path, columns, size):
     (tmp_path / "a.csv").write_bytes(data_files.large_table(columns, size))
     with bounded():
-        split, labels, names = own_data.read_csv(tmp_path / "a.csv")
-    assert labels == ("a", "b") and len(names) == columns and split.features.shape == (len(split), columns)
+        split, labels, names = own_data.read_csv(tmp_path / "a.csv", READING)
+    assert labels["label_names"] == ("a", "b")
+    assert len(names) == columns and split.features.shape == (len(split), columns)
     assert split.features[7].tolist() == [7.0] * columns and split.ids[0] == "2"
 
 
@@ -126,14 +129,14 @@ def test_names_that_are_no_text(refused, tmp_path):
 def test_a_table_of_texts(refused, bounded, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("text,label\n" + "a,b\n" * 300_000)
-    refused(lambda: own_texts.read_text_csv(path), "1 classes (b)")
+    refused(lambda: own_texts.read_text_csv(path, READING), "only the label 'b'")
     path.write_text("text,label\n" + "".join(f"a,{number}\n" for number in range(100_000)))
-    refused(lambda: own_texts.read_text_csv(path), "100,000 different labels")
+    refused(lambda: own_texts.read_text_csv(path, READING), "100,000 different labels")
     path.write_text('text,label\n"' + "a" * 9_000_000 + '",x\nb,y\n')
     with bounded():
-        assert len(own_texts.read_text_csv(path)[0].features[0]) == 9_000_000
+        assert len(own_texts.read_text_csv(path, READING)[0].features[0]) == 9_000_000
     os.truncate(path, 1 << 40)
-    refused(lambda: own_texts.read_text_csv(path), "bytes")
+    refused(lambda: own_texts.read_text_csv(path, READING), "bytes")
 
 
 def test_compressed_official_files_that_unfold(bounded, tmp_path):

@@ -107,7 +107,13 @@ def _example(model):
     return np.ones((1, *model.input_shape[1:]), "float32")
 
 
-@pytest.mark.parametrize("make", [*CLASSIFIERS, segmentation], ids=lambda make: make.__name__)
+def test_what_is_no_classifier_is_told_so_once_it_is_read(tmp_path):
+    segmentation().save(tmp_path / "model.keras")
+    with pytest.raises(zoo.ZooError, match="its output has the shape .*; a classifier's is"):
+        zoo.load_model(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize("make", CLASSIFIERS, ids=lambda make: make.__name__)
 def test_saved_by_keras(tmp_path, make):
     model = make()
     model.save(tmp_path / "model.keras")

@@ -138,8 +138,9 @@ def test_texts_need_the_same_vocabulary(tmp_path):
         distillation=DistillationSection(teacher=str(tmp_path / "teacher.keras")), length_buckets=[]
     )
     student = text_model("good book", "bad film")
-    distillation = load_teacher(settings, student, ["no", "yes"])
+    answers = SimpleNamespace(info=SimpleNamespace(label_names=["no", "yes"]), feature_names=None)
+    distillation = load_teacher(settings, student, answers)
     ids = student.layers[1](tf.constant(["good film"]))
     assert distillation.logits(ids).shape == (1, 2)
     with pytest.raises(zoo.ZooError, match="its tokenizer is another than the student's"):
-        load_teacher(settings, text_model("other words"), ["no", "yes"])
+        load_teacher(settings, text_model("other words"), answers)

@@ -11,6 +11,7 @@ import time
 import pytest
 
 import zoo
+from zoo.tasks.catalog import get_task
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 SPACE = "training.optimizer.learning_rate: {low: 0.01, high: 0.5, log: true}\n"
@@ -127,7 +128,7 @@ def test_a_hopeless_trial_ends_early(tmp_path):
         direction="maximize", pruner=optuna.pruners.ThresholdPruner(lower=1.1, n_warmup_steps=3)
     )
     config = zoo.load_config("xor_mlp", overrides={"training.epochs": 8})
-    pruning = Pruning(study.ask(), "trial", 8)
+    pruning = Pruning(study.ask(), "trial", 8, get_task("classification").headline)
     run = zoo.train(config, tmp_path, show_progress=False, callbacks=[pruning])
     assert pruning.pruned_after == 3
     assert len(run.history_file.read_text().splitlines()) == 4

@@ -1,5 +1,6 @@
 """A trained model against a split of a data set: figures, a table for people, and a folder of pictures."""
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,17 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.datasets import stored
+from zoo.datasets.splits import concatenate
 from zoo.errors import ZooError
 from zoo.escaping import json_text, printable
 from zoo.evaluation.predict import open_model
 from zoo.evaluation.slices import evaluate_slices, slices_table
+from zoo.runs import open_run
 from zoo.tasks.catalog import get_task
 
 if TYPE_CHECKING:
     from zoo.datasets import Dataset, Split
     from zoo.loading import LoadedModel
 
-SPLITS = ("test", "validation", "train")
+SPLITS = ("test", "validation", "train", "all")
 
 
 def evaluate(
@@ -36,7 +39,7 @@ def evaluate(
       model_file: a .keras file, in place of `run`.
       dataset_name: another data set with the same targets.
       data_dir: where the data are, if not where the run, or the environment, says.
-      split_name: "test", "validation" or "train".
+      split_name: "test", "validation" or "train"; "all" of data that are a test set of their own.
       output: a folder for evaluation.json and the pictures of the task.
       slice_by: also judge slices of the split, as `evaluate_slices` says.
 
@@ -54,6 +57,8 @@ def evaluate(
             f"{loaded_model.path}: a model of {task.words} is judged while it trains; see results.json of its run"
         )
     dataset = load_dataset(run, loaded_model, dataset_name, data_dir)
+    if run and not dataset_name and split_name != "all":
+        refuse_other_data(run, dataset)
     split = fitting_split(loaded_model, dataset, split_name)
     answers = loaded_model.predict(split.features)
     evaluation = {
@@ -115,6 +120,15 @@ def load_dataset(
     return datasets.load(name, data_dir, image_shape=shape if own_images else None, task=loaded_model.task)
 
 
+def refuse_other_data(run: str, dataset: "Dataset") -> None:
+    """Raises: ZooError: the data are not those of the run, which may have trained on what would be judged."""
+    if dataset.digest != open_run(run).record["data_digest"]:
+        raise ZooError(
+            f"{dataset.report['origin']}: not the data that {run} was trained on, or changed since: rows of its test "
+            "split may have been learned; name the run's own by --data_dir, or judge a whole test set by --split=all"
+        )
+
+
 def fitting_split(loaded_model: "LoadedModel", dataset: "Dataset", split_name: str) -> "Split":
     """Returns the split, once the data are known to have the model's targets, its classes in order, its features."""
     if split_name not in SPLITS:
@@ -131,7 +145,10 @@ def fitting_split(loaded_model: "LoadedModel", dataset: "Dataset", split_name: s
             f"{loaded_model.path}: its classes ({_few(known)}) are not those of {dataset.info.name} ({_few(classes)}); "
             "give a data set with the same classes in the same order"
         )
-    split = getattr(dataset, split_name)
+    parts = [dataset.train, dataset.validation, dataset.test] if split_name == "all" else [getattr(dataset, split_name)]
+    split = concatenate(parts) if len(parts) > 1 else parts[0]
+    if loaded_model.feature_names:
+        split = _in_order(split, list(loaded_model.feature_names), list(dataset.feature_names or ()), loaded_model.path)
     shape, wanted = stored.shapes(split.features), loaded_model.input_shape
     if not _fits(wanted, shape):
         raise ZooError(
@@ -139,6 +156,15 @@ def fitting_split(loaded_model: "LoadedModel", dataset: "Dataset", split_name: s
             "give a data set of that shape"
         )
     return split
+
+
+def _in_order(split: "Split", names: list[str], given: list[str], path: Path) -> "Split":
+    """The split of a table with the columns that the model reads, in its order."""
+    if names == given or isinstance(split.features, dict):
+        return split
+    if missing := [name for name in names if name not in given]:
+        raise ZooError(f"{path}: it reads the column {missing[0]!r}, which the data do not have ({_few(given)})")
+    return dataclasses.replace(split, features=split.features[:, [given.index(name) for name in names]])
 
 
 def _fits(wanted, shape) -> bool:

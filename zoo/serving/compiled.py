@@ -33,12 +33,16 @@ def compiled(loaded_model: "LoadedModel", max_batch_size: int) -> Callable[[np.n
     """Returns `[rows, …]` → answers, `[rows, …]`, for 1 to `max_batch_size` rows; computed once for each size.
 
     Batches are filled up, with copies of their last row, to the next power of two or `max_batch_size`, and TensorFlow
-    traces the model for these sizes alone, here, so that no request waits for it. A lone row is computed as two: of one
-    row, TensorFlow multiplies a vector in place of a matrix, and the last bits of the answer would tell whether others
-    were in the batch. An exported model, which has no graph to trace, is called as it is.
+    traces the model for these sizes alone, here, so that no request waits for it. A lone row of a small model is
+    computed as two: of one row, TensorFlow multiplies a vector in place of a matrix, and the last bits of the answer
+    would tell whether others were in the batch. Of a large model that would double the time of an answer. An exported
+    model, which has no graph to trace, is called as it is.
     """
-    sizes = batch_sizes(max_batch_size)
-    functions = _traced(loaded_model, sizes) if hasattr(loaded_model.model, "inputs") else {}
+    model, sizes = loaded_model.model, batch_sizes(max_batch_size)
+    functions = {}
+    if hasattr(model, "inputs"):
+        sizes = sizes if model.count_params() < _SMALL_BYTES / 4 else sorted({1, *sizes})
+        functions = _traced(loaded_model, sizes)
 
     def function(rows: np.ndarray) -> np.ndarray:
         if not functions:

@@ -1,7 +1,6 @@
 """A trained model teaches a smaller one: Hinton, Vinyals & Dean (2015), Distilling the knowledge in a network."""
 
 import hashlib
-from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -56,13 +55,13 @@ class Distillation:
         return {"path": str(self.path), "digest": self.digest}
 
 
-def load_teacher(settings, model, label_names: Sequence[str], resume: Run | None = None) -> Distillation | None:
+def load_teacher(settings, model, dataset, resume: Run | None = None) -> Distillation | None:
     """The distillation that a training asks for, or None.
 
     Args:
         settings: a `zoo.config.TrainingSection`.
         model: the student.
-        label_names: the classes of the student's data, in order.
+        dataset: the `zoo.datasets.Dataset` that the student learns.
         resume: the run that goes on, if one does.
 
     Raises:
@@ -72,6 +71,7 @@ def load_teacher(settings, model, label_names: Sequence[str], resume: Run | None
         return None
     if len(model.output_shape) != 2 or not any(layer.name == "logits" for layer in model.layers):
         raise ZooError(f"training.distillation: {model.name} is no classifier; a teacher's logits say nothing to it")
+    label_names = dataset.info.label_names
     where = f"training.distillation.teacher={settings.distillation.teacher}"
     try:
         teacher = load_model(settings.distillation.teacher)
@@ -88,6 +88,11 @@ def load_teacher(settings, model, label_names: Sequence[str], resume: Run | None
         raise ZooError(
             f"{where}: it reads {teacher.model.input_shape[1:]}, the student {model.input_shape[1:]}; train a teacher "
             "on the same data"
+        )
+    if list(teacher.feature_names or ()) != list(dataset.feature_names or ()):
+        raise ZooError(
+            f"{where}: it reads the columns {_few(teacher.feature_names or ())}, the data have "
+            f"{_few(dataset.feature_names or ())}; the same ones in the same order are needed"
         )
     if _words_of(teacher.model) != _words_of(model):
         raise ZooError(
@@ -107,7 +112,7 @@ def _words_of(model):
     if front is None:
         return None
     vocabulary = front.vocabulary if hasattr(front, "vocabulary") else front.get_vocabulary()
-    return type(front), front.output.shape, [str(word) for word in vocabulary]
+    return type(front), front.get_config().get("standardize"), front.output.shape, [str(word) for word in vocabulary]
 
 
 def _few(names) -> str:

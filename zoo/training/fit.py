@@ -80,7 +80,7 @@ def train(
         layerwise.freeze(model, settings.frozen_layers)
         training = Training(config, model, options, dataset.info)
         arrays = _prepared(task, training, preprocessing.encoded(model, dataset))
-        teaching = distillation.load_teacher(settings, model, dataset.info.label_names, resume)
+        teaching = distillation.load_teacher(settings, model, dataset, resume)
         trainer, plan = _compile(task, training, arrays, teaching, resume)
 
     chief = strategies.is_chief(strategy)
