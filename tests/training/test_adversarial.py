@@ -102,6 +102,7 @@ def ring():
 
 def train(dataset, runs_dir, *assignments, resume=None):
     basics = ["dataset.name=csv", "training.epochs=4", "training.batch_size=40", "training.steps_per_call=4"]
+    basics += ["training.selection=best"]
     config = zoo.load_config("ring_generator", assignments=[*basics, *assignments])
     try:
         return zoo.train(config, runs_dir, dataset=dataset, resume=resume, show_progress=False)
