@@ -123,7 +123,8 @@ def pictures(tmp_path_factory):
 @pytest.mark.slow
 def test_every_format_of_a_picture_model_trained_in_bfloat16(script, pictures):
     run = train(script, "--model=mnist_cnn", "--dataset=image_folder", f"--data_dir={pictures}", "--epochs=6",
-                "--batch_size=16", "--precision=mixed_bfloat16", "--set", "training.optimizer.ema_momentum=0.5")  # fmt: skip
+                "--batch_size=16", "--precision=mixed_bfloat16",
+                "--set", "training.optimizer.ema_momentum=0.5")  # fmt: skip
     done = script("export", f"--run={run}", "--format=all", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     files = {facts["name"]: facts for facts in json.loads(done.stdout)[0]}
