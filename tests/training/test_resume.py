@@ -115,8 +115,11 @@ def test_a_killed_worker_changes_nothing(folder):
     assert process.wait(timeout=300) == 0
     weights, rows, resumed = outcome(folder, "two_killed")
     assert resumed == 1
-    np.testing.assert_array_equal(weights, outcome(folder, "two")[0])
-    assert rows == outcome(folder, "two")[1]
+    expected_weights, expected_rows, _ = outcome(folder, "two")
+    np.testing.assert_array_equal(weights, expected_weights)
+    # The checkpoint has each metric's sum over the workers: the epoch that goes on from it adds up in another order.
+    np.testing.assert_array_equal(rows[0], expected_rows[0])
+    np.testing.assert_allclose(np.array(rows[1:], float), np.array(expected_rows[1:], float), rtol=1e-6)
     assert subprocess.run(["pgrep", "-f", "two_killed"], capture_output=True).returncode == 1
 
 

@@ -290,12 +290,12 @@ def read_history(history_csv: Path) -> dict[str, np.ndarray]:
     text = read_text(history_csv, MOST_HISTORY_BYTES, "train again")
     try:
         header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-        if len(header) > MOST_COLUMNS or len(set(header)) < len(header):
-            raise ValueError(f"{len(header)} columns, or one twice")
+        if len(header) > MOST_COLUMNS or len(set(header)) < len(header) or "epoch" not in header:
+            raise ValueError(f"{len(header)} columns, one of them twice, or none of epochs")
         table = np.array([[float(cell or "nan") for cell in row] for row in rows if row]).reshape(-1, len(header))
     except (ValueError, csv.Error) as error:  # of cells that are no number, or rows of other lengths
         raise ZooError(f"{history_csv}: damaged ({shortened(str(error))}); train again") from None
-    columns = {"epoch": np.zeros(0)} | dict(zip(header, table.T, strict=True))
+    columns = dict(zip(header, table.T, strict=True))
     epochs = columns["epoch"]
     numbers = (epochs == epochs.round()) & (epochs >= 1) & (epochs <= MOST_EPOCHS)
     if not numbers.all() or (np.diff(epochs) <= 0).any():
