@@ -23,8 +23,8 @@ RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where run directories are ma
 
 
 def main() -> None:
+    from zoo.experiments.baseline import baselines_of, check_names, data_of, train_in_own_process
     from zoo.tasks.catalog import get_task
-    from zoo.training.baseline import baselines_of, check_names, data_of, train_in_own_process
 
     if MODELS.value is not None:
         check_names(MODELS.value)

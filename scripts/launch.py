@@ -20,7 +20,7 @@ flags.DEFINE_string("logs_dir", "logs", "folder for worker-0.log, worker-1.log, 
 
 
 def main(command: list[str]) -> int:
-    from zoo.training.launch import launch
+    from zoo.experiments.launch import launch
 
     return launch(command, FLAGS.workers, FLAGS.max_restarts, FLAGS.threads, FLAGS.logs_dir)
 

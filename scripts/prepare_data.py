@@ -14,7 +14,7 @@ flags.DEFINE_bool("json", False, "print JSON")
 
 
 def main() -> int:
-    from zoo.datasets.preparation import format_table, prepare
+    from zoo.datasets.summary import format_table, prepare
 
     rows = prepare(FLAGS.dataset, FLAGS.data_dir, FLAGS.task)
     print(json.dumps(rows, indent=2) if FLAGS.json else format_table(rows))

@@ -31,7 +31,7 @@ def main() -> int:
     command_line.import_modules(FLAGS["import"].value)
     overrides = {key: FLAGS[name].value for name, key in KEYS.items() if FLAGS[name].value is not None}
     from zoo.config import load_config
-    from zoo.training import session
+    from zoo.experiments import session
 
     return session.pretrain(load_config(FLAGS.model, FLAGS.config, overrides, FLAGS.set), FLAGS.runs_dir)
 

@@ -22,7 +22,7 @@ RUNS_DIR = flags.DEFINE_string("runs_dir", "runs/reproduced", "Where the runs ar
 
 
 def main(models: list[str]) -> int:
-    from zoo.training.reproduce import claiming_configs, reproduce
+    from zoo.experiments.reproduce import claiming_configs, reproduce
 
     configs = claiming_configs(models, CONFIG.value, ALL.value)
     return reproduce(configs, RUNS_DIR.value, QUICK.value, FINISHED.value, RESUME.value)

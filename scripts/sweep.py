@@ -26,7 +26,7 @@ def main() -> int:
             raise ZooError(f"--{name} is missing; such as --{name}={example}")
     command_line.import_modules(FLAGS["import"].value)
     from zoo.config import load_config
-    from zoo.training.sweep import sweep
+    from zoo.experiments.sweep import sweep
 
     return sweep(load_config(FLAGS.model, FLAGS.config, {}, FLAGS.set), FLAGS.space, FLAGS.study, FLAGS.trials)
 

@@ -54,7 +54,7 @@ KEYS = {
 def main() -> int:
     command_line.import_modules(FLAGS["import"].value)
     overrides = {key: FLAGS[name].value for name, key in KEYS.items() if FLAGS[name].value is not None}
-    from zoo.training import session
+    from zoo.experiments import session
 
     several = [name for name in ("num_seeds", "cross_validation") if FLAGS[name].present]
     if len(several) > 1 or FLAGS.profile and (FLAGS.resume or several):

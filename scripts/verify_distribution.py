@@ -15,7 +15,7 @@ flags.DEFINE_bool("json", False, "print JSON")
 
 
 def main() -> int:
-    from zoo.training.verification import format_table, verify
+    from zoo.experiments.verification import format_table, verify
 
     rows = verify(FLAGS.models)
     print(json.dumps(rows, indent=2) if FLAGS.json else format_table(rows))

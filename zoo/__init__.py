@@ -15,7 +15,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["datasets", "evaluation", "training"],
     submod_attrs={
-        "registry": ["register_model", "list_models", "model_info", "create_model", "ModelInfo"],
+        "registry": ["register_model", "ModelInfo"],
+        "models.catalog": ["list_models", "model_info", "create_model"],
         "tasks": ["Task", "Metric"],
         "tasks.catalog": ["register_task"],
         "config": ["Config", "load_config"],

@@ -11,8 +11,9 @@ import pydantic
 import ruamel.yaml
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from zoo import registry, safe_reading
+from zoo import safe_reading
 from zoo.errors import ZooError, nearest, shortened
+from zoo.models import catalog
 
 # Beyond these a number is a slip of the keyboard or an attack: the training would not begin, or never end.
 MOST_EPOCHS = 1_000_000
@@ -231,10 +232,10 @@ def load_config(
         ZooError: a file, key, type or value is wrong; the text has the key's full path and the nearest valid key.
     """
     if path is None and model_name is None:
-        raise ZooError(f"which model? --model=NAME, with one of: {', '.join(registry.list_models())}")
+        raise ZooError(f"which model? --model=NAME, with one of: {', '.join(catalog.list_models())}")
     values: dict[str, Any] = {}
     if model_name is not None:
-        registry.model_info(model_name)
+        catalog.model_info(model_name)
         values = {"model": {"name": model_name}}
     source = pathlib.Path(path) if path else config_path(model_name)
     if path or source.exists():
@@ -282,7 +283,7 @@ def validate(values: dict[str, Any], where: str) -> Config:
         config = Config.model_validate(values)
     except pydantic.ValidationError as error:
         raise ZooError(f"{where}: {_first_mistake(error)}") from None
-    info = registry.model_info(config.model.name)
+    info = catalog.model_info(config.model.name)
     for option in config.model.options:
         if option not in info.option_names:
             raise ZooError(f"{where}: model.options.{option}: unknown key; {nearest(option, info.option_names)}")

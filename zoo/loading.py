@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets.stored import Features, StoredRows, are_texts, arrays_of, as_tensors, blocks
+from zoo.datasets.on_disk import Features, StoredRows, are_texts, arrays_of, as_tensors, blocks
 from zoo.errors import ZooError
 from zoo.opening.keras_file import open_keras
 from zoo.opening.labels import LABELS, check_number

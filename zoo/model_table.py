@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from zoo import registry
 from zoo.config import config_path, load_config
 from zoo.errors import ZooError, nearest
+from zoo.models import catalog
 from zoo.quiet import import_tensorflow
 from zoo.text_table import align_columns
 
@@ -15,15 +15,15 @@ def describe_models(pattern: str = "*", task: str | None = None, reads: str | No
     Raises:
         ZooError: the task or the kind is unknown, no model matches, or a config is not valid.
     """
-    names = registry.list_models(pattern, task, reads)
-    if not names and registry.list_models(pattern):
+    names = catalog.list_models(pattern, task, reads)
+    if not names and catalog.list_models(pattern):
         raise ZooError(f"no model matches {pattern!r}, --task={task} and --reads={reads} together; leave one out")
     if not names:
-        raise ZooError(f"no model matches {pattern!r}; {nearest(pattern, registry.list_models())}")
+        raise ZooError(f"no model matches {pattern!r}; {nearest(pattern, catalog.list_models())}")
     import_tensorflow()
     rows = []
     for name in names:
-        info = registry.model_info(name)
+        info = catalog.model_info(name)
         config = load_config(name) if config_path(name).exists() else None
         options = config.model.options if config else {}
         rows.append(
@@ -32,7 +32,7 @@ def describe_models(pattern: str = "*", task: str | None = None, reads: str | No
                 "reads": info.reads,
                 "task": info.task.name,
                 "dataset": config.dataset.name if config else None,
-                "parameters": registry.create_model(name, **options).count_params(),
+                "parameters": catalog.create_model(name, **options).count_params(),
                 "claim": config.claim.model_dump() if config and config.claim else None,
                 "description": info.description,
                 "reference": info.reference,
@@ -45,7 +45,7 @@ def format_table(rows: list[dict[str, Any]]) -> str:
     """Aligned columns; the claim is the mean of the headline on test over seeds, with its 95 % interval."""
     cells = [("model", "dataset", "parameters", "claim on test", "description")]
     for row in rows:
-        claim, headline = row["claim"], registry.model_info(row["name"]).task.headline
+        claim, headline = row["claim"], catalog.model_info(row["name"]).task.headline
         interval = "–"
         if claim:
             interval = (

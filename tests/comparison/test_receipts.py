@@ -11,7 +11,7 @@ from zoo.comparison.reading import recipe_digest
 from zoo.comparison.table import read_results
 from zoo.config import load_config, with_values
 from zoo.errors import ZooError
-from zoo.registry import model_info
+from zoo.models.catalog import model_info
 from zoo.runs import Run
 
 REPOSITORY = pathlib.Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from zoo import datasets
-from zoo.datasets import preparation, sources
+from zoo.datasets import sources, summary
 from zoo.errors import ZooError
 
 
@@ -131,9 +131,9 @@ def test_all_goes_on_past_what_cannot_be_had(monkeypatch, tmp_path):
     for name, source in list(sources.SOURCES.items()):
         unreachable = {"upstream": "http://127.0.0.1:9/", "package": None, "fetch_package": None}
         monkeypatch.setitem(sources.SOURCES, name, dataclasses.replace(source, **unreachable))
-    rows = {row["name"]: row for row in preparation.prepare("all", str(tmp_path))}
+    rows = {row["name"]: row for row in summary.prepare("all", str(tmp_path))}
     assert set(rows) == {info.name for info in datasets.list_datasets() if not info.needs_data_dir}
     fetched = set(rows) & set(sources.SOURCES)
     assert len(fetched) == 9 and all("cannot be had" in rows[name]["error"] for name in fetched)
     assert rows["xor"]["error"] is None and rows["synthetic_binary"]["error"] is None
-    assert "mnist: the files of mnist cannot be had" in preparation.format_table(list(rows.values()))
+    assert "mnist: the files of mnist cannot be had" in summary.format_table(list(rows.values()))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from zoo import datasets
-from zoo.datasets import prepared, sources, texts
+from zoo.datasets import sources, texts
 from zoo.errors import ZooError
 
 
@@ -176,7 +176,7 @@ def test_the_official_archives_become_tfds_data(tmp_path, monkeypatch, name, off
         dataset = datasets.load(name, tmp_path, validation_fraction=0.2)
         assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [32, 8, test_rows]
         assert in_test in dataset.test.features and in_test not in dataset.train.features
-    assert (prepared.folder_of(name, tmp_path) / "dataset_info.json").exists()
+    assert (official.folder_of(name, tmp_path) / "dataset_info.json").exists()
 
 
 def test_the_corpora_of_registry_packages(tmp_path, monkeypatch):

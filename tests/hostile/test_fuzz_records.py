@@ -21,11 +21,11 @@ from zoo.datasets import own_data, own_texts
 from zoo.drawing.figures import read_history
 from zoo.errors import ZooError
 from zoo.evaluation.read_images import read as read_images
+from zoo.experiments.search_space import read_space
 from zoo.runs import Run
 from zoo.tasks.catalog import get_task
 from zoo.training import pretrained
-from zoo.training.resume import load_checkpoint, save_checkpoint
-from zoo.training.search_space import read_space
+from zoo.training.checkpoints import load_checkpoint, save_checkpoint
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "training/bert_golden"
 FEW = 60

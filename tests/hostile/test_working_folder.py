@@ -10,8 +10,8 @@ import pytest
 
 from zoo.benchmark import encoder
 from zoo.errors import ZooError
+from zoo.experiments import verification
 from zoo.export import measure
-from zoo.training import verification
 
 PLANT = "import os, pathlib\npathlib.Path(__file__).with_suffix('.ran').touch()\n"
 # What libraries import where it is there, though it is not here.

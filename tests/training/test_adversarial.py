@@ -13,7 +13,7 @@ from zoo.comparison import table
 from zoo.datasets.splits import Split
 from zoo.tasks import Metric, Player, Task
 from zoo.tasks.catalog import all_tasks
-from zoo.training import resume
+from zoo.training import checkpoints
 
 NOISE = 4
 
@@ -138,7 +138,7 @@ def test_both_networks_learn_and_the_record_says_so(whole, ring, tmp_path):
 @pytest.mark.parametrize("stop_at_step", [8, 20])
 def test_a_stopped_training_ends_as_one_that_was_not(whole, ring, tmp_path, stop_at_step):
     run = interrupted(stop_at_step, ring, tmp_path, *EXACT, train=train)
-    arrays, _ = resume.load_checkpoint(run.checkpoints)
+    arrays, _ = checkpoints.load_checkpoint(run.checkpoints)
     optimizer = [name for name in arrays if name.startswith("optimizer.")]
     # Of each network the moments and the average of each weight, beside the steps that both optimizers count.
     networks = 2 * 2 + 2 * 2

@@ -11,8 +11,9 @@ import pytest
 from small_trainings import interrupted, train, weights
 
 import zoo
+from zoo.experiments import seeds
 from zoo.runs import Run
-from zoo.training import claims, seeds
+from zoo.training import claims
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 FLAGS = ["--model=xor_mlp", "--epochs=100000", "--set=training.checkpoint_minutes=0"]

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 import zoo
+from zoo.experiments import verification
 from zoo.training import strategy as strategies
-from zoo.training import verification
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from zoo import registry
 from zoo.benchmark.turns import Worker
 from zoo.config import Config, load_config, validate
 from zoo.errors import ZooError, nearest
+from zoo.models import catalog
 from zoo.processor import usable_cores
 from zoo.training.fitting import resolved_precision
 
@@ -59,7 +59,7 @@ def plain_config(model: str, assignments: Sequence[str] = ()) -> Config:
     """
     own = [f"training.batch_size={BATCH_SIZES[model]}"] if model in BATCH_SIZES else []
     config = load_config(model, assignments=[*PLAIN, *own, *assignments])
-    if registry.model_info(model).task.targets != "class":  # the contenders' own loops know one loss, cross-entropy
+    if catalog.model_info(model).task.targets != "class":  # the contenders' own loops know one loss, cross-entropy
         raise ZooError(f"--models={model}: the contenders train classifiers only; {model} predicts something else")
     return with_precision(config, resolved_precision(config.training.precision)[0])
 

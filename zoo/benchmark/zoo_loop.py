@@ -12,7 +12,7 @@ _EPOCHS = 10_000  # as many as nobody waits for
 
 def build_architecture(config: Config) -> list[Layer]:
     """The network that `zoo.train` starts from with this config, seed included."""
-    from zoo import registry
+    from zoo.models import catalog
     from zoo.quiet import import_tensorflow
     from zoo.training.checks import model_options
 
@@ -21,7 +21,7 @@ def build_architecture(config: Config) -> list[Layer]:
 
     keras.utils.set_random_seed(config.training.seed)
     options = model_options(config, training_examples(config))
-    return architecture_of(registry.create_model(config.model.name, **options), config.model.name)
+    return architecture_of(catalog.create_model(config.model.name, **options), config.model.name)
 
 
 def train(turns: Turns, config: Config, architecture: list[Layer]) -> None:

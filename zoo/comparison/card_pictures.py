@@ -5,9 +5,9 @@ import os
 import pathlib
 import tempfile
 
-from zoo import registry
 from zoo.config import load_config, recipe
 from zoo.errors import ZooError
+from zoo.models import catalog
 from zoo.runs import Run, write_atomically
 
 WIDTHS = {"training": 900, "confusion_matrix": 640, "residuals": 760}  # pixels, at most
@@ -38,7 +38,7 @@ def draw(names: list[str], runs_dir: str | os.PathLike, root: pathlib.Path) -> l
         folder, test = root / "docs/models", run.results["test"]
         with tempfile.TemporaryDirectory() as temporary:
             pictures = {kind: pathlib.Path(temporary, f"{kind}.png") for kind in WIDTHS}
-            task = registry.model_info(name).task
+            task = catalog.model_info(name).task
             figures.save_training_curves(run.history_file, pictures["training"], task.headline)
             task.draw_card(test, run.read_predictions("test"), run.labels, pathlib.Path(temporary))
             for kind, picture in pictures.items():

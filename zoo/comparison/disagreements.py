@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets import stored
+from zoo.datasets import on_disk
 from zoo.errors import ZooError
 from zoo.runs import Predictions, Run
 from zoo.tasks.catalog import get_task
@@ -92,7 +92,7 @@ def read_examples(run: Run, ids: np.ndarray, rows: Sequence[int]) -> dict[int, d
     if None in wanted.values():
         raise ZooError(f"the test split of {section.name} on this machine names its rows otherwise than the runs do")
     return {
-        row: _shown(stored.each(lambda array, place=place: array[place], dataset.test.features), dataset.feature_names)
+        row: _shown(on_disk.each(lambda array, place=place: array[place], dataset.test.features), dataset.feature_names)
         for row, place in wanted.items()
     }
 

@@ -9,12 +9,12 @@ import pathlib
 import re
 from collections.abc import Sequence
 
-from zoo import registry
 from zoo.comparison.receipts import read_leaderboard
 from zoo.config import Config, config_path, load_config, read_yaml
 from zoo.datasets.catalog import dataset_info, list_datasets
 from zoo.errors import ZooError, shortened
 from zoo.escaping import markdown_cell, markdown_code
+from zoo.models import catalog
 from zoo.quiet import import_tensorflow
 from zoo.runs import write_atomically
 from zoo.tasks import Metric
@@ -48,7 +48,7 @@ def documents(root: pathlib.Path) -> dict[pathlib.Path, str]:
 
 
 def models_with_configs() -> list[str]:
-    return [name for name in registry.list_models() if config_path(name).exists()]
+    return [name for name in catalog.list_models() if config_path(name).exists()]
 
 
 def disagreements(root: pathlib.Path) -> list[pathlib.Path]:
@@ -125,7 +125,7 @@ def _seeds(row: dict) -> int:
 
 
 def _card(name: str, rows: Sequence[dict], written: dict, root: pathlib.Path) -> str:
-    info, config = registry.model_info(name), load_config(path=root / "configs" / f"{name}.yaml")
+    info, config = catalog.model_info(name), load_config(path=root / "configs" / f"{name}.yaml")
     own = [row for row in rows if row["model"] == name]
     own.sort(key=lambda row: (row["dataset"] != config.dataset.name, row["dataset"]))
     layers, needs_text = _layers(name, config)
@@ -211,7 +211,7 @@ def _layers(name: str, config: Config) -> tuple[str, bool]:
     from zoo.layers.word_piece import WordPieceTokenizer
 
     keras.backend.clear_session()  # names of layers count from the start
-    model = registry.create_model(name, **config.model.options)
+    model = catalog.create_model(name, **config.model.options)
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     repeated = [layer for layer in layers if re.match("block_[1-9]", layer.name)]
     lines = ["| layer | class | output | parameters |", "|---|---|---|---|"]
@@ -245,7 +245,7 @@ def _limits(name: str, task: str, config: Config, written: dict) -> list[str]:
 
 
 def _commands(name: str, config: Config, rows: Sequence[dict], needs_text: bool) -> str:
-    info, run = registry.model_info(name), f"--run=runs/{name}/…"
+    info, run = catalog.model_info(name), f"--run=runs/{name}/…"
     example = {"image": "digit.png", "table": "rows.csv", "text": '--text="Shares fell after the vote."'}
     lines = ["pip install -e '.[text]'"] if needs_text else []
     if info.task.pretrains:

@@ -18,7 +18,7 @@ from zoo.config import load_config, recipe
 from zoo.errors import ZooError, shortened
 from zoo.escaping import spreadsheet_cell
 from zoo.measures import statistics
-from zoo.registry import list_models
+from zoo.models.catalog import list_models
 from zoo.runs import write_atomically
 from zoo.safe_reading import read_text
 from zoo.tasks import Metric

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets import own_data, own_texts, prepared, sources, splits, stored, synthetic, tables, texts
+from zoo.datasets import official, on_disk, own_data, own_texts, sources, splits, synthetic, tables, texts
 from zoo.datasets.catalog import DatasetInfo, add_dataset, dataset_info, list_datasets
 from zoo.datasets.own_data import Reading
 from zoo.datasets.splits import Split
@@ -111,7 +111,7 @@ def load(
             task, ask = get_task("classification"), ask and task is None
         reading = Reading(task, ask)
         return _load_own(info, path, validation_fraction or 0.1, image_shape, reading)
-    train, test, origin = prepared.load_arrays(name, path)
+    train, test, origin = official.load_arrays(name, path)
     fraction = validation_fraction or (0.1 if test is None else _VALIDATION_ROWS / len(train))
     return _split(info, train, test, origin, fraction)
 
@@ -160,7 +160,7 @@ def is_at_hand(name: str, data_dir: str | os.PathLike | None = None) -> bool:
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
     if info.needs_data_dir:
         return path is not None and path.exists()
-    return (prepared.folder_of(name, path) / "dataset_info.json").exists()
+    return (official.folder_of(name, path) / "dataset_info.json").exists()
 
 
 def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset]:
@@ -206,7 +206,7 @@ def _load_own(info: DatasetInfo, path: pathlib.Path, fraction: float, image_shap
     examples, removed = splits.without_duplicates(examples, drop_conflicts=mistakes)
     # Test is cut first, so that it stays the same whatever the fraction of validation.
     test, validation, train = splits.split_by_content(examples, [0.1, fraction, 0.9 - fraction])
-    info = dataclasses.replace(info, kind=kind, feature_shape=stored.shapes(train.features), **described)
+    info = dataclasses.replace(info, kind=kind, feature_shape=on_disk.shapes(train.features), **described)
     return _dataset(
         info, train, validation, test, {"origin": str(path)} | schema | removed, feature_names=feature_names
     )
@@ -239,19 +239,19 @@ def _dataset(
             digest.update(np.ascontiguousarray(part.targets))
     counts = {name: _counts(part, info) for name, part in parts.items()}
     report = report | {"counts": counts, "test_rows_also_in_train": splits.overlap(train, test)}
-    if stored.are_texts(train.features):
+    if on_disk.are_texts(train.features):
         report["characters"] = texts.lengths(train.features)
     more = {"feature_names": info.feature_names} | more
     return Dataset(info, train, validation, test, f"sha256:{digest.hexdigest()}", report, **more)
 
 
-def _add_features(digest, features: stored.Features) -> None:
+def _add_features(digest, features: on_disk.Features) -> None:
     if isinstance(features, dict):
         for name in sorted(features):
             digest.update(name.encode())
             _add_features(digest, features[name])
         return
-    for array in texts.pack(features) if stored.are_texts(features) else stored.blocks(features):
+    for array in texts.pack(features) if on_disk.are_texts(features) else on_disk.blocks(features):
         digest.update(np.ascontiguousarray(array))
 
 

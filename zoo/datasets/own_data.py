@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets import stored
+from zoo.datasets import on_disk
 from zoo.datasets.pictures import fit_picture, is_grey, open_picture, to_eight_bits
 from zoo.datasets.splits import Split, refuse_odd_classes
 from zoo.errors import ZooError, shortened
@@ -47,7 +47,7 @@ def read_image_folder(folder: pathlib.Path, image_shape: Sequence[int] | None) -
         files += of_class
         labels += [label] * len(of_class)
     shape = _read_picture(files[0], image_shape).shape
-    images = stored.allocate((len(files), *shape), "uint8", folder)
+    images = on_disk.allocate((len(files), *shape), "uint8", folder)
     for row, file in enumerate(files):
         image = _read_picture(file, image_shape)
         if image.shape != shape:
@@ -57,7 +57,7 @@ def read_image_folder(folder: pathlib.Path, image_shape: Sequence[int] | None) -
             )
         images[row] = image
     ids = np.array([name_of(file, folder) for file in files])
-    return Split(stored.filled(images), np.array(labels, "int32"), ids), tuple(classes)
+    return Split(on_disk.filled(images), np.array(labels, "int32"), ids), tuple(classes)
 
 
 def _read_picture(file: pathlib.Path, image_shape: Sequence[int] | None) -> np.ndarray:

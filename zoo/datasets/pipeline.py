@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from zoo.datasets import stored
+from zoo.datasets import on_disk
 from zoo.datasets.buckets import LengthBuckets
-from zoo.datasets.stored import Features, StoredRows
+from zoo.datasets.on_disk import Features, StoredRows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +107,7 @@ def training_calls(
         if augmentation is not None:
             batch_features = augmentation(batch_features, rows, order_seed)
         weights = tf.ones(shape, tf.float32) if all_weights is None else by_step(tf.gather(all_weights, rows))
-        batch_features = stored.each(by_step, batch_features)
+        batch_features = on_disk.each(by_step, batch_features)
         if buckets is not None:
             batch_features = batch_features[..., :length]
         return batch_features, by_step(batch_targets), weights, count
@@ -125,7 +125,7 @@ def evaluation_batches(
 
     Shares are of equal size, which TPUs and replicas in step need; the last batch is padded with weights of 0.
     """
-    share, num_examples = _evaluation_share(features, shard.total), stored.count(features)
+    share, num_examples = _evaluation_share(features, shard.total), on_disk.count(features)
     read_features, read_targets = _reader(features), _target_reader(targets)
 
     def gather(start, replica):
@@ -141,11 +141,11 @@ def evaluation_batches(
 
 def evaluation_steps(features: Features, replicas: int) -> int:
     """How many batches `evaluation_batches` makes for each replica."""
-    return -(-stored.count(features) // (_evaluation_share(features, replicas) * replicas))
+    return -(-on_disk.count(features) // (_evaluation_share(features, replicas) * replicas))
 
 
 def _evaluation_share(features: Features, replicas: int) -> int:
-    return -(-min(stored.examples_at_once(features), stored.count(features)) // replicas)
+    return -(-min(on_disk.examples_at_once(features), on_disk.count(features)) // replicas)
 
 
 def _target_reader(targets: np.ndarray | None):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo.datasets import stored, texts
+from zoo.datasets import on_disk, texts
 from zoo.errors import ZooError
 
 MOST_CLASSES = 3000  # what is kept of a run grows with their square
@@ -25,7 +25,7 @@ class Split:
     ids: `int64[examples]` rows of the official split in TFDS's order, or `str[examples]` file names or line numbers.
     """
 
-    features: stored.Features
+    features: on_disk.Features
     targets: np.ndarray | None
     ids: np.ndarray
 
@@ -41,7 +41,7 @@ class Split:
         return split
 
     def take(self, rows) -> "Split":
-        features, targets = stored.take(self.features, rows), None if self.targets is None else self.targets[rows]
+        features, targets = on_disk.take(self.features, rows), None if self.targets is None else self.targets[rows]
         return Split(features, targets, self.ids[rows]).with_hashes(self.hashes[rows])
 
     def __len__(self) -> int:
@@ -61,12 +61,12 @@ def refuse_odd_classes(names: Sequence[str], where: str) -> None:
         )
 
 
-def content_hashes(features: stored.Features) -> np.ndarray:
+def content_hashes(features: on_disk.Features) -> np.ndarray:
     """`S32[examples]` SHA-256 of each example's bytes, or of a text's normal form."""
     if isinstance(features, dict):
         columns = [content_hashes(features[name]) for name in sorted(features)]
         return _hashes(b"".join(parts) for parts in zip(*columns, strict=True))
-    if stored.are_texts(features):
+    if on_disk.are_texts(features):
         columns = texts.content_hashes(features.ravel()).reshape(len(features), -1)
         return columns[:, 0] if columns.shape[1] == 1 else _hashes(b"".join(parts) for parts in columns)
     return _hashes(np.ascontiguousarray(row) for row in features)
@@ -130,7 +130,7 @@ def concatenate(parts: list[Split]) -> Split:
     """One split with the rows of all parts, in their order."""
     ids, hashes = (np.concatenate([getattr(part, field) for part in parts]) for field in ("ids", "hashes"))
     targets = None if parts[0].targets is None else np.concatenate([part.targets for part in parts])
-    return Split(stored.concatenate([part.features for part in parts]), targets, ids).with_hashes(hashes)
+    return Split(on_disk.concatenate([part.features for part in parts]), targets, ids).with_hashes(hashes)
 
 
 def overlap(first: Split, second: Split) -> int:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo.datasets import stored
-from zoo.datasets.builders import quiet_tfds
+from zoo.datasets import on_disk
 from zoo.datasets.pictures import fit_picture
 from zoo.datasets.splits import Split
+from zoo.datasets.tfds_builders import quiet_tfds
 from zoo.errors import ZooError
 
 
@@ -67,7 +67,7 @@ def _read_split(builder, name: str, image_key: str, label_key: str, shape: tuple
     from PIL import Image
 
     num_examples = builder.info.splits[name].num_examples
-    features = stored.allocate((num_examples, *shape), "uint8", pathlib.Path(builder.data_dir))
+    features = on_disk.allocate((num_examples, *shape), "uint8", pathlib.Path(builder.data_dir))
     labels = np.empty(num_examples, "int32")
     for row, example in enumerate(builder.as_dataset(split=name, read_config=_one_at_a_time()).as_numpy_iterator()):
         image = example[image_key]
@@ -77,7 +77,7 @@ def _read_split(builder, name: str, image_key: str, label_key: str, shape: tuple
             picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
             image = fit_picture(picture, *shape)
         features[row], labels[row] = image, example[label_key]
-    return Split(stored.filled(features), labels, np.arange(num_examples))
+    return Split(on_disk.filled(features), labels, np.arange(num_examples))
 
 
 def _one_at_a_time():

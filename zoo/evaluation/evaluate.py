@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.datasets import stored
+from zoo.datasets import on_disk
 from zoo.datasets.splits import concatenate
 from zoo.errors import ZooError
 from zoo.escaping import json_text, printable
@@ -149,7 +149,7 @@ def fitting_split(loaded_model: "LoadedModel", dataset: "Dataset", split_name: s
     split = concatenate(parts) if len(parts) > 1 else parts[0]
     if loaded_model.feature_names:
         split = _in_order(split, list(loaded_model.feature_names), list(dataset.feature_names or ()), loaded_model.path)
-    shape, wanted = stored.shapes(split.features), loaded_model.input_shape
+    shape, wanted = on_disk.shapes(split.features), loaded_model.input_shape
     if not _fits(wanted, shape):
         raise ZooError(
             f"{loaded_model.path}: it reads examples of shape {wanted}, but those of {dataset.info.name} are {shape}; "

@@ -23,11 +23,11 @@ def measure_leak(name: str, data_dir: str | os.PathLike | None = None, seed: int
         ZooError: the dataset has an official test split, or holds no texts.
     """
     from zoo import datasets
-    from zoo.datasets import prepared, sources
+    from zoo.datasets import official, sources
 
     info = datasets.dataset_info(name)
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
-    everything, official_test, _ = prepared.load_arrays(name, path) if name in sources.SOURCES else (None, None, None)
+    everything, official_test, _ = official.load_arrays(name, path) if name in sources.SOURCES else (None, None, None)
     if everything is None or info.kind != "text" or official_test is not None:
         raise ZooError(f"--dataset={name}: a corpus that the zoo splits itself is needed: bbc_news, chinese_reviews")
     clean = datasets.load(name, data_dir)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.datasets import stored
+from zoo.datasets import on_disk
 from zoo.errors import ZooError
 from zoo.escaping import printable, tell
 from zoo.evaluation import corruptions
@@ -86,7 +86,7 @@ def headline_under(
       ZooError: the model's task has no score a row to make it of.
     """
     task, scores, start = loaded_model.task, [], 0
-    for number, block in enumerate(stored.blocks(split.features)):
+    for number, block in enumerate(on_disk.blocks(split.features)):
         if corruption is not None:
             block = corruptions.corrupt(block, corruption, severity, [seed, number])
         targets = split.targets[start : start + len(block)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.datasets import stored
+from zoo.datasets import on_disk
 from zoo.processor import usable_cores
 
 if TYPE_CHECKING:
@@ -41,15 +41,15 @@ def measure_run(run: "Run") -> dict[str, Any]:
     model, section = loaded.model, load_config(path=run.path / "config.yaml").dataset
     features = datasets.load_configured(section, task=loaded.task).test.features
     if not hasattr(model, "inputs"):  # an exported file is compiled already
-        return measure_speed(lambda batch: model.predict(batch, batch_size=stored.count(batch)), features)
+        return measure_speed(lambda batch: model.predict(batch, batch_size=on_disk.count(batch)), features)
     compiled = functools.cache(functools.partial(compile_for, model))
     gpus = tf.config.list_physical_devices("GPU")
     device = tf.config.experimental.get_device_details(gpus[0]).get("device_name") if gpus else None
-    return measure_speed(lambda batch: compiled(stored.count(batch))(batch), features, device)
+    return measure_speed(lambda batch: compiled(on_disk.count(batch))(batch), features, device)
 
 
 def measure_speed(
-    function: Callable[[stored.Features], np.ndarray], features: stored.Features, device: str | None = None
+    function: Callable[[on_disk.Features], np.ndarray], features: on_disk.Features, device: str | None = None
 ) -> dict[str, Any]:
     """Times a function from a batch of raw input to answers.
 
@@ -57,7 +57,7 @@ def measure_speed(
       {"latency_ms": the median for one example, "latency_ms_p99", "throughput": examples a second in batches of
       "batch_size", "device": which processor and how many threads, "measured": the day}.
     """
-    batch_size = _TEXTS if stored.are_texts(features) else _BATCH_SIZE
+    batch_size = _TEXTS if on_disk.are_texts(features) else _BATCH_SIZE
     one = latency(function, features)
     return {
         "latency_ms": one["p50"],
@@ -69,7 +69,7 @@ def measure_speed(
     }
 
 
-def compile_for(model, batch_size: int) -> Callable[[stored.Features], np.ndarray]:
+def compile_for(model, batch_size: int) -> Callable[[on_disk.Features], np.ndarray]:
     """A tf.function of the model, for batches of one size."""
     import tensorflow as tf
 
@@ -78,17 +78,17 @@ def compile_for(model, batch_size: int) -> Callable[[stored.Features], np.ndarra
     def specification(tensor):
         return tf.TensorSpec((batch_size, *tensor.shape[1:]), tensor.dtype)
 
-    inputs = stored.each(specification, inputs_of(model))
+    inputs = on_disk.each(specification, inputs_of(model))
     compiled = tf.function(functools.partial(model, training=False), input_signature=[inputs], autograph=False)
-    return lambda batch: compiled(stored.each(tf.constant, batch)).numpy()
+    return lambda batch: compiled(on_disk.each(tf.constant, batch)).numpy()
 
 
-def latency(function: Callable[[stored.Features], np.ndarray], features: stored.Features) -> dict[str, float]:
+def latency(function: Callable[[on_disk.Features], np.ndarray], features: on_disk.Features) -> dict[str, float]:
     """Milliseconds for one example, each time another: the median, `p50`, and `p99` of 300 calls, or of 5 seconds'."""
     taken = []
     begun = time.perf_counter()
     for number in range(_WARM_UP_CALLS + _CALLS):
-        example = stored.take(features, np.array([number % stored.count(features)]))
+        example = on_disk.take(features, np.array([number % on_disk.count(features)]))
         started = time.perf_counter()
         function(example)
         taken.append(1000 * (time.perf_counter() - started))
@@ -98,9 +98,9 @@ def latency(function: Callable[[stored.Features], np.ndarray], features: stored.
     return {"p50": round(float(p50), 4), "p99": round(float(p99), 4)}
 
 
-def rate(function: Callable[[stored.Features], np.ndarray], features: stored.Features, batch_size: int) -> float:
+def rate(function: Callable[[on_disk.Features], np.ndarray], features: on_disk.Features, batch_size: int) -> float:
     """Examples a second, the median of the batches of three seconds, three or more."""
-    batch = stored.take(features, np.arange(batch_size) % stored.count(features))
+    batch = on_disk.take(features, np.arange(batch_size) % on_disk.count(features))
     function(batch)
     taken, started = [], time.perf_counter()
     while len(taken) < 3 or time.perf_counter() - started < _SECONDS:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo.datasets.stored import Features, StoredRows, as_tensors, take
+from zoo.datasets.on_disk import Features, StoredRows, as_tensors, take
 from zoo.errors import ZooError
 from zoo.escaping import tell
 
@@ -47,7 +47,7 @@ def measure(path: pathlib.Path, features, folder: pathlib.Path, imports: Sequenc
 
 
 def _save_features(features, path: pathlib.Path) -> None:
-    from zoo.datasets.stored import blocks
+    from zoo.datasets.on_disk import blocks
     from zoo.datasets.texts import pack
 
     if isinstance(features, dict):

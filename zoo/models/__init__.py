@@ -1,3 +1,1 @@
-"""The registered model families. Importing this package registers them and imports no TensorFlow."""
-
-from zoo.models import bert, cnn, mlp, tables, texts  # noqa: F401
+"""One file per family; `catalog` names them all."""

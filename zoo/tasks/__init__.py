@@ -112,7 +112,7 @@ class Task(abc.ABC):
     settings: ClassVar[frozenset[str]] = frozenset()  # those of `OWN_SETTINGS` that go with it
     judged_by: ClassVar[Literal["model", "trainer"]] = "model"  # whose outputs of held-out rows the figures are of
     views: ClassVar[tuple[str, ...]] = ()  # what the report draws beside learning curves, see `zoo.comparison.details`
-    baselines: ClassVar[tuple[str, ...]] = ()  # of scikit-learn, see `zoo.training.baseline`
+    baselines: ClassVar[tuple[str, ...]] = ()  # of scikit-learn, see `zoo.experiments.baseline`
     explains: ClassVar[bool] = False  # whether an answer is one of several `logits`, so that it can be explained
     draws: ClassVar[tuple[str, ...] | None] = None  # kinds of data of which a run keeps pictures; None: of all
     verb: ClassVar[str | None] = None  # TensorFlow Serving's, beside predict

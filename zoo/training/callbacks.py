@@ -17,7 +17,7 @@ from zoo import signals
 from zoo.errors import Interrupted, ZooError
 from zoo.runs import write_atomically
 from zoo.tasks import Metric
-from zoo.training import resume
+from zoo.training import checkpoints
 from zoo.training.strategy import is_chief, total
 
 
@@ -191,11 +191,11 @@ class Checkpoints(keras.callbacks.Callback):
 
     def restore(self) -> int:
         """Put the newest checkpoint's state in place and return its step, or 0 where there is none."""
-        checkpoint = resume.load_checkpoint(self.folder)
+        checkpoint = checkpoints.load_checkpoint(self.folder)
         if checkpoint is None:
             return 0
         arrays, state = checkpoint
-        resume.restore_trainer(self.model, arrays)
+        checkpoints.restore_trainer(self.model, arrays)
         self.selection.restore(arrays, state["selection"])
         shapes = [tuple(weight.shape) for weight in self.model.weights]
         kept = (self.selection.best_weights, self.selection.last_weights)
@@ -211,7 +211,7 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if self.restored_arrays is not None:  # `fit` has just reset the metrics that the checkpoint had in mid-epoch
             if self.model.step % self.plan.steps_per_epoch:
-                resume.restore_trainer(self.model, self.restored_arrays)
+                checkpoints.restore_trainer(self.model, self.restored_arrays)
             self.restored_arrays = None
 
     def on_train_batch_end(self, batch, logs=None):
@@ -241,11 +241,11 @@ class Checkpoints(keras.callbacks.Callback):
         arrays, selection = self.selection.state()
         stopped = bool(getattr(self.model, "stop_training", False))  # early
         state = {"step": step, "selection": selection, "history": self.history.rows, "stopped": stopped}
-        arrays = resume.trainer_arrays(self.model) | arrays
+        arrays = checkpoints.trainer_arrays(self.model) | arrays
         if not self.writes:
             return True
         try:
-            resume.save_checkpoint(self.folder, step, arrays, state)
+            checkpoints.save_checkpoint(self.folder, step, arrays, state)
         except OSError as error:
             older = "the one before it stays" if any(self.folder.glob("step-*.npz")) else "there is none yet"
             tqdm.tqdm.write(f"{self.folder}: checkpoint not written ({error.strerror}); {older}", file=sys.stderr)

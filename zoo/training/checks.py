@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from zoo import registry
 from zoo.config import Config, TrainingSection
 from zoo.errors import ZooError
+from zoo.models import catalog
 from zoo.tasks import OWN_SETTINGS, Training
 from zoo.tasks.catalog import all_tasks, get_task
 
@@ -19,7 +19,7 @@ def refuse_unfitting(config: Config, info) -> None:
     Raises:
         ZooError: the model reads or learns something else than the data hold, or a setting does not go with its task.
     """
-    model = registry.model_info(config.model.name)
+    model = catalog.model_info(config.model.name)
     if model.reads != (info.kind or model.reads):
         hint = " (a text table has the columns text and label)" if info.name == "csv" else ""
         raise ZooError(f"model {model.name!r} reads {model.reads}s, but dataset {info.name!r} holds {info.kind}s{hint}")
@@ -57,7 +57,7 @@ def check_dataset(config: Config, dataset) -> None:
         )
     if dataset.info.kind != "image" and config.dataset.augmentation != type(config.dataset.augmentation)():
         raise ZooError(f"dataset.augmentation is for images; {dataset.info.name!r} holds {dataset.info.kind}s")
-    registry.model_info(config.model.name).task.check_targets(dataset)
+    catalog.model_info(config.model.name).task.check_targets(dataset)
 
 
 def model_options(config: Config, dataset) -> dict[str, Any]:
@@ -66,10 +66,10 @@ def model_options(config: Config, dataset) -> dict[str, Any]:
     Raises:
         ZooError: an option of the config contradicts the data.
     """
-    from zoo.datasets import stored
+    from zoo.datasets import on_disk
 
-    info = registry.model_info(config.model.name)
-    shapes = stored.each(list, stored.shapes(dataset.train.features))
+    info = catalog.model_info(config.model.name)
+    shapes = on_disk.each(list, on_disk.shapes(dataset.train.features))
     fitting = {"input_shape": shapes} | info.task.fitting_options(dataset, info.options)
     for option, value in fitting.items():
         given = config.model.options.get(option)
@@ -98,7 +98,7 @@ def shorter_models(training: Training) -> list:
         raise ZooError(
             f"training.length_buckets={lengths}: rising lengths below the model's, {front.length}, are needed"
         )
-    return [registry.create_model(name, **training.options | {"length": length}) for length in lengths]
+    return [catalog.create_model(name, **training.options | {"length": length}) for length in lengths]
 
 
 def augmentation_of(config: Config, dataset):
@@ -109,7 +109,7 @@ def augmentation_of(config: Config, dataset):
 
 
 def _models(task, reads: str) -> str:
-    names = registry.list_models(task=task.name, reads=reads)
+    names = catalog.list_models(task=task.name, reads=reads)
     if not names:
         return f"no model of {task.words} reads {reads}s"
     return f"models of {task.words} that read {reads}s: {', '.join(names)}"

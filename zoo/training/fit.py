@@ -9,11 +9,12 @@ import sys
 import time
 from collections.abc import Sequence
 
-from zoo import datasets, registry, runs
+from zoo import datasets, runs
 from zoo.config import Config, with_values
-from zoo.datasets.preparation import summarize
+from zoo.datasets.summary import summarize
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
+from zoo.models import catalog
 from zoo.quiet import import_tensorflow
 from zoo.tasks import Task, Training
 from zoo.training import checks, claims, record
@@ -49,12 +50,12 @@ def train(
         zoo.errors.Interrupted: Ctrl-C, SIGTERM or SIGHUP, after the state was saved; `run` is its attribute.
     """
     started = time.monotonic()
-    settings, task = config.training, registry.model_info(config.model.name).task
+    settings, task = config.training, catalog.model_info(config.model.name).task
     checks.refuse_unfitting(config, dataset.info if dataset else datasets.dataset_info(config.dataset.name))
     strategies.refuse_early(settings)
     import_tensorflow(start=False)
     from zoo.training import callbacks as zoo_callbacks
-    from zoo.training import distillation, layerwise, preprocessing, pretrained, pruning
+    from zoo.training import distillation, layerwise, preprocessing, pretrained, weight_pruning
     from zoo.training.fitting import fitted, resolved_precision
 
     strategy = strategies.make_strategy(settings)  # before data, whose preparation starts TensorFlow
@@ -70,7 +71,7 @@ def train(
         raise ZooError(f"{resume.path}: the data have changed since this run began; train again without --resume")
     _set_up_keras(settings)
     with strategy.scope():
-        model = registry.create_model(config.model.name, **options)
+        model = catalog.create_model(config.model.name, **options)
         if config.model.init_from:
             taken = pretrained.initialize(model, config.model.init_from)
         else:
@@ -92,7 +93,9 @@ def train(
         for line in filter(None, (taken, precision_line, *fitting_lines)):
             tell(line)
     history = zoo_callbacks.History(run.history_file if chief else None, plan, task.headline, show_progress and chief)
-    selection = zoo_callbacks.Selection(task.headline, settings.early_stopping, pruning.is_finished(settings.pruning))
+    selection = zoo_callbacks.Selection(
+        task.headline, settings.early_stopping, weight_pruning.is_finished(settings.pruning)
+    )
     checkpoints = zoo_callbacks.Checkpoints(
         run and run.checkpoints, plan, history, selection, settings.checkpoint_minutes, strategy
     )
@@ -117,7 +120,7 @@ def train(
             _judge(task, training, trainer, dataset, run, selection)
             checkpoints.end_judging()
             if settings.pruning:
-                run.update_record(pruned=pruning.sizes(model))
+                run.update_record(pruned=weight_pruning.sizes(model))
             advice = record.finish_record(run, started, trainer, history, checkpoints)
             run.update_record(flops=record.flops(model))
             if advice and show_progress:
@@ -176,8 +179,8 @@ def _compile(task: Task, training: Training, dataset, teaching, resume: runs.Run
     from zoo.training.layerwise import decay_learning_rates
     from zoo.training.optimizers import build_optimizer
     from zoo.training.programs import steps_per_call, uses_xla
-    from zoo.training.pruning import prune_while_training
     from zoo.training.trainer import batch_specification, build_trainer
+    from zoo.training.weight_pruning import prune_while_training
 
     config, model = training.config, training.model
     settings = config.training
@@ -291,7 +294,7 @@ def _tensorboard(run: runs.Run, profile: bool):
 def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
     from zoo.loading import save_model
 
-    info = registry.model_info(config.model.name)
+    info = catalog.model_info(config.model.name)
     labels = info.task.labels(dataset.info) | {
         "task": info.task.name,
         "reads": info.reads,

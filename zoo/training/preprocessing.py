@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from zoo.datasets.stored import Features, as_tensors
+from zoo.datasets.on_disk import Features, as_tensors
 from zoo.layers.front import text_layer
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from zoo.datasets.stored import Features, bytes_of_one, count
+from zoo.datasets.on_disk import Features, bytes_of_one, count
 
 _OPERATIONS_A_CALL = 2e11  # a second or two of a CPU: as long as a signal waits, and a progress bar
 _BYTES_A_CALL = 2**26

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.datasets.stored import Features, count, each
+from zoo.datasets.on_disk import Features, count, each
 from zoo.layers.front import inputs_of, text_layer
 from zoo.tasks import Player, Task, Training
 from zoo.training.dropout import BatchPosition, PositionedDropout

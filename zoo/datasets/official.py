@@ -10,7 +10,7 @@ import tempfile
 
 import numpy as np
 
-from zoo.datasets import builders, sources, texts
+from zoo.datasets import sources, texts, tfds_builders
 from zoo.datasets.splits import Split, content_hashes
 from zoo.errors import ZooError
 from zoo.escaping import tell
@@ -43,7 +43,11 @@ def load_arrays(name: str, data_dir: pathlib.Path | None) -> tuple[Split, Split 
 
 def folder_of(name: str, data_dir: pathlib.Path | None) -> pathlib.Path:
     """The folder that TFDS's layout gives to a dataset."""
-    return (data_dir or sources.default_data_dir()) / builders.FULL_NAMES.get(name, name) / builders.VERSIONS[name]
+    return (
+        (data_dir or sources.default_data_dir())
+        / tfds_builders.FULL_NAMES.get(name, name)
+        / tfds_builders.VERSIONS[name]
+    )
 
 
 def content_digest(arrays: dict[str, np.ndarray]) -> str:
@@ -64,9 +68,9 @@ def _prepare(name: str, data_dir: pathlib.Path, cache: pathlib.Path) -> tuple[Sp
         with tempfile.TemporaryDirectory() as folder:
             files = pathlib.Path(folder)
             origin = sources.fetch(name, data_dir, files)
-            builders.prepare(name, data_dir, files)
+            tfds_builders.prepare(name, data_dir, files)
         write_atomically(note, origin.encode())
-    arrays = builders.read(name, data_dir)
+    arrays = tfds_builders.read(name, data_dir)
     for part in _parts(arrays):
         arrays[f"{part}_hashes"] = content_hashes(arrays[f"{part}_features"])
     # TFDS does not check files that lie in its download cache, so what another program prepared may be anything.

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from zoo import datasets
-from zoo.datasets import prepared, sources
+from zoo.datasets import official, sources
 from zoo.errors import ZooError
 from zoo.tasks.catalog import get_task
 
@@ -42,7 +42,7 @@ def _describe(name: str, data_dir: str | None, task: str | None = None) -> dict[
         "error": None,
         "rows": {split: len(getattr(dataset, split)) for split in ("train", "validation", "test")},
         "origin": dataset.report["origin"],
-        "folder": str(prepared.folder_of(name, path)) if name in sources.SOURCES else data_dir,
+        "folder": str(official.folder_of(name, path)) if name in sources.SOURCES else data_dir,
         "digest": dataset.digest,
         "report": dataset.report,
         "seconds": round(time.perf_counter() - started, 2),

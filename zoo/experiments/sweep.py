@@ -10,17 +10,17 @@ import pathlib
 import sys
 from collections.abc import Iterator
 
-from zoo import registry
 from zoo.config import Config, with_values
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
+from zoo.experiments.search_space import SearchSpace, read_space
+from zoo.experiments.seeds import UNFINISHED, earlier_run, train_alone
 from zoo.locks import FileLock
+from zoo.models import catalog
 from zoo.runs import write_atomically
 from zoo.tasks import Metric
 from zoo.text_table import align_columns
 from zoo.training import checks
-from zoo.training.search_space import SearchSpace, read_space
-from zoo.training.seeds import UNFINISHED, earlier_run, train_alone
 from zoo.training.strategy import refuse_workers
 
 SHOWN = 10  # of the trials, at the end
@@ -74,7 +74,7 @@ def _search(study, config: Config, space: SearchSpace, folder: pathlib.Path, num
         return
     import_tensorflow(start=False)
     make_strategy(config.training)  # before data, whose preparation starts TensorFlow
-    task = registry.model_info(config.model.name).task
+    task = catalog.model_info(config.model.name).task
     checks.refuse_unfitting(config, datasets.dataset_info(config.dataset.name))
     dataset = dataclasses.replace(datasets.load_configured(config.dataset, task=task, ask=True), test=None)
     while (done := len(_judged(study))) < num_trials:
@@ -88,9 +88,9 @@ def _search(study, config: Config, space: SearchSpace, folder: pathlib.Path, num
 def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathlib.Path, dataset, name: str) -> None:
     from optuna.trial import TrialState
 
-    from zoo.training.trial_pruning import Pruning
+    from zoo.experiments.trial_pruning import Pruning
 
-    values, drawn, task = space.values(trial.params), config, registry.model_info(config.model.name).task
+    values, drawn, task = space.values(trial.params), config, catalog.model_info(config.model.name).task
     headline = task.headline
     try:
         drawn = with_values(config, values, name)
@@ -204,7 +204,7 @@ def _print_summary(study, folder: pathlib.Path, headline: Metric) -> None:
 
 
 def _headline(config: Config) -> Metric:
-    return registry.model_info(config.model.name).task.headline
+    return catalog.model_info(config.model.name).task.headline
 
 
 def _in_words(values: dict) -> str:

@@ -121,7 +121,7 @@ def test_mistakes_end_in_one_line(run_script, given, words):
 def test_a_hopeless_trial_ends_early(tmp_path):
     import optuna
 
-    from zoo.training.trial_pruning import Pruning
+    from zoo.experiments.trial_pruning import Pruning
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(

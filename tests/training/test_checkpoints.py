@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import zoo
-from zoo.training.resume import load_checkpoint, save_checkpoint
+from zoo.training.checkpoints import load_checkpoint, save_checkpoint
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 SETTINGS = [

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from zoo import datasets
-from zoo.datasets import builders, prepared, sources
+from zoo.datasets import official, sources, tfds_builders
 from zoo.datasets.splits import content_hashes
 from zoo.errors import ZooError
 
@@ -75,7 +75,7 @@ def flip(path):
 )
 def test_a_damaged_cache_is_reported_and_made_again(cifar_folder, capsys, file, damage):
     first = datasets.load("cifar10", cifar_folder, validation_fraction=0.2)
-    cache = prepared.folder_of("cifar10", cifar_folder) / "arrays"
+    cache = official.folder_of("cifar10", cifar_folder) / "arrays"
     capsys.readouterr()
     damage(cache / file)
     again = datasets.load("cifar10", cifar_folder, validation_fraction=0.2)
@@ -88,7 +88,7 @@ def test_a_damaged_cache_is_reported_and_made_again(cifar_folder, capsys, file, 
 
 def test_damaged_tfds_data_are_named(cifar_folder):
     datasets.load("cifar10", cifar_folder, validation_fraction=0.2)
-    folder = prepared.folder_of("cifar10", cifar_folder)
+    folder = official.folder_of("cifar10", cifar_folder)
     (folder / "arrays" / "manifest.json").unlink()
     truncate(next(folder.glob("cifar10-train.tfrecord*")))
     with pytest.raises(ZooError, match=r"cifar10/3\.0\.2: the data prepared there are damaged .*delete the folder"):
@@ -97,7 +97,7 @@ def test_damaged_tfds_data_are_named(cifar_folder):
 
 def test_data_that_another_program_prepared_wrongly_are_refused(cifar_folder, monkeypatch):
     datasets.load("cifar10", cifar_folder, validation_fraction=0.2)
-    (prepared.folder_of("cifar10", cifar_folder) / "arrays" / "manifest.json").unlink()
+    (official.folder_of("cifar10", cifar_folder) / "arrays" / "manifest.json").unlink()
     expected = dataclasses.replace(sources.SOURCES["cifar10"], content_digest="sha256:of something else")
     monkeypatch.setitem(sources.SOURCES, "cifar10", expected)
     with pytest.raises(ZooError, match="not the official ones"):
@@ -111,12 +111,12 @@ def test_the_content_digest_sees_labels_and_splits_but_no_order():
         "test_hashes": np.array([b"c"], "S32"),
         "test_labels": np.array([1]),
     }
-    digest = prepared.content_digest(arrays)
+    digest = official.content_digest(arrays)
     turned = arrays | {"train_hashes": arrays["train_hashes"][::-1], "train_labels": arrays["train_labels"][::-1]}
-    assert prepared.content_digest(turned) == digest
-    assert prepared.content_digest(arrays | {"train_labels": np.array([1, 0])}) != digest
+    assert official.content_digest(turned) == digest
+    assert official.content_digest(arrays | {"train_labels": np.array([1, 0])}) != digest
     swapped = {key.replace("train", "x").replace("test", "train").replace("x", "test"): a for key, a in arrays.items()}
-    assert prepared.content_digest(swapped) != digest
+    assert official.content_digest(swapped) != digest
 
 
 START = """
@@ -160,7 +160,7 @@ def forge(cache, arrays):
     manifest = json.loads((cache / "manifest.json").read_text())
     for key, array in arrays.items():
         np.save(cache / f"{key}.npy", array)
-    manifest["sha256"] = {key: prepared._sha256(array) for key, array in arrays.items()}
+    manifest["sha256"] = {key: official._sha256(array) for key, array in arrays.items()}
     (cache / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -192,15 +192,15 @@ def test_a_cache_that_is_altered_with_its_manifest_is_found_out(
     cifar_folder, monkeypatch, capsys, change, order_is_known
 ):
     first = datasets.load("cifar10", cifar_folder, validation_fraction=0.2)
-    cache = prepared.folder_of("cifar10", cifar_folder) / "arrays"
+    cache = official.folder_of("cifar10", cifar_folder) / "arrays"
     arrays = cached(cache)
-    known = prepared.arrays_digest(arrays, {key: prepared._sha256(array) for key, array in arrays.items()})
-    official = dataclasses.replace(
+    known = official.arrays_digest(arrays, {key: official._sha256(array) for key, array in arrays.items()})
+    source = dataclasses.replace(
         sources.SOURCES["cifar10"],
-        content_digest=prepared._exact_digest(arrays),
+        content_digest=official._exact_digest(arrays),
         arrays_digest=known if order_is_known else None,
     )
-    monkeypatch.setitem(sources.SOURCES, "cifar10", official)
+    monkeypatch.setitem(sources.SOURCES, "cifar10", source)
     assert datasets.load("cifar10", cifar_folder, validation_fraction=0.2).digest == first.digest
     change(arrays)
     forge(cache, arrays)
@@ -217,8 +217,8 @@ def test_a_cache_that_is_altered_with_its_manifest_is_found_out(
 def test_one_letter_of_a_corpus_is_found_out(tmp_path, capsys):
     """In upper case: to what finds duplicates it would be the same text."""
     real = datasets.load("bbc_news")
-    folder = prepared.folder_of("bbc_news", tmp_path)
-    shutil.copytree(prepared.folder_of("bbc_news", None), folder)
+    folder = official.folder_of("bbc_news", tmp_path)
+    shutil.copytree(official.folder_of("bbc_news", None), folder)
     arrays = cached(folder / "arrays")
     letter = int(np.flatnonzero(arrays["train_features"] == ord("e"))[0])
     arrays["train_features"][letter] = ord("E")
@@ -254,8 +254,8 @@ def test_the_real_data(name):
     assert np.bincount(dataset.test.targets).sum() == 10_000
     counts = dataset.report["counts"]
     assert sum(counts["train"][label] for label in dataset.info.label_names) == counts["train"]["rows"] == 55_000
-    manifest = json.loads((prepared.folder_of(name, None) / "arrays" / "manifest.json").read_text())
-    arrays = {key: np.load(prepared.folder_of(name, None) / "arrays" / f"{key}.npy") for key in manifest["sha256"]}
-    assert prepared.content_digest(arrays) == sources.SOURCES[name].content_digest
-    assert prepared.arrays_digest(arrays, manifest["sha256"]) == sources.SOURCES[name].arrays_digest
-    assert builders.VERSIONS[name] == "3.0.1"
+    manifest = json.loads((official.folder_of(name, None) / "arrays" / "manifest.json").read_text())
+    arrays = {key: np.load(official.folder_of(name, None) / "arrays" / f"{key}.npy") for key in manifest["sha256"]}
+    assert official.content_digest(arrays) == sources.SOURCES[name].content_digest
+    assert official.arrays_digest(arrays, manifest["sha256"]) == sources.SOURCES[name].arrays_digest
+    assert tfds_builders.VERSIONS[name] == "3.0.1"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import zoo
-from zoo.training.search_space import read_space
+from zoo.experiments.search_space import read_space
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo import datasets
-from zoo.datasets import pipeline, stored
+from zoo.datasets import on_disk, pipeline
 from zoo.errors import ZooError
 
 PREPARE = """
@@ -62,21 +62,21 @@ def data_limit(megabytes):
 def test_rows_in_a_file_are_read_as_those_of_an_array(rows, positions):
     array = np.arange(20 * 6).reshape(20, 2, 3)
     expected, rows = array[rows], np.array(rows)
-    features = stored.StoredRows(array, np.arange(20)).take(rows)
+    features = on_disk.StoredRows(array, np.arange(20)).take(rows)
     index = np.array([position % len(rows) for position in positions], "int64")
     np.testing.assert_array_equal(features[index], expected[index])
     np.testing.assert_array_equal(features[2:5], expected[2:5])
     np.testing.assert_array_equal(list(features), expected)
-    np.testing.assert_array_equal(np.concatenate(list(stored.blocks(features))), expected)
-    np.testing.assert_array_equal(stored.concatenate([features, features])[:], np.concatenate([expected, expected]))
+    np.testing.assert_array_equal(np.concatenate(list(on_disk.blocks(features))), expected)
+    np.testing.assert_array_equal(on_disk.concatenate([features, features])[:], np.concatenate([expected, expected]))
 
 
 def test_what_is_too_large_goes_to_a_file_and_is_split_and_batched_as_in_memory(tmp_path, monkeypatch):
     folder = prepare_halves(tmp_path, 8, 60)
     in_memory = datasets.load("tfds_folder", folder)
-    monkeypatch.setattr(stored, "usable_memory", lambda: 1000)
+    monkeypatch.setattr(on_disk, "usable_memory", lambda: 1000)
     in_file = datasets.load("tfds_folder", folder)
-    assert isinstance(in_memory.train.features, np.ndarray) and isinstance(in_file.train.features, stored.StoredRows)
+    assert isinstance(in_memory.train.features, np.ndarray) and isinstance(in_file.train.features, on_disk.StoredRows)
     assert in_file.digest == in_memory.digest and in_file.report == in_memory.report
     assert [len(part) for part in (in_file.train, in_file.validation, in_file.test)] == [42, 6, 12]
     assert in_file.info.label_names == ("whole", "half") and in_file.info.feature_shape == (8, 8, 3)
@@ -109,11 +109,11 @@ def test_a_folder_that_tfds_did_not_prepare_is_one_line(tmp_path):
 
 
 def test_a_disk_without_room_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(stored, "usable_memory", lambda: 1000)
+    monkeypatch.setattr(on_disk, "usable_memory", lambda: 1000)
     free = os.statvfs(tmp_path)
     too_many = 2 * free.f_blocks * free.f_frsize
     with pytest.raises(ZooError, match="no room for"):
-        stored.allocate((too_many,), "uint8", tmp_path)
+        on_disk.allocate((too_many,), "uint8", tmp_path)
 
 
 @pytest.mark.slow

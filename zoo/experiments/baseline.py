@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from zoo import datasets, runs
 from zoo.config import Config, DatasetSection, load_config
 from zoo.errors import ZooError, nearest
+from zoo.experiments.baseline_models import BASELINES, Candidate, Data
 from zoo.tasks import Task
 from zoo.tasks.catalog import all_tasks, get_task
-from zoo.training.baseline_models import BASELINES, Candidate, Data
 from zoo.training.record import git_revision, peak_memory_mib
 
 
@@ -27,7 +27,7 @@ def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLi
     whole search.
 
     Args:
-        name: one of `zoo.training.baseline_models.BASELINES`.
+        name: one of `zoo.experiments.baseline_models.BASELINES`.
         section: which data, split as a training of that section splits them.
         runs_dir: where the run directory is made.
         seed: of what is drawn; logistic_regression and ridge have no chance in them.

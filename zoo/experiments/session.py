@@ -5,18 +5,20 @@ import pathlib
 import shlex
 import sys
 
-from zoo import registry, runs
+from zoo import runs
 from zoo.config import Config, load_config
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
-from zoo.training import checks, claims, seeds
+from zoo.experiments import seeds
+from zoo.models import catalog
+from zoo.training import checks, claims
 from zoo.training.strategy import is_first_task
 
 
 def train(config: Config, runs_dir: str, resume: runs.Run | None = None, profile: bool = False) -> int:
     """Train, print how it ended and what to type next, and return the exit status."""
     from zoo.training import fit
-    from zoo.training.pruning import in_words as pruning_in_words
+    from zoo.training.weight_pruning import in_words as pruning_in_words
 
     try:
         run = fit.train(config, runs_dir, resume=resume, profile=profile)
@@ -28,7 +30,7 @@ def train(config: Config, runs_dir: str, resume: runs.Run | None = None, profile
         return 128 + interruption.signal_number
     if run is None:  # a worker that is not the chief
         return 0
-    info = registry.model_info(config.model.name)
+    info = catalog.model_info(config.model.name)
     seconds = run.record["wall_seconds"]
     print(f"{info.task.summary(run.results['test'], run.labels)}, {seconds:.0f} s, run {run.path}")
     if pruned := run.record.get("pruned"):
@@ -43,7 +45,7 @@ def pretrain(config: Config, runs_dir: str) -> int:
     Raises:
         ZooError: the model is none.
     """
-    task = registry.model_info(config.model.name).task
+    task = catalog.model_info(config.model.name).task
     if not task.pretrains:
         raise ZooError(f"--model={config.model.name} is a model of {task.words}; scripts/train.py trains it")
     return train(config, runs_dir)
@@ -88,7 +90,7 @@ def train_seeds(config: Config, runs_dir: str, num_seeds: int, resume: bool = Fa
 
     if num_seeds < 2:
         raise ZooError(f"--num_seeds={num_seeds}: at least 2 are needed for an interval; leave it out for one")
-    task, figures, first = registry.model_info(config.model.name).task, {}, config.training.seed
+    task, figures, first = catalog.model_info(config.model.name).task, {}, config.training.seed
     headline = task.headline
     try:
         for seed, run, taken in seeds.train_seeds(config, runs_dir, range(first, first + num_seeds), resume):
@@ -139,7 +141,7 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
         raise ZooError(
             "--cross_validation does not go with training.distillation: the teacher has learned from held-out rows"
         )
-    task = registry.model_info(config.model.name).task
+    task = catalog.model_info(config.model.name).task
     checks.refuse_unfitting(config, datasets.dataset_info(config.dataset.name))
     whole = datasets.load_configured(config.dataset, task=task, ask=True)
     figures, headline = [], task.headline

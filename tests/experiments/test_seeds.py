@@ -14,7 +14,7 @@ from scipy import stats
 
 import zoo
 from zoo.config import with_values
-from zoo.training.seeds import earlier_run
+from zoo.experiments.seeds import earlier_run
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 XOR = ("--model=xor_mlp", "--epochs=6", "--xla=off")

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from small_trainings import interrupted, train, weights
 
 import zoo
-from zoo.training import pruning
+from zoo.training import weight_pruning
 from zoo.training.callbacks import Checkpoints
 
 PRUNING = "training.pruning={final_sparsity: 0.7, begin_epoch: 0.5, end_epoch: 2, steps_between: 3}"
 
 
 def kernels(run):
-    return pruning.pruned_variables(zoo.load_model(run).model.trainable_variables)
+    return weight_pruning.pruned_variables(zoo.load_model(run).model.trainable_variables)
 
 
 def is_sparse(run, sparsity=0.7):
@@ -34,7 +34,7 @@ def is_sparse(run, sparsity=0.7):
 )
 def test_the_threshold_is_the_one_that_sorting_gives(values_and_count):
     values, count = values_and_count
-    found = pruning._smallest(tf.constant(values, tf.float32), tf.constant(count))
+    found = weight_pruning._smallest(tf.constant(values, tf.float32), tf.constant(count))
     assert found.numpy() == np.sort(np.float32(values))[count - 1]
 
 

@@ -109,7 +109,7 @@ def _outcomes(model: str, setup: str, folder: pathlib.Path) -> dict[str, dict[st
     output = folder / f"{model}-{setup.replace(' ', '-')}"
     scripts = pathlib.Path(__file__).parents[2] / "scripts"
     flags = SETUPS.get(setup, ["--strategy=default"])
-    command = [sys.executable, "-P", "-m", "zoo.training.verification", model, str(output)]
+    command = [sys.executable, "-P", "-m", "zoo.experiments.verification", model, str(output)]
     if flags[0].startswith("--workers"):
         logs = f"--logs_dir={folder / 'logs'}"
         command = [sys.executable, str(scripts / "launch.py"), flags[0], logs, "--", *command]
@@ -129,7 +129,8 @@ def _outcomes(model: str, setup: str, folder: pathlib.Path) -> dict[str, dict[st
 def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
     """The training of one set-up with one optimizer."""
     import zoo
-    from zoo import datasets, registry
+    from zoo import datasets
+    from zoo.models import catalog
 
     assignments = [
         "training.epochs=2", "training.batch_size=64", "training.precision=float32", "training.xla=off",
@@ -150,7 +151,7 @@ def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
             return
         weights = np.concatenate([w.ravel() for w in zoo.load_model(run).model.get_weights()])
         history = np.genfromtxt(run.history_file, delimiter=",", names=True)
-        headline = registry.model_info(model).task.headline.name
+        headline = catalog.model_info(model).task.headline.name
         evaluation = np.stack([history["validation_loss"], history[f"validation_{headline}"]])
         predictions = run.read_predictions("test")
         assert np.array_equal(predictions.ids, dataset.test.ids)

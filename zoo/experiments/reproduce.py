@@ -4,12 +4,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from zoo import registry
 from zoo.comparison import receipts, table
 from zoo.config import Config, config_path, load_config, recipe
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
-from zoo.training.seeds import train_seeds
+from zoo.experiments.seeds import train_seeds
+from zoo.models import catalog
 from zoo.training.strategy import refuse_workers
 
 
@@ -20,7 +20,7 @@ def claiming_configs(models: Sequence[str], config_file: str | None = None, ever
         ZooError: there is none, a config is wrong, or one that was asked for makes no claim.
     """
     if every:
-        names = [name for name in registry.list_models() if config_path(name).exists()]
+        names = [name for name in catalog.list_models() if config_path(name).exists()]
         return [config for config in map(load_config, names) if config.claim]
     configs = [load_config(name) for name in models] + ([load_config(path=config_file)] if config_file else [])
     if not configs:
@@ -53,7 +53,7 @@ def reproduce(
     outcomes = []
     for number, config in enumerate(configs, start=1):
         name, claim = config.model.name, config.claim
-        headline = registry.model_info(name).task.headline
+        headline = catalog.model_info(name).task.headline
         if len(configs) > 1:
             print(f"{number}/{len(configs)}: {name}", file=sys.stderr)
         try:
@@ -80,7 +80,7 @@ def reproduce(
 
 
 def _new_figures(config: Config, runs_dir: str | os.PathLike, seeds: int, resume: bool) -> list[float]:
-    task, figures = registry.model_info(config.model.name).task, []
+    task, figures = catalog.model_info(config.model.name).task, []
     for seed, run, taken in train_seeds(config, runs_dir, range(seeds), resume):
         figures.append(task.value(run.results["test"]))
         how, figure = ", finished before" if taken else "", task.headline.text(figures[-1])

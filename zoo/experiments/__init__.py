@@ -1,0 +1,1 @@
+"""Trainings of trainings: seeds, searches, baselines, claims re-run, and processes on several hosts."""
