@@ -7,10 +7,13 @@ import os
 import pathlib
 import secrets
 import tempfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
 from zoo.tasks.catalog import read_labels
+
+if TYPE_CHECKING:
+    from zoo.config import Config
 
 _PREDICTIONS = {"test": "predictions.npz", "validation": "validation_predictions.npz"}
 
@@ -49,6 +52,38 @@ class Run:
     @property
     def checkpoints(self) -> pathlib.Path:
         return self.path / "checkpoints"
+
+    @property
+    def config(self) -> "Config":
+        """`config.yaml`: all that the training depended on.
+
+        Raises:
+            ZooError: it is missing or damaged, or its model is not registered here.
+        """
+        from zoo.config import load_config
+
+        return load_config(path=self._config_file)
+
+    @property
+    def config_values(self) -> dict[str, Any]:
+        """The same as plain values, unchecked: another version of the zoo, or a module of the user's, may know more."""
+        from zoo.config import read_yaml
+
+        return read_yaml(self._config_file)
+
+    @property
+    def config_text(self) -> str:
+        """The same as text."""
+        from zoo import safe_reading
+
+        return safe_reading.read_text(self._config_file, safe_reading.MOST_YAML_BYTES, "train again")
+
+    def write_config(self, text: str) -> None:
+        self.write_text(self._config_file.name, text)
+
+    @property
+    def _config_file(self) -> pathlib.Path:
+        return self.path / "config.yaml"
 
     @property
     def record(self) -> dict[str, Any]:

@@ -31,8 +31,12 @@ def architecture_of(model, name: str) -> list[Layer]:
     Raises:
         ZooError: the model is no chain of the kinds that a `Layer` may be, or drops units at random.
     """
+    import keras
+
     layers, tensor = [], model.inputs[0]
-    for layer in model.layers[1:]:
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
         if layer.input is not tensor:
             raise ZooError(f"--models={name}: its layers are no chain (layer {layer.name!r}); other libraries lack it")
         tensor = layer.output

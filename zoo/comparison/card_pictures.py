@@ -53,7 +53,7 @@ def _run_of_seed_0(name: str, runs_dir: str | os.PathLike) -> Run | None:
     for record in sorted(pathlib.Path(runs_dir, name).glob("*/run.json"), reverse=True):
         run = Run(record.parent)
         try:
-            config = load_config(path=run.path / "config.yaml")
+            config = run.config
             of_config = recipe(config) == recipe(load_config(name)) and config.training.seed == 0
             if of_config and run.record["status"] == "finished" and "test" in run.results:
                 return run

@@ -9,7 +9,6 @@ import numpy as np
 from zoo.comparison.table import Result, best_on_validation
 from zoo.errors import ZooError
 from zoo.runs import Predictions
-from zoo.safe_reading import read_yaml
 
 
 @dataclasses.dataclass
@@ -71,7 +70,7 @@ def _tell_apart(models: list[Contender]) -> None:
 
     configs = []
     for model in models:
-        values = read_yaml(model.results[0].run.path / "config.yaml")  # a mapping, or there would be no result
+        values = model.results[0].run.config_values  # a mapping, or there would be no result
         configs.append(dict(leaves(values | {"claim": None})))
     keys = dict.fromkeys(key for config in configs for key in config if key != "training.seed")
     differing = [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]

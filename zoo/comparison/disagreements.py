@@ -101,12 +101,12 @@ def _dataset_section(run: Run):
     """The `dataset` of config.yaml alone: its model may be registered by a module that is not here."""
     import pydantic
 
-    from zoo.config import DatasetSection, read_yaml
+    from zoo.config import DatasetSection
 
     try:
-        return DatasetSection.model_validate(read_yaml(run.path / "config.yaml").get("dataset"))
+        return DatasetSection.model_validate(run.config_values.get("dataset"))
     except pydantic.ValidationError:
-        raise ZooError(f"{run.path / 'config.yaml'}: its dataset is of another version of the zoo") from None
+        raise ZooError(f"{run.path}: the dataset in its config.yaml is of another version of the zoo") from None
 
 
 def _shown(features: Any, feature_names: Sequence[str] | None) -> dict[str, str]:

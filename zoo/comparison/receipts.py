@@ -166,7 +166,7 @@ def _command(model: str, group: list[Result]) -> str:
     if seeds != list(range(seeds[0], seeds[0] + len(seeds))):
         which = ["--seed=SEED"]
     try:
-        own = recipe(load_config(model)) == recipe(load_config(path=group[0].run.path / "config.yaml"))
+        own = recipe(load_config(model)) == recipe(group[0].run.config)
     except ZooError:
         own = False
     if own:

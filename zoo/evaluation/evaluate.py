@@ -107,10 +107,8 @@ def load_dataset(
     from zoo import datasets
 
     if run and not dataset_name:
-        from zoo.config import load_config
-
         # The run's own values: another validation fraction would mix training rows into its validation split.
-        section = load_config(path=Path(run) / "config.yaml").dataset
+        section = open_run(run).config.dataset
         return datasets.load_configured(section, data_dir, loaded_model.task)
     name = dataset_name or loaded_model.dataset
     if not name:

@@ -45,7 +45,8 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
             f"--explain: {loaded_model.path} reads {loaded_model.reads}s; it explains texts and pictures alone"
         )
     vocabulary = np.array(front.vocabulary if hasattr(front, "vocabulary") else front.get_vocabulary(), object)
-    inner = next(layer for layer in loaded_model.model.layers[2:] if layer.weights)  # an embedding, or TF-IDF
+    layers = loaded_model.model.layers
+    inner = next(layer for layer in layers if layer is not front and layer.weights)  # an embedding, or TF-IDF
     rest = _after(front, inner, logits_layer)
     explanations = []
     for text in features:

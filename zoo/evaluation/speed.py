@@ -34,11 +34,10 @@ def measure_run(run: "Run") -> dict[str, Any]:
     import tensorflow as tf
 
     from zoo import datasets
-    from zoo.config import load_config
     from zoo.loading import load_model
 
     loaded = load_model(run)
-    model, section = loaded.model, load_config(path=run.path / "config.yaml").dataset
+    model, section = loaded.model, run.config.dataset
     features = datasets.load_configured(section, task=loaded.task).test.features
     if not hasattr(model, "inputs"):  # an exported file is compiled already
         return measure_speed(lambda batch: model.predict(batch, batch_size=on_disk.count(batch)), features)

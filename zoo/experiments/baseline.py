@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from zoo import datasets, runs
-from zoo.config import Config, DatasetSection, load_config
+from zoo.config import Config, DatasetSection
 from zoo.errors import ZooError, nearest
 from zoo.experiments.baseline_models import BASELINES, Candidate, Data
 from zoo.tasks import Task
@@ -100,7 +100,7 @@ def data_of(dataset_name: str | None, run: str | None, data_dir: str | None, tas
         raise ZooError(f"{'both' if run else 'neither'} of --dataset and --run given: say which data")
     if run:
         opened = runs.open_run(run)
-        section = load_config(path=opened.path / "config.yaml").dataset
+        section = opened.config.dataset
         task = task or opened.labels["task"]
     else:
         section = DatasetSection(name=datasets.dataset_info(dataset_name).name)
@@ -163,7 +163,7 @@ def _write(
             for settings in BASELINES[name].grid[kind]]  # fmt: skip
     config = {"model": {"name": name, "options": {"grid": grid}}, "dataset": section.model_dump(),
               "training": {"seed": seed}}  # fmt: skip
-    run.write_text("config.yaml", Config.model_validate(config).to_yaml())
+    run.write_config(Config.model_validate(config).to_yaml())
     labels = task.labels(dataset.info) | {"task": task.name, "reads": kind, "dataset": dataset.info.name,
                                           "feature_names": dataset.feature_names}  # fmt: skip
     run.write_json("labels.json", labels)

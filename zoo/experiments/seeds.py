@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
-from zoo.config import Config, load_config, recipe, with_values
+from zoo.config import Config, recipe, with_values
 from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.runs import Run
@@ -99,7 +99,7 @@ def _may_be_taken(run: Run, config: Config, statuses: tuple[str, ...]) -> bool:
 def _has_config(run: Run, config: Config) -> bool:
     """Whether the run has written down what the config becomes on its data; `auto` is whatever precision it took."""
     try:
-        stored = load_config(path=run.path / "config.yaml")
+        stored = run.config
         counts = run.record["data_report"]["counts"]
         rows, validation_rows = counts["train"]["rows"], counts["validation"]["rows"]
     except (ZooError, KeyError):  # of another version of the zoo, or damaged

@@ -6,7 +6,7 @@ import shlex
 import sys
 
 from zoo import runs
-from zoo.config import Config, load_config
+from zoo.config import Config
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
 from zoo.experiments import seeds
@@ -62,7 +62,7 @@ def resume(path: str) -> int:
         raise ZooError(f"--resume={path}: {claims.refusal(run)}")
     if run.record["status"] in ("finished", "pruned"):
         raise ZooError(f"--resume={path}: this run has finished; scripts/evaluate.py --run={path} shows it")
-    return train(load_config(path=run.path / "config.yaml"), str(run.path.parent.parent), resume=run)
+    return train(run.config, str(run.path.parent.parent), resume=run)
 
 
 def resume_newest(config: Config, runs_dir: str) -> int:

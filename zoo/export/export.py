@@ -21,7 +21,6 @@ from zoo.export.measure import measure
 from zoo.quiet import import_tensorflow
 from zoo.runs import ExportedRun, Run, open_run, size_of
 from zoo.runtimes import file_digest
-from zoo.safe_reading import MOST_YAML_BYTES, read_text
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
 
@@ -94,7 +93,6 @@ def _possible(targets: list[formats.Target], model) -> list[formats.Target]:
 
 def _dataset_of(run: Run, data_dir):
     from zoo import datasets
-    from zoo.config import load_config
 
     if isinstance(run, ExportedRun):
         raise ZooError(f"{run.path}: is an export itself; name the run that it was made from")
@@ -103,7 +101,7 @@ def _dataset_of(run: Run, data_dir):
     task = get_task(run.labels["task"])
     if task.judged_by != "model":
         raise ZooError(f"{run.path}: a model of {task.words} is a start for others, and has no answer to export")
-    dataset = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset, data_dir, task)
+    dataset = datasets.load_configured(run.config.dataset, data_dir, task)
     if dataset.digest != run.record["data_digest"]:
         raise ZooError(f"{run.path}: the data have changed since it was trained, so that its test rows are others")
     return dataset
@@ -193,7 +191,7 @@ def _write_beside(made: Run, target: formats.Target, source: formats.Source, run
     labels = _fitting_labels(source, target).labels
     made.write_json("labels.json", labels)
     made.write_json("parity.json", facts)
-    made.write_text("config.yaml", read_text(run.path / "config.yaml", MOST_YAML_BYTES, "train again"))
+    made.write_config(run.config_text)
     made.write_text("example.py", example_script(target.format, labels, source.model))
     if "vocabulary" in labels.get("tokenizer", {}) and labels["tokenizer"]["kind"] == "word_piece":
         made.write_text("vocab.txt", "\n".join(labels["tokenizer"]["vocabulary"]) + "\n")

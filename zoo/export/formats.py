@@ -205,10 +205,12 @@ def _write_onnx(source: Source, quantize: str | None, path: pathlib.Path) -> Non
     import keras
     import onnx
 
+    from zoo.keras_hooks import store_as_constants
+
     model = numbers_model(source.model)
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):  # its tensors would become inputs; arrays become constants
-            layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
+        if isinstance(layer, keras.layers.Normalization):
+            store_as_constants(layer)
     model.export(str(path), format="onnx", verbose=False, input_signature=_signature(model, None))
     if quantize:
         _quantize_onnx(source, quantize, path)

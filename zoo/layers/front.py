@@ -12,4 +12,6 @@ def inputs_of(model):
 
 def text_layer(model):
     """The layer that reads the strings of a text model; None for a model of anything else."""
-    return model.layers[1] if len(model.inputs) == 1 and model.inputs[0].dtype == "string" else None
+    if len(model.inputs) > 1 or model.inputs[0].dtype != "string":
+        return None
+    return next(layer for layer in model.layers if layer.input is model.inputs[0] and layer.output is not layer.input)

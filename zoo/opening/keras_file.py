@@ -57,21 +57,20 @@ def open_keras(path: pathlib.Path) -> tuple[Any, dict[str, Any]]:
 def _judge_sizes(path: pathlib.Path, config: dict[str, Any], stored: int) -> None:
     """Build the model in a scope in which variables have a shape and no memory yet."""
     import keras
-    from keras.src.backend.common import global_state
-    from keras.src.saving.serialization_lib import ObjectSharingScope
+
+    from zoo.keras_hooks import all_layers, without_memory
 
     state = random.getstate()  # Keras draws seeds from it, and this model does not count
     try:
-        with keras.StatelessScope(initialize_variables=False), ObjectSharingScope():
+        with without_memory():
             model = keras.saving.deserialize_keras_object(config | {"compile_config": None}, safe_mode=True)
             if not isinstance(model, keras.Model):
                 raise ZooError(f"{path}: holds a {type(model).__name__}, no model; copy or train it again")
             declared = sum(math.prod(v.shape) * _item_size(v.dtype) for v in model.variables)
             shapes = {tuple(size or 1 for size in tensor.shape): tensor.name for tensor in _tensors(model)}
             steps = max(map(max, filter(None, shapes)), default=0)
-            unrolled = steps > _MOST_STEPS and any(getattr(x, "unroll", False) for x in model._flatten_layers())
+            unrolled = steps > _MOST_STEPS and any(getattr(x, "unroll", False) for x in all_layers(model))
     finally:
-        global_state.set_global_attribute("uninitialized_variables", [])  # else a later scope gives them memory
         random.setstate(state)
     if declared > stored * 1.1 + (1 << 20):
         raise ZooError(
@@ -97,9 +96,10 @@ def _item_size(dtype: str) -> int:
 
 def _tensors(model) -> Iterator[Any]:
     """What every layer and operation makes, those of models inside included."""
+    from zoo.keras_hooks import outputs_of_calls
+
     for operation in getattr(model, "operations", None) or model.layers:
-        for node in operation._inbound_nodes:
-            yield from node.output_tensors
+        yield from outputs_of_calls(operation)
         if hasattr(operation, "layers"):
             yield from _tensors(operation)
 

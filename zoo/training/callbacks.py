@@ -99,7 +99,7 @@ class History(keras.callbacks.Callback):
 class Selection(keras.callbacks.Callback):
     """Keep the weights of the epoch with the best headline on validation (ties: the lower loss); stop early on request.
 
-    It must stand before `AverageInValidation` among the callbacks, so that it sees the averaged weights.
+    Among the callbacks it must stand before `AverageInValidation`, so that it sees the averaged weights.
     """
 
     _STATE = ("best", "best_loss", "best_epoch", "to_beat", "epochs_without_improvement")
@@ -154,18 +154,6 @@ class Selection(keras.callbacks.Callback):
 def _numbered(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
     count = sum(key.startswith(f"{name}.") for key in arrays)
     return [arrays[f"{name}.{i}"] for i in range(count) if f"{name}.{i}" in arrays]
-
-
-class AverageInValidation(keras.callbacks.SwapEMAWeights):
-    """Validate with the averaged weights and go on training with the others."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Keras would write the average into the model after the last epoch of each `fit`; a resumed run has two."""
-
-    def _apply_to_ema_optimizers(self, tf_fn, backend_fn):
-        """Keras knows of one optimizer."""
-        for optimizer in self.model.optimizers:
-            tf_fn(getattr(optimizer, "inner_optimizer", optimizer))
 
 
 class Checkpoints(keras.callbacks.Callback):

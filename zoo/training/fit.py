@@ -54,6 +54,7 @@ def train(
     checks.refuse_unfitting(config, dataset.info if dataset else datasets.dataset_info(config.dataset.name))
     strategies.refuse_early(settings)
     import_tensorflow(start=False)
+    from zoo.keras_hooks import AverageInValidation
     from zoo.training import callbacks as zoo_callbacks
     from zoo.training import distillation, layerwise, preprocessing, pretrained, weight_pruning
     from zoo.training.fitting import fitted, resolved_precision
@@ -108,7 +109,7 @@ def train(
             run.update_record(teacher=teaching.record)
     try:
         with checkpoints.watching_signals():
-            average = [zoo_callbacks.AverageInValidation()] if settings.optimizer.ema_momentum else []
+            average = [AverageInValidation()] if settings.optimizer.ema_momentum else []
             board = [_tensorboard(run, profile)] if chief else []
             watchers = [selection, *average, history, *board, *callbacks, checkpoints]
             _fit(task, training, trainer, plan, arrays, strategy, start_step, watchers)
@@ -176,11 +177,12 @@ def _compile(task: Task, training: Training, dataset, teaching, resume: runs.Run
     import tensorflow as tf
 
     from zoo.datasets.pipeline import BatchPlan
-    from zoo.training.layerwise import decay_learning_rates
+    from zoo.keras_hooks import stand_around_updates
+    from zoo.training.layerwise import slower_below
     from zoo.training.optimizers import build_optimizer
     from zoo.training.programs import steps_per_call, uses_xla
     from zoo.training.trainer import batch_specification, build_trainer
-    from zoo.training.weight_pruning import prune_while_training
+    from zoo.training.weight_pruning import pruning_step
 
     config, model = training.config, training.model
     settings = config.training
@@ -211,11 +213,12 @@ def _compile(task: Task, training: Training, dataset, teaching, resume: runs.Run
         parts=settings.optimizer.gradient_accumulation_steps,
     )
     for optimizer, variables in trainer.trained:
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        steps = []
         if settings.optimizer.layer_decay:
-            decay_learning_rates(optimizer, variables, trainer, settings.optimizer.layer_decay)
+            steps.append(slower_below(variables, trainer, settings.optimizer.layer_decay))
         if settings.pruning:
-            prune_while_training(optimizer, variables, settings.pruning, plan)
+            steps.append(pruning_step(optimizer, variables, settings.pruning, plan))
+        stand_around_updates(optimizer, steps)
     trainer.prepare(batch_specification(trainer, dataset.train.targets, settings.batch_size // replicas))
     return trainer, plan
 

@@ -20,7 +20,7 @@ def start_record(run: Run, config: Config, dataset, model, trainer, plan, strate
     import tensorflow as tf
 
     before = run.record if (run.path / "run.json").exists() else {}
-    run.write_text("config.yaml", config.to_yaml())
+    run.write_config(config.to_yaml())
     devices = [tf.config.experimental.get_device_details(d).get("device_name", d.name) for d in
                tf.config.list_physical_devices("GPU")]  # fmt: skip
     run.update_record(

@@ -1,4 +1,4 @@
-"""The Keras hooks under which `model.fit` runs many steps per call, on one device or on many replicas."""
+"""The training loop: `model.fit` runs many steps per call, on one device or on many replicas."""
 
 import itertools
 import time
@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo import keras_hooks
 from zoo.datasets.on_disk import Features, count, each
 from zoo.layers.front import inputs_of, text_layer
 from zoo.tasks import Player, Task, Training
@@ -17,7 +18,7 @@ from zoo.training.replicas import normalize_in_one_exchange, sum_over_replicas
 _ROWS_AT_ONCE = 32
 
 
-class Trainer(keras.Model):
+class Trainer(keras_hooks.LoopModel):
     """A model from raw input to what its task trains, which shares its layers with the model that users get.
 
     Several networks may train in it, the players, one after the other in each step, each with its own optimizer; then
@@ -78,8 +79,8 @@ class Trainer(keras.Model):
             others = [keras.optimizers.LossScaleOptimizer(optimizer) for optimizer in others]
         self.optimizers = (self.optimizer, *others)
         for optimizer in self.optimizers:
-            # `fit` ends by writing averaged weights into the model, and a run resumed inside an epoch calls it twice.
-            optimizer.finalize_variable_values = lambda variables: None
+            keras_hooks.leave_averages_alone(optimizer)
+            keras_hooks.take_summed_gradients(optimizer)
 
     @property
     def trained(self) -> list[tuple[keras.optimizers.Optimizer, list]]:
@@ -103,16 +104,10 @@ class Trainer(keras.Model):
             batch: (features, targets, weights) of a replica's share as `keras.KerasTensor`s.
         """
         with self.distribute_strategy.scope():
-            for optimizer, variables in self.trained:
-                # Keras sums after clipping, each replica having clipped its own share; `train_step` sums before.
-                inner = getattr(optimizer, "inner_optimizer", optimizer)
-                inner._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
-                if self.players:
+            if self.players:
+                for optimizer, variables in self.trained:
                     optimizer.build(variables)
-            self._symbolic_build(data_batch=batch)
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Keras would draw a batch here, and take a block for a batch; `prepare` has done it."""
+            self.build_state(batch)
 
     def train_step(self, data):
         """One update from a replica's share of the batch, seen in parts to save memory.
@@ -130,7 +125,7 @@ class Trainer(keras.Model):
                 if self.distillation is not None:
                     loss = self.distillation(loss, self.losses, x, outputs, sample_weight)
                 scaled_loss = self.optimizer.scale_loss(loss / self.gradient_accumulation_steps)
-            self._loss_tracker.update_state(loss * replicas, sample_weight=tf.shape(y)[0])
+            self.mean_loss.update_state(loss * replicas, sample_weight=tf.shape(y)[0])
             gradients = _added(gradients, tape.gradient(scaled_loss, [v.value for v in self.trainable_variables]))
             logs = self.compute_metrics(x, y, outputs)
         *gradients, sums = sum_over_replicas([*gradients, tf.stack(list(logs.values()))])
@@ -170,14 +165,12 @@ class Trainer(keras.Model):
         padded_count = tf.cast(tf.size(weights) * self.distribute_strategy.num_replicas_in_sync, tf.float32)
         weighted_sum = self.compute_loss(x, y, outputs, weights, training=False) * padded_count
         count = tf.reduce_sum(weights)
-        self._loss_tracker.update_state(tf.math.divide_no_nan(weighted_sum, count), sample_weight=count)
+        self.mean_loss.update_state(tf.math.divide_no_nan(weighted_sum, count), sample_weight=count)
         logs = self.compute_metrics(x, y, outputs, weights)
         return {name: value for name, value in logs.items() if name not in {m.name for m in self.player_losses}}
 
-    def make_train_function(self, force=False):
-        """Called by `fit`; the function takes the iterator over calls and returns the logs after the last step."""
-        if self.train_function is not None and not force:
-            return self.train_function
+    def train_call(self):
+        """A function that takes the iterator over calls and returns the logs after the last step of one."""
 
         def step_of_block(block, index):
             return self.train_step(tf.nest.map_structure(lambda tensor: tensor[index], block))
@@ -205,13 +198,10 @@ class Trainer(keras.Model):
             self.data_wait_seconds += time.perf_counter() - started
             return run_steps(*block)
 
-        self.train_function = run_call
         return run_call
 
-    def make_test_function(self, force=False):
-        """Called by `evaluate`; the function takes the iterator over batches."""
-        if self.test_function is not None and not force:
-            return self.test_function
+    def test_call(self):
+        """A function that takes the iterator over batches and returns the logs of one."""
 
         @tf.function(jit_compile=self.jit_compile, autograph=False)
         def run_batch(features, targets, weights):
@@ -221,7 +211,6 @@ class Trainer(keras.Model):
         def run_next_batch(iterator):
             return run_batch(*iterator.get_next())
 
-        self.test_function = run_next_batch
         return run_next_batch
 
     def _on_all_replicas(self, function, arguments):
