@@ -86,6 +86,13 @@ class Run:
         return self.path / "config.yaml"
 
     @property
+    def history(self) -> dict[str, Any]:
+        """`history.csv`: a column by its name, `float64[epochs]`; those without a number are left out."""
+        from zoo.run_files import read_history
+
+        return read_history(self.history_file)
+
+    @property
     def record(self) -> dict[str, Any]:
         """`run.json`: status, command, seed, versions, device, data digest, wall time, peak memory."""
         from zoo.run_files import RunRecord

@@ -13,7 +13,7 @@ from PIL import Image
 from zoo.errors import ZooError
 from zoo.evaluation.evaluate import evaluate, evaluate_model, results_table
 from zoo.loading import load_model, save_model
-from zoo.measures.metrics import classification_results
+from zoo.measures.classes import classification_results
 from zoo.tasks.catalog import get_task
 
 TASK = get_task("classification")

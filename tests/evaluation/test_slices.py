@@ -9,7 +9,7 @@ from zoo.datasets import Split, dataset_info
 from zoo.datasets.texts import as_array
 from zoo.errors import ZooError
 from zoo.evaluation.slices import evaluate_slices, slices_table
-from zoo.measures.metrics import wilson_interval
+from zoo.measures.classes import wilson_interval
 from zoo.tasks.catalog import get_task
 
 TASK = get_task("classification")

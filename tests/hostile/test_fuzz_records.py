@@ -18,10 +18,10 @@ from zoo import safe_reading
 from zoo.comparison import columns, receipts, table
 from zoo.config import load_config, validate
 from zoo.datasets import own_data, own_texts
-from zoo.drawing.figures import read_history
 from zoo.errors import ZooError
 from zoo.evaluation.read_images import read as read_images
 from zoo.experiments.search_space import read_space
+from zoo.run_files import read_history
 from zoo.runs import Run
 from zoo.tasks.catalog import get_task
 from zoo.training import pretrained

@@ -25,12 +25,10 @@ class Contender:
 
     def read(self) -> list[str]:
         """Read what charts need of all seeds; returns a line for each history that cannot be read."""
-        from zoo.drawing.figures import read_history
-
         notices = []
         for result in self.results:
             try:
-                self.histories.append(read_history(result.run.history_file))
+                self.histories.append(result.run.history)
             except ZooError as error:
                 notices.append(f"no learning curve: {error}")
             self.predictions.append(result.run.read_predictions("test"))

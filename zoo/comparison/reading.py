@@ -48,7 +48,7 @@ def find_runs(paths: Sequence[str], models: Sequence[str] = ("*",)) -> list[Run]
     """The runs at or below paths and globs whose model fits one of the patterns.
 
     Raises:
-      ZooError: a path holds no run, or no model fits.
+        ZooError: a path holds no run, or no model fits.
     """
     found = {}
     for path in paths:

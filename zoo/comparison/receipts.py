@@ -67,9 +67,9 @@ def judge(claim, headline: Metric, values: Sequence[float]) -> Verdict:
     """Judges new figures by the claim's 95 % prediction interval for the mean of as many seeds.
 
     Args:
-      claim: a config's, with value, interval (of Student's t) and seeds.
-      headline: of the model's task.
-      values: one a new seed.
+        claim: a config's, with value, interval (of Student's t) and seeds.
+        headline: of the model's task.
+        values: one a new seed.
     """
     low, high = claim.interval
     half = (high - low) / 2
@@ -85,7 +85,7 @@ def write_leaderboard(path: str | os.PathLike, results: Sequence[Result]) -> str
     """Put the receipts of runs into a CSV file, beside those that it holds of other models, and say what changed.
 
     Raises:
-      ZooError: as `leaderboard`; or the file cannot be written, or is no leaderboard.
+        ZooError: as `leaderboard`; or the file cannot be written, or is no leaderboard.
     """
     path = pathlib.Path(path)
     before = read_leaderboard(path) if path.exists() else []
@@ -106,7 +106,7 @@ def read_leaderboard(path: str | os.PathLike) -> list[dict[str, str]]:
     """The rows of a leaderboard.
 
     Raises:
-      ZooError: it cannot be read, or has other columns.
+        ZooError: it cannot be read, or has other columns.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(path, MOST_BYTES), newline="")))
@@ -136,7 +136,7 @@ def leaderboard(results: Sequence[Result], before: Sequence[dict[str, str]] = ()
     runs have none of its model and dataset.
 
     Raises:
-      ZooError: no config was run with two seeds.
+        ZooError: no config was run with two seeds.
     """
     groups = collections.defaultdict(list)
     for result in results:

@@ -32,13 +32,13 @@ def html_page(
     """The page; says on stderr what takes long.
 
     Args:
-      results: of `table.read_results`.
-      notices: lines on what was left out.
-      columns: of the tables; None: those that are shown unasked. One that is blank in all rows is left out.
-      compare: results of one test set → its table, or none.
+        results: of `table.read_results`.
+        notices: lines on what was left out.
+        columns: of the tables; None: those that are shown unasked. One that is blank in all rows is left out.
+        compare: results of one test set → its table, or none.
 
     Raises:
-      ZooError: a package is missing, there is no such column, or no row is left.
+        ZooError: a package is missing, there is no such column, or no row is left.
     """
     try:
         import jinja2

@@ -35,13 +35,13 @@ def compare(
     """Tables, one for each test set, the best row first; each row is tested against every other of its table.
 
     Args:
-      results: of `read_results`.
-      where: conditions on rows. Those on the recipe and its cost decide which rows are compared. Those on figures of
-        the test rows only decide which are shown: rows picked by a figure would make its tests too sure.
-      sort_by: another column to sort by, as `sort_rows` reads it.
+        results: of `read_results`.
+        where: conditions on rows. Those on the recipe and its cost decide which rows are compared. Those on figures of
+          the test rows only decide which are shown: rows picked by a figure would make its tests too sure.
+        sort_by: another column to sort by, as `sort_rows` reads it.
 
     Raises:
-      ZooError: a condition does not go with its column, or there is no such column to sort by.
+        ZooError: a condition does not go with its column, or there is no such column to sort by.
     """
     before = [condition for condition in where if condition.column.source == "recipe"]
     after = [condition for condition in where if condition.column.source != "recipe"]

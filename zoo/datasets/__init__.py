@@ -132,7 +132,7 @@ def _split(info: DatasetInfo, train: Split, test: Split | None, origin: str, fra
 def load_configured(
     section, data_dir: str | os.PathLike | None = None, task: Task | None = None, ask: bool = False
 ) -> Dataset:
-    """Load what a `zoo.config.DatasetSection` names.
+    """Load what a `zoo.settings.DatasetSection` names.
 
     Args:
         section: which data.

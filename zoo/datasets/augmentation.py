@@ -18,7 +18,7 @@ class Augmentation:
     """
 
     def __init__(self, settings):
-        """`settings` is a `zoo.config.AugmentationSection`."""
+        """`settings` is a `zoo.settings.AugmentationSection`."""
         self.settings = settings
 
     def __call__(self, images, rows, seed):

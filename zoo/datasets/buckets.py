@@ -16,7 +16,8 @@ class LengthBuckets:
     """
 
     def __init__(self, ids: np.ndarray, buckets: Sequence[int], plan, seed: int):
-        """
+        """Sort the rows into buckets.
+
         Args:
             ids: `int[examples, length]`, 0 after the end of each text.
             buckets: rising lengths; longer texts keep the length of `ids`.

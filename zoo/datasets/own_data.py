@@ -68,7 +68,7 @@ def _read_picture(file: pathlib.Path, image_shape: Sequence[int] | None) -> np.n
 
 
 def name_of(file: pathlib.Path, folder: pathlib.Path) -> str:
-    """A file's path below a folder; bytes of it that are no text as `\\udcff`."""
+    r"""A file's path below a folder; bytes of it that are no text as `\udcff`."""
     return str(file.relative_to(folder)).encode("utf-8", "backslashreplace").decode()
 
 

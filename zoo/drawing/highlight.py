@@ -28,11 +28,11 @@ def overlay(image: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Colours what speaks for the label blue and what speaks against it orange, on the paled picture.
 
     Args:
-      image: uint8[height, width, channel].
-      scores: float32[height, width], as `explain_images` gives them.
+        image: uint8[height, width, channel].
+        scores: float32[height, width], as `explain_images` gives them.
 
     Returns:
-      uint8[height, width, 3].
+        uint8[height, width, 3].
     """
     paled = 255 - 0.35 * np.broadcast_to(image.mean(axis=-1, keepdims=True), (*scores.shape, 3))
     strengths = np.abs(scores)[..., None] / (np.abs(scores).max(initial=0) or 1)
@@ -51,12 +51,12 @@ def write_html(
     """Writes a page that needs no other file: each example, its label, and what mattered, in colour.
 
     Args:
-      names, features, predictions: as `zoo.evaluation.predict` gives them.
-      explanations: of each example, what `explain` (texts) or `explain_images` gives.
-      path: the HTML file to write.
+        names, features, predictions: as `zoo.evaluation.predict` gives them.
+        explanations: of each example, what `explain` (texts) or `explain_images` gives.
+        path: the HTML file to write.
 
     Raises:
-      ZooError: the file cannot be written.
+        ZooError: the file cannot be written.
     """
     pictures = features.dtype != object
     legend = (

@@ -25,16 +25,16 @@ def corrupt(features: np.ndarray, name: str, severity: int, seed: int | list[int
     """Corrupts each example by draws of its own; the same seed draws the same directions and places at every severity.
 
     Args:
-      features: uint8[examples, height, width, channel], or object[examples] texts.
-      name: one of IMAGE_CORRUPTIONS or TEXT_CORRUPTIONS.
-      severity: 0, which changes nothing, to 5.
-      seed: of the draws.
+        features: uint8[examples, height, width, channel], or object[examples] texts.
+        name: one of IMAGE_CORRUPTIONS or TEXT_CORRUPTIONS.
+        severity: 0, which changes nothing, to 5.
+        seed: of the draws.
 
     Returns:
-      Features of the same shape and dtype.
+        Features of the same shape and dtype.
 
     Raises:
-      ValueError: there is no such severity.
+        ValueError: there is no such severity.
     """
     if severity not in (0, *SEVERITIES):
         raise ValueError(f"severity {severity!r} is not 0 to {SEVERITIES[-1]}")

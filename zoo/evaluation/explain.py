@@ -24,14 +24,14 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
     """How much each word of a text speaks for (above 0) or against the label that the model gives it.
 
     Args:
-      features: object[examples] texts.
+        features: object[examples] texts.
 
     Returns:
-      For each text its words in order, pieces of a word together, or, of a model of word counts, the words and pairs
-      that count most. The scores of a text are divided by its largest.
+        For each text its words in order, pieces of a word together, or, of a model of word counts, the words and pairs
+        that count most. The scores of a text are divided by its largest.
 
     Raises:
-      ZooError: the model does not read texts.
+        ZooError: the model does not read texts.
     """
     import tensorflow as tf
 
@@ -69,14 +69,14 @@ def explain_images(loaded_model: "LoadedModel", images: np.ndarray) -> np.ndarra
     pictures to take a mean from. A black pixel therefore has no say of its own.
 
     Args:
-      images: uint8[examples, height, width, channel].
+        images: uint8[examples, height, width, channel].
 
     Returns:
-      float32[examples, height, width], summed over the channels. A picture's sum is what the answer's logit over the
-      mean of all logits gains from black to the picture (completeness).
+        float32[examples, height, width], summed over the channels. A picture's sum is what the answer's logit over the
+        mean of all logits gains from black to the picture (completeness).
 
     Raises:
-      ZooError: the model does not read pictures, or has no layer `logits`.
+        ZooError: the model does not read pictures, or has no layer `logits`.
     """
     if loaded_model.reads != "image":
         raise ZooError(f"{loaded_model.path} reads {loaded_model.reads}s; explain_images needs a model of pictures")

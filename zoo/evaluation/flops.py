@@ -10,7 +10,7 @@ def count_flops(model) -> int | None:
     Of models of texts, what follows the tokenizer counts, at the model's full length.
 
     Returns:
-      The count; None where a shape is not known before the model runs, so that the profiler would leave operations out.
+        The count; None where a shape is known only when the model runs: the profiler would leave operations out.
     """
     import keras
 

@@ -48,7 +48,7 @@ def _judge(train, test) -> dict[str, Any]:
 
     from zoo.datasets.splits import overlap
     from zoo.evaluation.linear import term_counts
-    from zoo.measures.metrics import wilson_interval
+    from zoo.measures.classes import wilson_interval
 
     model = make_pipeline(term_counts(train.features), LinearSVC(random_state=0)).fit(train.features, train.targets)
     right = int((model.predict(test.features) == test.targets).sum())

@@ -17,11 +17,11 @@ def write_outcome(
     A dataset without its test split is judged on validation alone.
 
     Args:
-      run: where to write.
-      dataset: a `zoo.datasets.Dataset`.
-      task: what the model is asked.
-      answer: a split → answers to its rows, and what these are to be held against.
-      results: what else results.json holds.
+        run: where to write.
+        dataset: a `zoo.datasets.Dataset`.
+        task: what the model is asked.
+        answer: a split → answers to its rows, and what these are to be held against.
+        results: what else results.json holds.
     """
     from zoo.drawing import figures
 
@@ -35,6 +35,6 @@ def write_outcome(
         run.write_predictions(split_name, split.ids, targets, answers, task.scores(answers, targets))
     run.write_json("results.json", results | dataset.known)
     if run.history_file.exists():
-        figures.save_training_curves(run.history_file, run.path / "training.png", task.headline)
+        figures.save_training_curves(run.history, run.path / "training.png", task.headline)
     if dataset.test is not None and dataset.info.kind in (task.draws or (dataset.info.kind,)):
         task.draw(results["test"], dataset.test, answers, labels, run.path)

@@ -29,19 +29,19 @@ def evaluate_slices(task: Task, answers: np.ndarray, split: "Split", dataset: "D
     score is 0 or 1 by Fisher's exact test, mid-p (Lydersen, Fagerland & Laake 2009), else by Welch's t-test of scores.
 
     Args:
-      task: what the model is asked.
-      answers: to the rows of the split.
-      split: of the dataset.
-      dataset: what the split is of.
-      slice_by: label; length, of texts in characters; or a column of the user's table, a feature or not. Columns of
-        more than ten different numbers, and lengths, are cut at their quartiles.
+        task: what the model is asked.
+        answers: to the rows of the split.
+        split: of the dataset.
+        dataset: what the split is of.
+        slice_by: label; length, of texts in characters; or a column of the user's table, a feature or not. Columns of
+          more than ten different numbers, and lengths, are cut at their quartiles.
 
     Returns:
-      {"task", "by", "n", "slices": [{"slice", "n", the headline, "interval" over rows, "p"}], "worst", "worse": whether
-      the test tells the worst slice from the rest}.
+        {"task", "by", "n", "slices": [{"slice", "n", the headline, "interval" over rows, "p"}], "worst", "worse"}; "worse"
+        is whether the test tells the worst slice from the rest.
 
     Raises:
-      ZooError: there is nothing of that name to slice by, it has too many values, or the task has no score a row.
+        ZooError: there is nothing of that name to slice by, it has too many values, or the task has no score a row.
     """
     scores, headline = task.scores(answers, split.targets), task.headline
     if scores is None:

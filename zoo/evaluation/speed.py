@@ -26,10 +26,10 @@ def measure_run(run: "Run") -> dict[str, Any]:
     """Times the saved model of a run, compiled for its size of batch, on examples of its test split.
 
     Returns:
-      As `measure_speed`.
+        As `measure_speed`.
 
     Raises:
-      ZooError: there is no model, or its data cannot be had.
+        ZooError: there is no model, or its data cannot be had.
     """
     import tensorflow as tf
 
@@ -53,8 +53,8 @@ def measure_speed(
     """Times a function from a batch of raw input to answers.
 
     Returns:
-      {"latency_ms": the median for one example, "latency_ms_p99", "throughput": examples a second in batches of
-      "batch_size", "device": which processor and how many threads, "measured": the day}.
+        {"latency_ms": the median for one example, "latency_ms_p99", "throughput": examples a second in batches of
+        "batch_size", "device": which processor and how many threads, "measured": the day}.
     """
     batch_size = _TEXTS if on_disk.are_texts(features) else _BATCH_SIZE
     one = latency(function, features)

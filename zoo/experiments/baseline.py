@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from zoo import datasets, runs
-from zoo.config import Config, DatasetSection
+from zoo.config import Config
 from zoo.errors import ZooError, nearest
 from zoo.experiments.baseline_models import BASELINES, Candidate, Data
+from zoo.settings import DatasetSection
 from zoo.tasks import Task
 from zoo.tasks.catalog import all_tasks, get_task
 from zoo.training.record import git_revision, peak_memory_mib

@@ -9,8 +9,8 @@ from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.runs import Run
 from zoo.training import claims
+from zoo.training.cluster import is_first_task
 from zoo.training.fitting import fitted
-from zoo.training.strategy import is_first_task
 
 UNFINISHED = ("interrupted", "running")
 

@@ -12,7 +12,7 @@ from zoo.escaping import tell
 from zoo.experiments import seeds
 from zoo.models import catalog
 from zoo.training import checks, claims
-from zoo.training.strategy import is_first_task
+from zoo.training.cluster import is_first_task
 
 
 def train(config: Config, runs_dir: str, resume: runs.Run | None = None, profile: bool = False) -> int:

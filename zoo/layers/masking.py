@@ -21,7 +21,7 @@ class Masking:
     """
 
     def __init__(self, settings, vocabulary: list[str]):
-        """`settings` is a `zoo.config.MaskingSection`."""
+        """`settings` is a `zoo.settings.MaskingSection`."""
         self.settings = settings
         ordinary = [not (piece in SPECIAL_TOKENS or piece.startswith("[unused")) for piece in vocabulary]
         self.ordinary, self.ordinary_ids = tf.constant(ordinary), tf.constant(np.flatnonzero(ordinary), tf.int32)

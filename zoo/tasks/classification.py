@@ -84,7 +84,7 @@ class Classification(Task):
         return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
 
     def results(self, answers, targets, labels: dict[str, Any]) -> dict[str, Any]:
-        from zoo.measures.metrics import classification_results
+        from zoo.measures.classes import classification_results
 
         return classification_results(answers, targets, labels["label_names"])
 
@@ -105,7 +105,7 @@ class Classification(Task):
 
     def table_figures(self, results: dict[str, Any], test, validation=None) -> dict[str, float | None]:
         from zoo.measures.calibration import scaled_figures
-        from zoo.measures.metrics import accuracy_at_coverage
+        from zoo.measures.classes import accuracy_at_coverage
 
         found = {
             "macro_f1": results["macro_f1"],

@@ -68,7 +68,7 @@ class MaskedLanguage(Task):
 
     def results(self, answers, targets, labels: dict[str, Any]) -> dict[str, Any]:
         """Over all hidden pieces, each counted once."""
-        from zoo.measures.metrics import wilson_interval
+        from zoo.measures.classes import wilson_interval
 
         loss, right, count = answers.sum(axis=0, dtype="float64")
         return {

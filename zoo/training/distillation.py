@@ -20,7 +20,7 @@ class Distillation:
     """
 
     def __init__(self, settings, teacher: LoadedModel):
-        """`settings` is a `zoo.config.DistillationSection`; `teacher` has passed `load_teacher`."""
+        """`settings` is a `zoo.settings.DistillationSection`; `teacher` has passed `load_teacher`."""
         self.settings, self.path, self.model = settings, teacher.path, teacher.model
         front = text_layer(teacher.model)
         inputs = front.output if front else teacher.model.inputs[0]
@@ -59,7 +59,7 @@ def load_teacher(settings, model, dataset, resume: Run | None = None) -> Distill
     """The distillation that a training asks for, or None.
 
     Args:
-        settings: a `zoo.config.TrainingSection`.
+        settings: a `zoo.settings.TrainingSection`.
         model: the student.
         dataset: the `zoo.datasets.Dataset` that the student learns.
         resume: the run that goes on, if one does.

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from zoo.config import OptimizerSection, ScheduleSection
+from zoo.settings import OptimizerSection, ScheduleSection
 
 
 class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):

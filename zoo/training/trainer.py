@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from zoo import keras_hooks
 from zoo.datasets.on_disk import Features, count, each
-from zoo.layers.front import inputs_of, text_layer
+from zoo.layers.front import inputs_of
 from zoo.tasks import Player, Task, Training
-from zoo.training.dropout import BatchPosition, PositionedDropout
-from zoo.training.replicas import normalize_in_one_exchange, sum_over_replicas
+from zoo.training.dropout import BatchPosition
+from zoo.training.networks import shorter_network, training_network
+from zoo.training.replicas import sum_over_replicas
 
 _ROWS_AT_ONCE = 32
 
@@ -43,7 +44,8 @@ class Trainer(keras_hooks.LoopModel):
         networks: Mapping[int, keras.Model] | None = None,
         players: Sequence[Player] = (),
     ):
-        """
+        """Make a trainer, to be compiled by `set_up`.
+
         Args:
             inputs, outputs: Keras tensors.
             position: what the dropout of the layers follows.
@@ -241,43 +243,17 @@ def build_trainer(task: Task, training: Training, shorter: Sequence[keras.Model]
     """
     model, position = training.model, BatchPosition(training.config.training.seed)
     numbers = itertools.count()
-    networks = {"model": _twin(model, task.trained_output(model), position, numbers)}
+    networks = {"model": training_network(model, task.trained_output(model), position, numbers)}
     for name, partner in task.partners(training).items():
-        networks[name] = _twin(partner, partner.outputs[0], position, numbers)
+        networks[name] = training_network(partner, partner.outputs[0], position, numbers)
     inputs, outputs = task.graph(training, networks)
     lengths = {}
     for other in shorter:
-        network = _with_layers_of(networks["model"], other, task)
+        network = shorter_network(networks["model"], other, task)
         lengths[network.input_shape[1]] = network
     return Trainer(
         inputs, outputs, position=position, networks=lengths, players=task.players(training, networks),
     )  # fmt: skip
-
-
-def _with_layers_of(twin: keras.Model, other: keras.Model, task: Task) -> keras.Model:
-    """The graph of `other`, from what follows its strings to what trains, with the layers of `twin` that hold state."""
-    shared = {layer.name.removeprefix("positioned_"): layer for layer in twin.layers}
-
-    def with_state(layer):
-        holds_state = type(layer) is keras.layers.Dropout or getattr(layer, "weights", ())
-        return shared[layer.name] if holds_state else layer
-
-    part = keras.Model(text_layer(other).output, task.trained_output(other))
-    return keras.models.clone_model(part, clone_function=with_state)
-
-
-def _twin(model: keras.Model, output, position: BatchPosition, numbers: Iterator[int]) -> keras.Model:
-    """The part of a model from its input, or what follows its strings, to `output`, with dropout for training."""
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-        normalize_in_one_exchange(model)
-
-    def for_training(layer):
-        plain_dropout = type(layer) is keras.layers.Dropout and layer.noise_shape is None
-        return PositionedDropout(layer, position, next(numbers)) if plain_dropout else layer
-
-    front = text_layer(model)
-    part = keras.Model(front.output if front else inputs_of(model), output)
-    return keras.models.clone_model(part, clone_function=for_training)
 
 
 def _added(sums: list | None, gradients: list) -> list:

@@ -23,7 +23,7 @@ def steps_of_pruning(settings, plan) -> tuple[int, int]:
     """The first step of the cubic and the last, at which sparsity is final.
 
     Args:
-        settings: a `zoo.config.PruningSection`.
+        settings: a `zoo.settings.PruningSection`.
         plan: a `zoo.datasets.pipeline.BatchPlan`.
     """
     begin, end = settings.epochs_of(plan.epochs)
@@ -52,7 +52,7 @@ def pruning_step(optimizer, variables, settings, plan) -> Callable:
     Args:
         optimizer: whose updates they are.
         variables: those that the optimizer changes, in its order.
-        settings: a `zoo.config.PruningSection`.
+        settings: a `zoo.settings.PruningSection`.
         plan: a `zoo.datasets.pipeline.BatchPlan`.
 
     Returns:
