@@ -59,7 +59,7 @@ def load_config(
 
 
 def _leave_own_data(values: dict[str, Any], given: set[str]) -> None:
-    """A recipe on other data than its own: no claim, and what depends on the number of rows follows from theirs."""
+    """For data that are not the recipe's own: drop the claim, and fit what depends on the number of rows to theirs."""
     values.pop("claim", None)
     sections = {key.rsplit(".", 1)[0] for key in given}
     if not {"training", "training.fit_to_rows"} & (given | (sections - {"training"})):

@@ -70,7 +70,7 @@ class _Accuracy(_File):
 
 
 class _Figures(_File):
-    """Of whatever task: what is named here, where it is there, and figures with an interval."""
+    """Figures of any task: those named here are checked where they are there, and so are all with an interval."""
 
     n: NonNegativeInt = 0
     accuracy: _Accuracy | None = None
@@ -143,7 +143,7 @@ class _Selection(_File):
 
     best: float = None
     best: float = None
-    best_accuracy: float = None  # so the first version called it, and:
+    best_accuracy: float = None  # the name in the first version, and:
     accuracy_to_beat: float = None
     best_loss: float
     best_epoch: NonNegativeInt
@@ -168,7 +168,7 @@ class CheckpointState(_File):
 
 
 class Record(dict):
-    """A JSON object whose missing keys are told of in one line; objects inside it too."""
+    """A JSON object in which a missing key is a `ZooError` of one line; so are the objects inside it."""
 
     def __init__(self, values: dict[str, Any], where: str, advice: str):
         super().__init__(values)
@@ -185,7 +185,7 @@ class Record(dict):
 
 
 def check(values: Record, kind: type[pydantic.BaseModel], where: str, advice: str) -> Record:
-    """The values as they are.
+    """Check the types of values, and return the values unchanged.
 
     Raises:
         ZooError: one of them has not its type; the text names the first.

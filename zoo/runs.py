@@ -155,16 +155,16 @@ class Run:
         np.savez_compressed(self.predictions_file(split_name), **known)
 
     def read_json(self, name: str, kind: type | None = None) -> dict[str, Any]:
-        """What a file of the run holds; a key that it lacks is a `ZooError` too.
+        """What a file of the run holds. Asking the result for a key that is missing raises a `ZooError` too.
 
         Args:
             name: of the file.
-            kind: which types its values have, of `zoo.run_files`.
+            kind: a class of `zoo.run_files` that says which types the values have.
 
         Raises:
             ZooError: the file is missing or damaged.
         """
-        from zoo import run_files, safe_reading  # pydantic takes a while, and flags need no run
+        from zoo import run_files, safe_reading  # importing pydantic takes a while, and `--help` needs no run
 
         path, advice = self.path / name, "train again"
         if not path.exists():
@@ -174,7 +174,7 @@ class Run:
 
     def write_json(self, name: str, value: Any) -> None:
         text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(self.path / name, text.encode("utf-8", "replace"))  # a command line may hold bytes of no text
+        write_atomically(self.path / name, text.encode("utf-8", "replace"))  # a command line may be no UTF-8
 
     def write_text(self, name: str, text: str) -> None:
         write_atomically(self.path / name, text.encode())

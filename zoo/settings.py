@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from zoo.errors import nearest, shortened
 
-# Beyond these a number is a slip of the keyboard or an attack: the training would not begin, or never end.
+# A larger number is a typing error or an attack: the training would not begin, or would never end.
 MOST_EPOCHS = 1_000_000
 Epochs = Annotated[float, Field(ge=0, le=1e30)]
 Count = Annotated[int, Field(gt=0, le=1_000_000)]
@@ -27,7 +27,7 @@ class _Section(pydantic.BaseModel):
 
 
 class ModelSection(_Section):
-    """Which registered model, the options that differ from its own, and whose encoder it starts from."""
+    """Which registered model, which of its options are changed, and which encoder it starts from."""
 
     name: str
     options: dict[str, Any] = {}
@@ -47,7 +47,7 @@ class AugmentationSection(_Section):
 class DatasetSection(_Section):
     """Which data, where they are, and what training sees of them.
 
-    `data_dir` becomes absolute: a run is read from other folders than it was trained in.
+    `data_dir` becomes absolute, because a run may be read from another folder than it was trained in.
     `task` says what the label column of the user's own table is for; by default the model's own task says it.
     """
 
@@ -185,7 +185,7 @@ class ClaimSection(_Section):
     @pydantic.model_validator(mode="before")
     @classmethod
     def _in_the_words_of_this_version(cls, values):
-        """Claims of accuracy were the only ones once, under that key."""
+        """In older configs every claim was of accuracy, and the key was `accuracy`."""
         if isinstance(values, dict) and "accuracy" in values and "metric" not in values and "value" not in values:
             others = {key: value for key, value in values.items() if key != "accuracy"}
             return {"metric": "accuracy", "value": values["accuracy"]} | others

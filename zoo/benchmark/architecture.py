@@ -83,7 +83,7 @@ def scaled(features: np.ndarray, architecture: list[Layer]) -> np.ndarray:
 
 
 def matrix_products(architecture: list[Layer], batch_size: int) -> list[tuple[int, int, int]]:
-    """`(m, k, n)` of each product `[m, k] @ [k, n]` that one training step needs, convolutions seen as products.
+    """`(m, k, n)` of each product `[m, k] @ [k, n]` of one training step; convolutions count as products.
 
     Each layer with a kernel takes one forward, one for the gradient of its kernel and, but for the first, one for that
     of its input.

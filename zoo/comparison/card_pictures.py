@@ -19,7 +19,7 @@ def draw(names: list[str], runs_dir: str | os.PathLike, root: pathlib.Path) -> l
 
     Args:
         names: registered models with a config.
-        runs_dir: where runs/<model>/… are; what has no run there keeps the picture that it has.
+        runs_dir: where runs/<model>/… are; a model without a run there keeps its pictures.
         root: the repository.
 
     Returns:

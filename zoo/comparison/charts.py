@@ -18,7 +18,7 @@ from zoo.tasks import Metric
 COLOURS = [f"var(--model-{number})" for number in range(1, 7)]
 MEAN_OF_CLASSES = "mean of the classes"
 _INK, _MUTED, _GRID, _PAPER = "var(--ink)", "var(--muted)", "var(--grid)", "var(--paper)"
-_REST = "var(--rest)"  # models that are too many for a colour of their own
+_REST = "var(--rest)"  # of models beyond the number of colours
 _FONT = "system-ui, sans-serif"
 _CONFIG = {
     "background": "transparent",
@@ -94,7 +94,7 @@ def learning(rows: Sequence[dict], metric: str, better: str, colours: dict[str, 
     if not rows:
         return None
     lengths = collections.Counter((row["model"], row["part"]) for row in rows)
-    # A line of one point is invisible, and one of few hides how few they are.
+    # Markers: a line of one point is invisible, and a line of few points should show that they are few.
     rows = [row | {"marked": row["part"] == "validation" and lengths[row["model"], row["part"]] < 12} for row in rows]
     scale = alt.Scale(domain=[1, max(2, *(row["epoch"] for row in rows))], nice=False)
     x = alt.X("epoch:Q", title="epoch", scale=scale).axis(format="d", tickMinStep=1, grid=False)
@@ -161,7 +161,7 @@ def confusion(counts: np.ndarray, names: Sequence[str]) -> dict:
 
 
 def reliability(rows: Sequence[dict], colour: str) -> dict:
-    """Accuracy over confidence, a point a bin, against the diagonal of a model that is as right as it is sure.
+    """Accuracy over confidence, a point a bin; a model whose confidence is right lies on the diagonal.
 
     Args:
         rows: of `curves.reliability`.
@@ -271,7 +271,7 @@ def _faded(opacity: float, otherwise: float = 1.0):
 
 
 def _without_first_epochs(rows: Sequence[dict], better: str) -> list[float]:
-    """A domain that the curves fill once the first quarter of the epochs is over; the whole of short ones."""
+    """The range of the curves after the first quarter of the epochs; of short trainings, the whole range."""
     series: dict[tuple, list[float]] = {}
     for row in rows:
         series.setdefault((row["model"], row["part"]), []).append(row["mean"])

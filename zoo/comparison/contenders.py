@@ -68,7 +68,7 @@ def _tell_apart(models: list[Contender]) -> None:
 
     configs = []
     for model in models:
-        values = model.results[0].run.config_values  # a mapping, or there would be no result
+        values = model.results[0].run.config_values  # it is a mapping, else there would be no result
         configs.append(dict(leaves(values | {"claim": None})))
     keys = dict.fromkeys(key for config in configs for key in config if key != "training.seed")
     differing = [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]

@@ -6,7 +6,7 @@ import numpy as np
 
 from zoo.runs import Predictions
 
-CURVE_POINTS = 150  # of an epoch axis; more cannot be told apart
+CURVE_POINTS = 150  # points of an epoch axis; more could not be told apart
 _RATES = np.concatenate([[0.0], np.logspace(-4, 0, 81)])  # of false positives, where ROC curves are drawn
 
 
@@ -144,7 +144,7 @@ def residuals(predictions: Predictions, most: int = 400) -> list[dict]:
 
 
 def on_pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[bool]:
-    """Whether no other point costs at most as much and is worth at least as much, and one of the two strictly."""
+    """Whether no other point is better in cost or value without being worse in the other."""
     costs, values = np.asarray(costs), np.asarray(values)
     no_worse = (costs[None] <= costs[:, None]) & (values[None] >= values[:, None])
     better = (costs[None] < costs[:, None]) | (values[None] > values[:, None])

@@ -23,7 +23,7 @@ from zoo.tasks.catalog import get_task
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 _NUMBERS = ("seed", "parameters", "wall_seconds", "peak_memory_mib")
 _NAMES = ("model", "dataset", "device", "data_digest")
-_LEVELS_BELOW_A_LINK = 3  # a link to RUNS/MODEL/RUN, or to a folder above it; not the whole disk
+_LEVELS_BELOW_A_LINK = 3  # a link may lead to RUNS/MODEL/RUN, or to a folder above it, but not to the whole disk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,7 @@ def find_runs(paths: Sequence[str], models: Sequence[str] = ("*",)) -> list[Run]
 
 
 def _run_of(record: pathlib.Path) -> Run:
-    """Whatever is wrong with it, `read_results` tells."""
+    """The run at a path, unchecked: `read_results` says what is wrong with it."""
     return (ExportedRun if (record.parent / "parity.json").exists() else Run)(record.parent)
 
 
@@ -75,7 +75,7 @@ def _name(run: Run, path: pathlib.Path) -> str:
         return path.parent.name
     try:
         return run.model_name
-    except ZooError:  # `read_results` tells of it
+    except ZooError:  # `read_results` will say so
         return path.name
 
 
@@ -183,7 +183,7 @@ def _value_or_none(task: Task, results: dict | None) -> float | None:
 
 
 def _read_parts(run: Run, record: dict, task: Task, test: dict, predictions) -> tuple[dict[str, Any], list[str]]:
-    """What a run may have or lack; a part that cannot be read costs its own cells alone."""
+    """The parts that a run may lack. A part that cannot be read leaves only its own cells blank."""
 
     def corrupted() -> float:
         from zoo.evaluation.corruptions import VERSION

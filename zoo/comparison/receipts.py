@@ -56,7 +56,7 @@ _NUMBERS = {
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """Whether the mean of new runs lies where the claim lets one expect it."""
+    """Whether the mean of new runs lies within the range that the claim leads one to expect."""
 
     passed: bool
     mean: float
@@ -73,7 +73,7 @@ def judge(claim, headline: Metric, values: Sequence[float]) -> Verdict:
     """
     low, high = claim.interval
     half = (high - low) / 2
-    if low <= headline.bounds[0] or high >= headline.bounds[1]:  # one end may be cut off there
+    if low <= headline.bounds[0] or high >= headline.bounds[1]:  # an end may have been cut off at the bounds
         half = max(high - claim.value, claim.value - low)
     # The claim's half width is t·s/√k; the mean of m new seeds lies within t·s·√(1/k + 1/m) of the old mean.
     reach = half * math.sqrt(1 + claim.seeds / len(values)) + 0.5 * 10**-headline.decimals  # claims are rounded
@@ -123,7 +123,7 @@ def read_leaderboard(path: str | os.PathLike) -> list[dict[str, str]]:
 
 
 def _in_the_words_of_this_version(row: dict) -> dict:
-    """Leaderboards held accuracies alone once, in a column of that name."""
+    """Older leaderboards held only accuracies, in a column of that name."""
     if list(row) != _FORMER_COLUMNS:
         return row
     return {key: row.get(key, "accuracy" if key == "metric" else row["accuracy"]) for key in COLUMNS}

@@ -19,7 +19,7 @@ from zoo.tasks import Metric, Task
 
 MAXIMUM_BYTES = 5_000_000
 _DETAILED_MODELS = 6
-_DETAIL_BYTES = 3_000_000  # of charts and pictures; the plotting library takes 0.9 MB, tables get the rest
+_DETAIL_BYTES = 3_000_000  # bytes of charts and pictures; the plotting library takes 0.9 MB, the tables the rest
 _PAGE = pathlib.Path(__file__).parent / "page"
 
 
@@ -29,7 +29,7 @@ def html_page(
     columns: Sequence[str] | None,
     compare: Callable[[Sequence[Result]], list[list[dict[str, Any]]]] = table.compare,
 ) -> str:
-    """The page; says on stderr what takes long.
+    """The page. While it is made, lines on stderr say what takes long.
 
     Args:
         results: of `table.read_results`.
@@ -74,7 +74,7 @@ def html_page(
         runs=len(results),
         created=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         scripts=scripts,
-        # These two scripts run and no other, whatever a name may hold; nothing is loaded from anywhere.
+        # Only these two scripts run, whatever text a name holds, and the page loads nothing.
         script_sources=" ".join(map(_source_of_policy, scripts)),
     )
     size = len(page.encode())

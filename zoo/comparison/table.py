@@ -86,7 +86,7 @@ def best_on_validation(results: Sequence[Result]) -> Result:
 
 
 def _compare_rows(rows: list[dict[str, Any]], task: Task) -> list[dict[str, Any]]:
-    """Rows from the best headline to the worst, with the columns that say how they stand to each other."""
+    """Rows from the best headline to the worst, with the columns that compare them with each other."""
     headline = task.headline
     rows = sorted(rows, key=lambda row: -headline.goodness(row[headline.name]))
     if not rows:
@@ -103,7 +103,7 @@ def _compare_rows(rows: list[dict[str, Any]], task: Task) -> list[dict[str, Any]
 
 
 def _stands(rows: list[dict], scores: list[np.ndarray], values: list[np.ndarray], task: Task) -> list[dict[str, Any]]:
-    """Of each row rank, ties, and how it stands against the first, by tests of test rows and of seeds."""
+    """For each row: its rank, its ties, and its difference from the first, by tests over test rows and over seeds."""
     p = statistics.adjusted_pairwise_p(scores, values)
     goodness = [task.headline.goodness(row[task.headline.name]) for row in rows]
     ranks, names, stands = statistics.rank_ranges(goodness, p, LEVEL), _distinct_names(rows), []

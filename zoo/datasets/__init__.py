@@ -38,8 +38,8 @@ _CORPUS_TEST_FRACTION = 0.2  # of corpora without an official test split
 class Dataset:
     """Three splits; `digest` is the SHA-256 over all of them, `report` counts what was found.
 
-    Where `test` is None it was withheld, as it is from the trials of a search. `known` are figures that nothing can
-    beat, such as the Bayes accuracy of generated data; results.json repeats them.
+    `test` is None if it is withheld, as from the trials of a search. `known` are figures that no model can beat, such
+    as the Bayes accuracy of generated data; results.json repeats them.
     """
 
     info: DatasetInfo
@@ -107,7 +107,7 @@ def load(
     if name == "tfds_folder":
         return _load_tfds_folder(info, path, validation_fraction or 0.1, image_shape)
     if info.needs_data_dir:
-        if task is None or task.targets is None:  # what needs no targets learns from the split that classifiers have
+        if task is None or task.targets is None:  # tasks without targets learn from the same split as classifiers
             task, ask = get_task("classification"), ask and task is None
         reading = Reading(task, ask)
         return _load_own(info, path, validation_fraction or 0.1, image_shape, reading)
@@ -118,7 +118,7 @@ def load(
 
 def _split(info: DatasetInfo, train: Split, test: Split | None, origin: str, fraction: float) -> Dataset:
     """Validation, and where there is none test, cut from train by content."""
-    # Unequal numbers for equal rows are noise; unequal classes are a mistake.
+    # Equal rows with different numbers are noise; with different classes they are a mistake.
     train, removed = splits.without_duplicates(train, drop_conflicts=info.targets == "class")
     if test is None:
         fraction = _checked_fraction(fraction, _CORPUS_TEST_FRACTION)
@@ -166,8 +166,8 @@ def is_at_hand(name: str, data_dir: str | os.PathLike | None = None) -> bool:
 def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset]:
     """Splits anew for each fold, cut by content; every row of train and validation is held out once, as `test`.
 
-    Validation is carved from the other rows, so that the weights are not selected on what is reported. The dataset's
-    own test split is in no fold.
+    Validation is cut from the other rows, so that weights are not selected on the rows that are reported. The test
+    split of the dataset is in no fold.
 
     Raises:
         ZooError: fewer than two folds, or more folds than different examples.
@@ -200,8 +200,8 @@ def _load_own(info: DatasetInfo, path: pathlib.Path, fraction: float, image_shap
         examples, described["label_names"] = own_data.read_image_folder(path, image_shape)
     else:
         examples, described["label_names"] = own_texts.read_text_folder(path)
-    # Equal number rows with unequal labels are noise that a table may have; equal pictures or texts of unequal classes
-    # are a mistake.
+    # Equal rows of numbers with different labels are noise, as tables have it; equal pictures or texts with different
+    # classes are a mistake.
     mistakes = kind != "table" and described["targets"] == "class"
     examples, removed = splits.without_duplicates(examples, drop_conflicts=mistakes)
     # Test is cut first, so that it stays the same whatever the fraction of validation.
@@ -256,7 +256,7 @@ def _add_features(digest, features: on_disk.Features) -> None:
 
 
 def _counts(split: Split, info: DatasetInfo) -> dict[str, Any]:
-    """Rows, and of each class how many, or of a number where it lies."""
+    """How many rows; for classes, how many of each; for numbers, their range."""
     rows: dict[str, Any] = {"rows": len(split)}
     if info.label_names:
         of_classes = np.bincount(split.targets, minlength=len(info.label_names)).tolist()

@@ -26,7 +26,7 @@ def open_picture(
         file: its path, or an open file.
         name: begins the message of an error.
         max_pixels: more are refused.
-        formats: of Pillow's names; of some that it knows, reading starts other programs.
+        formats: by the names of Pillow; reading some other formats would start other programs.
 
     Raises:
         ZooError: it cannot be read, or is too large.

@@ -10,7 +10,7 @@ import numpy as np
 from zoo.datasets import on_disk, texts
 from zoo.errors import ZooError
 
-MOST_CLASSES = 3000  # what is kept of a run grows with their square
+MOST_CLASSES = 3000  # the files of a run grow with the square of this number
 LONGEST_NAME = 1000  # characters
 
 
@@ -134,5 +134,5 @@ def concatenate(parts: list[Split]) -> Split:
 
 
 def overlap(first: Split, second: Split) -> int:
-    """How many examples of `second` have a twin in `first`."""
+    """How many examples of `second` are in `first` too."""
     return int(np.isin(second.hashes, first.hashes).sum())

@@ -254,7 +254,7 @@ def _draw_list(
 
 @contextlib.contextmanager
 def _picture(path: str | Path, figsize: tuple[float, float]) -> Iterator["Figure"]:
-    """Gives a figure and saves it as PNG; a Figure of its own keeps pyplot's global state, and windows, out of it."""
+    """Gives a figure and saves it as PNG. It is made without pyplot, which keeps global state and may open windows."""
     import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.font_manager import fontManager
@@ -289,7 +289,7 @@ def _style_epochs(axes: "Axes", epochs: np.ndarray) -> None:
 
 
 def _percentage(share: float) -> str:
-    """Rounds without turning "almost" into "all" or "some" into "none"."""
+    """Rounds, but never to 0 % or 100 % what is a little more or less."""
     return "<1%" if share < 0.005 else ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
 
 
@@ -300,6 +300,6 @@ def _in_words(example: object) -> str:
 
 
 def _shortened(text: object, length: int) -> str:
-    """Cuts the middle out: names differ at their ends, and a path matters at its end."""
+    """Cuts out the middle: the ends of names and paths tell most."""
     text = printable(" ".join(str(text).split()))
     return text if len(text) <= length else f"{text[: length // 2]}…{text[len(text) - (length - 1) // 2 :]}"

@@ -102,6 +102,6 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def _color_number(score: float) -> int:
-    """One of six strengths of green or red on the colour cube of terminals; almost nothing stays black."""
+    """One of six strengths of green or red among the 256 colours of a terminal; scores near 0 stay black."""
     strength = min(round(abs(score) * 5), 5)
     return 16 + (6 * strength if score > 0 else 36 * strength)

@@ -1,7 +1,7 @@
 """Which words or pixels an answer rests on: integrated gradients (Sundararajan et al., 2017, Axiomatic attribution).
 
-Gradient times input, with the gradient averaged on the way from nothing at all (no words, a black picture) to the
-input: at its end alone, where a sure model is flat, a gradient says little.
+Gradient times input, with the gradient averaged along the way from an empty input (no words, a black picture) to the
+input. At the input itself the gradient of a sure model is almost zero, and says little.
 """
 
 import functools
@@ -65,8 +65,8 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
 def explain_images(loaded_model: "LoadedModel", images: np.ndarray) -> np.ndarray:
     """How much each pixel speaks for (above 0) or against the label that the model gives its picture.
 
-    The way begins at black, which is nothing at all on pictures that are light on dark; a saved model has no training
-    pictures to take a mean from. A black pixel therefore has no say of its own.
+    The way begins at a black picture, which is an empty one if pictures are light on dark; a saved model has no
+    training pictures to take a mean from. A black pixel therefore always scores 0.
 
     Args:
         images: uint8[examples, height, width, channel].
@@ -86,7 +86,7 @@ def explain_images(loaded_model: "LoadedModel", images: np.ndarray) -> np.ndarra
     return np.stack(maps) if maps else np.zeros(images.shape[:-1], "float32")
 
 
-@functools.lru_cache(maxsize=4)  # each graph leaves its mark on the layers that it shares
+@functools.lru_cache(maxsize=4)  # each graph adds nodes to the layers that it shares
 def _logits_of_pixels(model):
     """A function of float32[batch, height, width, channel]: the model's own input would round it to whole numbers."""
     import keras
@@ -110,7 +110,7 @@ def _logits_layer(loaded_model: "LoadedModel"):
         raise ZooError(f"{loaded_model.path}: has no layer named logits, which an explanation starts from") from None
 
 
-# A model made of another's layers leaves a node in each of them, and a server explains without end: made once.
+# Each model made of these layers adds a node to each of them; a server explains without end, so it is made once.
 @functools.lru_cache(maxsize=1)
 def _after(front, inner, logits_layer):
     """The model from what `front` and `inner` give to the logits."""

@@ -19,7 +19,7 @@ def count_flops(model) -> int | None:
     front = text_layer(model)
     part = keras.Model(front.output, model.output) if front else model
     recurrent = []
-    # The profiler sees a loop's body once: recurrent layers are counted apart, a step times as many as there are.
+    # The profiler counts the body of a loop once, so recurrent layers are counted apart: one step times their number.
     rest = keras.models.clone_model(part, clone_function=lambda layer: _without_loop(layer, recurrent))
     names = list(inputs) if isinstance(inputs := inputs_of(rest), dict) else None
     tensors = [inputs[name] for name in names] if names else [inputs]
@@ -36,7 +36,7 @@ def count_flops(model) -> int | None:
 
 
 def _without_loop(layer, recurrent: list):
-    """The layer; in place of a recurrent one, a layer that does nothing, and its cells in `recurrent`."""
+    """The layer itself; a recurrent one is put into `recurrent`, and a layer that does nothing takes its place."""
     import keras
     import tensorflow as tf
 

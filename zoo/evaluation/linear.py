@@ -1,4 +1,4 @@
-"""What scikit-learn's linear models read of each kind of data."""
+"""How each kind of data becomes rows for scikit-learn's linear models."""
 
 import re
 

@@ -20,7 +20,7 @@ def write_outcome(
         run: where to write.
         dataset: a `zoo.datasets.Dataset`.
         task: what the model is asked.
-        answer: a split → answers to its rows, and what these are to be held against.
+        answer: a split → answers to its rows, and the targets to compare them with.
         results: what else results.json holds.
     """
     from zoo.drawing import figures

@@ -80,7 +80,7 @@ def evaluate_corruptions(run_path: str | os.PathLike, data_dir: str | None = Non
 def headline_under(
     loaded_model: "LoadedModel", split: "Split", corruption: str | None, severity: int, seed: int
 ) -> float:
-    """The headline on a split, in a corruption or, where that is None, as it is; a block of rows is held at a time.
+    """The headline on a split with a corruption, or without if that is None; one block of rows is in memory at a time.
 
     Raises:
         ZooError: the model's task has no score a row to make it of.

@@ -37,8 +37,8 @@ def evaluate_slices(task: Task, answers: np.ndarray, split: "Split", dataset: "D
           more than ten different numbers, and lengths, are cut at their quartiles.
 
     Returns:
-        {"task", "by", "n", "slices": [{"slice", "n", the headline, "interval" over rows, "p"}], "worst", "worse"}; "worse"
-        is whether the test tells the worst slice from the rest.
+        {"task", "by", "n", "slices": [{"slice", "n", the headline, "interval" over rows, "p"}], "worst", "worse"};
+        "worse" is whether the test tells the worst slice from the rest.
 
     Raises:
         ZooError: there is nothing of that name to slice by, it has too many values, or the task has no score a row.
@@ -71,7 +71,7 @@ def _fisher(scores: np.ndarray, slice_of_row: np.ndarray, totals: np.ndarray) ->
 
     right = np.bincount(slice_of_row, weights=scores, minlength=len(totals)).astype(int)
     tested = np.flatnonzero(totals)
-    draws = stats.hypergeom(totals.sum(), right.sum(), totals[tested])  # of right rows in a slice cut by lot
+    draws = stats.hypergeom(totals.sum(), right.sum(), totals[tested])  # right rows in a random slice
     found = right[tested]
     smaller_tail = np.minimum(draws.cdf(found), draws.sf(found - 1))
     return np.minimum(2 * smaller_tail - draws.pmf(found), 1)

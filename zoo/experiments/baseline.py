@@ -31,7 +31,7 @@ def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLi
         name: one of `zoo.experiments.baseline_models.BASELINES`.
         section: which data, split as a training of that section splits them.
         runs_dir: where the run directory is made.
-        seed: of what is drawn; logistic_regression and ridge have no chance in them.
+        seed: of random choices; logistic_regression and ridge make none.
 
     Raises:
         ZooError: there is no such baseline, it is none for these targets, or the data cannot be had.
@@ -58,7 +58,7 @@ def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLi
         best = max(candidates, key=lambda candidate: candidate.rank)
         _write(run, name, section, dataset, task, read, candidates, best, seed, started)
     except BaseException:
-        shutil.rmtree(run.path, ignore_errors=True)  # half a search cannot be resumed
+        shutil.rmtree(run.path, ignore_errors=True)  # a search cannot be resumed half-way
         raise
     return run
 

@@ -86,7 +86,7 @@ def _check(config: Config, key: str, value: Any, path: str | pathlib.Path) -> No
         with_values(config, {key: value}, str(path))
     except ZooError as error:
         section = key.rpartition(".")[0]
-        # What a section says of its values together, such as "momentum belongs to sgd", depends on what else is drawn.
+        # Rules about several values of a section, such as "momentum belongs to sgd", depend on what else is drawn.
         if "unknown key" in str(error) or not str(error).startswith(f"{path}: {section}: "):
             raise
 

@@ -147,7 +147,7 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
     figures, headline = [], task.headline
     for number, fold in enumerate(datasets.cross_validation_folds(whole, num_folds), start=1):
         try:
-            # Apart from whole trainings, which have the same config and seed.
+            # In a folder apart: trainings on all data have the same config and seed.
             run = fit.train(config, pathlib.Path(runs_dir, "cross_validation"), dataset=fold)
         except Interrupted as interruption:
             print(f"interrupted in fold {number} of {num_folds}", file=sys.stderr)

@@ -81,7 +81,7 @@ def export(
 
 
 def _possible(targets: list[formats.Target], model) -> list[formats.Target]:
-    """Without the formats that the model cannot be had in, which is an error where no other was asked for."""
+    """The targets that the model can be exported to; it is an error if only one was asked for and it cannot be had."""
     reasons = {target: formats.refusal(target, model) for target in targets}
     for target, reason in reasons.items():
         if reason and len(targets) == 1:
@@ -126,7 +126,7 @@ def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
     from zoo.loading import load_model
     from zoo.tokens import describe_tokenizer
 
-    load_model(run)  # what is wrong with the run's own file is told by its own name
+    load_model(run)  # errors of the run's own file carry its own name
     path = working / "model.keras"
     formats.float32_file(run.model_file, path)
     model = load_model(path).model
@@ -138,7 +138,7 @@ def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
 
 
 def _as_trained(run: Run, task: Task, reference: np.ndarray) -> dict[str, Any]:
-    """How far float32 is from the precision of training: the run's own predictions beside the reference's."""
+    """How far float32 is from the precision of training: the predictions of the run beside those of the reference."""
     answers = run.read_predictions("test").answers
     if answers is None or answers.shape != reference.shape or answers.dtype.kind != "f":
         raise ZooError(f"{run.predictions_file()}: not the predictions of its test split; train again")

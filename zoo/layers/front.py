@@ -1,10 +1,10 @@
-"""Where a model begins: its inputs, and where a model of texts stops reading strings."""
+"""Where a model begins: its inputs, and the layer that turns strings into numbers."""
 
 
 def inputs_of(model):
     """A Keras model's input tensor, or a dictionary of them by name.
 
-    Keras itself hands out a list in either case, and fails for a sequential model.
+    `Model.inputs` of Keras is a list even if the model has named inputs; `Model.input` fails for a sequential model.
     """
     inputs = getattr(model, "input", None)
     return inputs if isinstance(inputs, dict) else model.inputs[0]

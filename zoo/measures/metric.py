@@ -15,7 +15,7 @@ class Metric:
         better: which way; None of a figure that is neither good nor bad.
         decimals: as people read it.
         unit: what follows the number; "target" stands for the unit of the numbers that are predicted.
-        bounds: what it cannot leave; intervals, whose formulas may know nothing of them, are cut there.
+        bounds: the least and greatest possible value; intervals are cut there, for their formulas may go beyond.
         shown: whether a comparison shows it unasked.
         title: for people, where the name alone would look strange.
     """
@@ -40,7 +40,7 @@ class Metric:
         """The figure as people read it; `unit` is that of the target."""
         unit = unit if self.unit == "target" else self.unit
         number = f"{value:.{self.decimals}f}"
-        if self.unit == "target":  # nobody knows beforehand how small or large the numbers of a user's table are
+        if self.unit == "target":  # the numbers of a user's table may be of any size
             if 0 < abs(value) < 10 ** (2 - self.decimals):
                 number = f"{value:.{self.decimals}g}"
             elif abs(value) >= 1000:
@@ -48,7 +48,7 @@ class Metric:
         return f"{number} {unit}" if unit else number
 
     def within(self, interval: Sequence[float]) -> tuple[float, float]:
-        """An interval without what the figure cannot be."""
+        """The part of an interval that the figure can take."""
         low, high = (min(max(float(end), self.bounds[0]), self.bounds[1]) for end in interval)
         return low, high
 

@@ -45,7 +45,7 @@ def mcnemar(only_first, only_second):
 
     fewer, disagreements = np.minimum(only_first, only_second), np.add(only_first, only_second)
     p = 2 * stats.binom.cdf(fewer, disagreements, 0.5) - stats.binom.pmf(fewer, disagreements, 0.5)
-    return np.where(np.equal(only_first, only_second), 1.0, p)[()]  # where the tails meet, nothing speaks for either
+    return np.where(np.equal(only_first, only_second), 1.0, p)[()]  # with equal counts nothing speaks for either model
 
 
 def paired_bootstrap(
@@ -53,8 +53,8 @@ def paired_bootstrap(
 ) -> tuple[tuple[float, float], float]:
     """Percentile interval and p-value of mean(first - second), test rows drawn with replacement.
 
-    A resample depends only on how often each distinct difference was drawn, so that the counts are drawn, from their
-    multinomial distribution, in place of the rows: the same distribution at a hundredth of the cost.
+    A resample depends only on how often each distinct difference is drawn. So these counts are drawn, from their
+    multinomial distribution, not the rows: the same distribution at a hundredth of the cost.
 
     Args:
         first: float[rows], correctness of each row, averaged over seeds.
@@ -145,8 +145,8 @@ def pairwise_p(
     """P-values of every pair of models: over test rows, and over seeds.
 
     Over rows: McNemar's mid-p where both have one seed and each row is right or wrong, else the paired t-test of each
-    row's mean score over seeds. Unlike a bootstrap's, both are resolved far below the levels that a correction for many
-    pairs asks for. Over seeds: Welch's t-test.
+    row's mean score over seeds. Unlike those of a bootstrap, these p-values can be as small as a correction for many
+    pairs needs. Over seeds: Welch's t-test.
 
     Args:
         scores: float[seeds, rows] a model; seeds may differ in number, rows may not.
@@ -169,7 +169,7 @@ def _rows_p(shares: np.ndarray, exact: np.ndarray) -> np.ndarray:
     from scipy import stats
 
     rows = shares.shape[1]
-    # Differences alone count: what all models have in common, and the unit, would cost digits.
+    # Only differences count. Subtracting what all models share, and the unit, keeps digits.
     centered = shares - shares.mean(axis=0)
     centered /= np.abs(centered).max() or 1.0
     products, sums = centered @ centered.T, centered.sum(axis=1)

@@ -120,7 +120,7 @@ class Task(abc.ABC):
         return of_data
 
     def trained_output(self, model):
-        """The Keras tensor of a model up to which it trains."""
+        """The Keras tensor of the model that the loss is computed from."""
         return model.get_layer(self.trains).output
 
     def partners(self, training: Training) -> dict[str, Any]:
@@ -132,8 +132,8 @@ class Task(abc.ABC):
 
         Args:
             training: what it starts from.
-            networks: "model", from what the model reads, or what follows its strings, to `trained_output`; and the
-                partners. Their dropout is that of training.
+            networks: "model", from its input, or from behind its text layer, to `trained_output`; and the partners.
+                Their dropout is that of training.
 
         The trainer's outputs are what `loss` and `metrics` take.
         """
@@ -161,7 +161,7 @@ class Task(abc.ABC):
     # ---- what makes an answer good
 
     def wrong_output(self, shape: tuple[int | None, ...]) -> str | None:
-        """Why a model whose output has this shape, the batch first, is none of the task; None where nothing is."""
+        """Why a model with an output of this shape, the batch first, cannot be one of this task; None if it can be."""
         return None
 
     def answers(self, outputs):
@@ -209,7 +209,7 @@ class Task(abc.ABC):
             raise ValueError("scores are not one a row")
 
     def agreement(self, answers, reference) -> dict[str, float]:
-        """How alike an exported file's answers are to Keras's, by figures that `parity_limits` may limit."""
+        """How close the answers of an exported file are to those of Keras, by name; `parity_limits` has the limits."""
         return {"max_abs_difference": float(abs(answers - reference).max())}
 
     def parity_limits(self, reference, value: float, quantized: bool) -> dict[str, float]:

@@ -44,10 +44,10 @@ def fit_config(config: Config, dataset, replicas: int) -> tuple[Config, list[str
 
 
 def build_model(task: Task, config: Config, options: dict[str, Any], dataset) -> tuple[Training, str | None]:
-    """What the training starts from, its model adapted to the training split or begun from `model.init_from`.
+    """Build the model, and adapt it to the training split or start it from `model.init_from`.
 
     Returns:
-        It, and what has been taken from `init_from`, in words.
+        What the training starts from, and, in words, what was taken from `init_from`.
     """
     model = catalog.create_model(config.model.name, **options)
     taken = None
@@ -85,7 +85,7 @@ def compile_trainer(task: Task, training: Training, dataset, teaching, resume: r
     plan = BatchPlan(
         num_examples=len(dataset.train),
         batch_size=settings.batch_size,
-        # Of a resumed run, what it began with: the order of length buckets follows from it.
+        # A resumed run keeps the number that it began with: the order of length buckets depends on it.
         steps_per_call=settings.steps_per_call
         or (resume and resume.record.get("steps_per_call"))
         or steps_per_call(model, features, settings.batch_size, use_xla),

@@ -1,4 +1,4 @@
-"""Whether a model, its task, the data and the settings of a training fit together: told before any work."""
+"""Whether a model, its task, the data and the settings of a training fit together, checked before any work."""
 
 from typing import Any
 

@@ -118,7 +118,7 @@ def train(
                 advice = record.finish_record(run, started, training, trainer, history, checkpoints)
                 if advice and show_progress:
                     print(advice, file=sys.stderr)
-            strategies.total(strategy, [0.0])  # a worker that left earlier would end the others
+            strategies.total(strategy, [0.0])  # all workers wait here: one that left earlier would end the others
     finally:
         checkpoints.close()
         if chief:
@@ -163,7 +163,7 @@ def _recorded_failures(run: runs.Run | None, started: float, keep_best: Callable
 
 
 def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start_step: int, callbacks) -> None:
-    """`model.fit`, once for the rest of an epoch that a resumed run stands in, then for all other epochs."""
+    """Call `Model.fit` for all epochs; first for the rest of an epoch, if a run resumes inside one."""
     from zoo.datasets.pipeline import evaluation_batches, evaluation_steps, training_calls
 
     config, held_out = training.config, dataset.validation

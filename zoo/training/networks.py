@@ -12,7 +12,7 @@ from zoo.training.replicas import normalize_in_one_exchange
 
 
 def training_network(model: keras.Model, output, position: BatchPosition, numbers: Iterator[int]) -> keras.Model:
-    """The part of a model from its input, or what follows its strings, to `output`, with dropout for training."""
+    """The part of a model from its input, or from behind its text layer, to `output`, with dropout for training."""
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         normalize_in_one_exchange(model)
 
@@ -26,7 +26,7 @@ def training_network(model: keras.Model, output, position: BatchPosition, number
 
 
 def shorter_network(twin: keras.Model, other: keras.Model, task: Task) -> keras.Model:
-    """The graph of `other`, from what follows its strings to what trains, with the layers of `twin` that hold state."""
+    """The graph of `other`, from behind its text layer to what trains, with weights and dropout layers of `twin`."""
     shared = {layer.name.removeprefix("positioned_"): layer for layer in twin.layers}
 
     def with_state(layer):

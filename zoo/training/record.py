@@ -76,12 +76,12 @@ def finish_record(run: Run, started: float, training: Training, trainer, history
 
 
 def flops(model) -> int | None:
-    """As `count_flops`; None for a model that it cannot take apart, which need not cost a finished training."""
+    """As `count_flops`; None if counting fails, so that a finished training is not lost."""
     from zoo.evaluation.flops import count_flops
 
     try:
         return count_flops(model)
-    except Exception as error:  # the model is the user's: whatever Keras or the profiler make of it
+    except Exception as error:  # the model may be the user's: Keras and the profiler may raise anything
         print(f"floating-point operations not counted: {' '.join(str(error).split())[:200]}", file=sys.stderr)
         return None
 

@@ -17,7 +17,7 @@ def sum_over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
 def normalize_in_one_exchange(model: keras.Model) -> None:
     """Let synchronized batch normalization exchange sum and sum of squares together.
 
-    Keras makes three exchanges of them forward and two back. The arithmetic is Keras's own.
+    Keras itself makes three exchanges forward and two back. The arithmetic is the same.
     """
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization) and layer.synchronized:

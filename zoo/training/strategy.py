@@ -116,9 +116,9 @@ def refuse_disagreement(strategy, start_step: int) -> None:
 
 
 def distribute(strategy, build: Callable):
-    """The dataset of `build(shard)`, with a pipeline a worker; a `zoo.datasets.pipeline.Shard` says for which replicas.
+    """The dataset of `build(shard)`, a pipeline for each worker; a `zoo.datasets.pipeline.Shard` names its replicas.
 
-    `build` must give one element a replica in turn: the shares of one global batch follow each other.
+    `build` must give one element for each replica in turn: the shares of one global batch follow each other.
     """
     from zoo.datasets.pipeline import Shard
 
@@ -171,8 +171,8 @@ def _devices(count: int | None) -> list[str]:
     return names[:count]
 
 
-# A second strategy in one process would count its exchanges from the start again, and TensorFlow takes those for the
-# first one's: "Shape mismatch in the collective instance".
+# A second strategy in one process would number its exchanges from the start again. TensorFlow would confuse them with
+# those of the first: "Shape mismatch in the collective instance".
 @functools.cache
 def _mirrored(devices: tuple[str, ...]):
     import tensorflow as tf
@@ -189,7 +189,7 @@ def _multi_worker():
         if cluster()
         else tf.distribute.cluster_resolver.SlurmClusterResolver()
     )
-    # TensorFlow waits for its peers for ever, deaf to SIGTERM.
+    # TensorFlow waits for its peers for ever, and does not react to SIGTERM.
     watchdog = threading.Timer(_PEERS_SECONDS, _give_up)
     watchdog.daemon = True
     watchdog.start()

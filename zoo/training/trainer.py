@@ -22,15 +22,15 @@ _ROWS_AT_ONCE = 32
 class Trainer(keras_hooks.LoopModel):
     """A model from raw input to what its task trains, which shares its layers with the model that users get.
 
-    Several networks may train in it, the players, one after the other in each step, each with its own optimizer; then
-    the trainer's outputs are only what validation judges.
+    Several networks, the players, may train in it: one after the other in each step, each with its own optimizer. The
+    trainer's outputs are then used in validation only.
 
     `fit` takes the elements of `zoo.datasets.pipeline.training_calls`: a block of batches and how many of them count.
     Each call is one program: compiled by XLA with `jit_compile`, else a TensorFlow loop. A loss that is not finite ends
     the call at that step, so that `optimizer.iterations` names it. `evaluate` takes those of `evaluation_batches`.
 
-    Stock Keras draws its loop through Optionals, which replicas cannot share (keras-team/keras#20585, #19246); here the
-    loop is over a block that every replica already has.
+    The loop of Keras itself passes Optionals, which replicas cannot share (keras-team/keras#20585, #19246). Here the
+    loop runs over a block of batches that every replica already has.
     """
 
     data_wait_seconds = 0.0
@@ -48,7 +48,7 @@ class Trainer(keras_hooks.LoopModel):
 
         Args:
             inputs, outputs: Keras tensors.
-            position: what the dropout of the layers follows.
+            position: where training stands, for the dropout layers.
             networks: length of a batch of ids → a network of the same layers for so short texts.
             players: the networks that train, where there are several.
         """
@@ -91,7 +91,7 @@ class Trainer(keras_hooks.LoopModel):
         return list(zip(self.optimizers, groups, strict=True))
 
     def network_of(self, x) -> keras.Model:
-        """What maps a batch of training to outputs: the trainer, or a network of the same layers for shorter texts."""
+        """The network for a batch: the trainer itself, or one of the same layers for shorter texts."""
         return self.shorter_networks.get(x.shape[1], self) if self.shorter_networks else self
 
     @property
@@ -257,7 +257,7 @@ def build_trainer(task: Task, training: Training, shorter: Sequence[keras.Model]
 
 
 def _added(sums: list | None, gradients: list) -> list:
-    # An embedding's comes a row an occurrence; Keras would clip and square those before it adds them up.
+    # The gradient of an embedding has a row an occurrence; Keras would clip and square rows before it adds them up.
     gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
     return gradients if sums is None else [a + b for a, b in zip(sums, gradients, strict=True)]
 

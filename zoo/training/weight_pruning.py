@@ -1,7 +1,7 @@
 """Magnitude pruning: while a model trains, ever more of its smallest weights become 0 and stay so.
 
-Zhu & Gupta (2017), To prune, or not to prune: the sparsity of every kernel rises by a cubic from 0 to its final value,
-fast at first, while there is much to spare, then slowly; the training that follows lets the rest adapt.
+Zhu & Gupta (2017), To prune, or not to prune: the sparsity of every kernel rises as a cubic from 0 to its final value,
+fast at first, while many weights can be spared, then slowly. The training that follows lets the other weights adapt.
 """
 
 import math
@@ -32,7 +32,7 @@ def steps_of_pruning(settings, plan) -> tuple[int, int]:
 
 
 def is_finished(settings) -> Callable[[Any], bool]:
-    """A function of a model: whether its kernels are as sparse as they are to become, so that it may be chosen."""
+    """A function that says whether the kernels of a model have their final sparsity; only then it may be chosen."""
 
     def finished(model) -> bool:
         for kernel in map(np.asarray, pruned_variables(model.trainable_variables)) if settings else ():
@@ -44,10 +44,10 @@ def is_finished(settings) -> Callable[[Any], bool]:
 
 
 def pruning_step(optimizer, variables, settings, plan) -> Callable:
-    """Prune kernels right after each of their updates, within the step, whatever the number of steps a call.
+    """Prune each kernel right after its update, inside the step, whatever the number of steps a call.
 
-    What is 0 is pruned: the weights are their own masks, and a checkpoint, or another replica, needs no other. The
-    averaged weights get the same zeros.
+    A weight that is 0 is pruned: no mask is stored, neither in checkpoints nor on replicas. The averaged weights get
+    the same zeros.
 
     Args:
         optimizer: whose updates they are.
@@ -100,10 +100,10 @@ def pruning_step(optimizer, variables, settings, plan) -> Callable:
 
 
 def _smallest(magnitudes, count):
-    """The `count`-th smallest, float32[], of float32[…] of 0 and more, exact.
+    """The `count`-th smallest, float32[], of numbers float32[…] that are not negative; exact.
 
-    Such floats are ordered as their bits are, which are found from the highest down: with XLA's sort on a CPU,
-    mnist_mlp trained forty times as slowly.
+    Such numbers have the order of their bits, so the answer is found bit by bit, from the highest down. Sorting by XLA
+    on a CPU made mnist_mlp forty times as slow.
     """
     import tensorflow as tf
 
