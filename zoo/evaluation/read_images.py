@@ -35,10 +35,10 @@ def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.
     in the file exceeds 1, else 0 to 255.
 
     Returns:
-      Names (a batch's images are called file.npy[0], …) and uint8[examples, height, width, channel].
+        Names (a batch's images are called file.npy[0], …) and uint8[examples, height, width, channel].
 
     Raises:
-      ZooError: a file is not a readable image.
+        ZooError: a file is not a readable image.
     """
     height, width, channels = loaded_model.model.input_shape[1:]
     size = (height or 1) * (width or 1) * channels

@@ -21,11 +21,11 @@ def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.
     exactly the model's number of columns, in the model's order.
 
     Returns:
-      Names (file.csv:line) and float32[examples, feature]; of a model with several inputs a dictionary of columns by
-      their names, of the inputs' types.
+        Names (file.csv:line) and float32[examples, feature]; of a model with several inputs a dictionary of columns by
+        their names, of the inputs' types.
 
     Raises:
-      ZooError: a feature column is missing, or a value is not a finite number.
+        ZooError: a feature column is missing, or a value is not a finite number.
     """
     if isinstance(loaded_model.input_shape, dict):
         return _read_inputs(files, loaded_model)

@@ -18,10 +18,10 @@ def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.
     """Reads .txt files, a text each, and .csv files with a column text, a text a row.
 
     Returns:
-      Names (file.csv:line for rows) and object[examples].
+        Names (file.csv:line for rows) and object[examples].
 
     Raises:
-      ZooError: a file cannot be read, a byte is not UTF-8, or a table has no column text.
+        ZooError: a file cannot be read, a byte is not UTF-8, or a table has no column text.
     """
     names, texts = [], []
     for file in files:
