@@ -35,20 +35,20 @@ def evaluate(
     """Evaluates a run's model, or a lone file, on a data set: by default the one it was trained on.
 
     Args:
-      run: a run's folder; the split is then carved as that run carved it.
-      model_file: a .keras file, in place of `run`.
-      dataset_name: another data set with the same targets.
-      data_dir: where the data are, if not where the run, or the environment, says.
-      split_name: "test", "validation" or "train"; "all" of data that are a test set of their own.
-      output: a folder for evaluation.json and the pictures of the task.
-      slice_by: also judge slices of the split, as `evaluate_slices` says.
+        run: a run's folder; the split is then carved as that run carved it.
+        model_file: a .keras file, in place of `run`.
+        dataset_name: another data set with the same targets.
+        data_dir: where the data are, if not where the run, or the environment, says.
+        split_name: "test", "validation" or "train"; "all" of data that are a test set of their own.
+        output: a folder for evaluation.json and the pictures of the task.
+        slice_by: also judge slices of the split, as `evaluate_slices` says.
 
     Returns:
-      {"model", "task", "unit", "dataset", "data_digest", "split", "results": what the task's `results` returns}, and
-      "slices".
+        {"model", "task", "unit", "dataset", "data_digest", "split", "results": what the task's `results` returns}, and
+        "slices".
 
     Raises:
-      ZooError: the model or data cannot be read, or do not fit each other, or `output` cannot be written.
+        ZooError: the model or data cannot be read, or do not fit each other, or `output` cannot be written.
     """
     loaded_model = open_model(run, model_file)
     task, labels = loaded_model.task, loaded_model.labels
@@ -81,7 +81,7 @@ def evaluate_model(loaded_model: "LoadedModel", dataset: "Dataset", split_name: 
     """Predicts a split and returns its results, as the model's task gives them.
 
     Raises:
-      ZooError: the data set's targets or features are not the model's, or the split is empty.
+        ZooError: the data set's targets or features are not the model's, or the split is empty.
     """
     split = fitting_split(loaded_model, dataset, split_name)
     return loaded_model.task.results(loaded_model.predict(split.features), split.targets, loaded_model.labels)

@@ -36,7 +36,7 @@ def open_model(run: str | os.PathLike | None, model_file: str | os.PathLike | No
     """Loads the model of a run, or of a lone .keras file.
 
     Raises:
-      ZooError: both or neither is given, or there is no model to load.
+        ZooError: both or neither is given, or there is no model to load.
     """
     from zoo import loading, runs
 
@@ -60,11 +60,11 @@ def read_inputs(paths: Sequence[str | os.PathLike], loaded_model: "LoadedModel")
     Notices about values that had to be converted go to stderr, one line a kind.
 
     Returns:
-      A name for each example, and uint8[examples, height, width, channel], float32[examples, feature] or texts,
-      object[examples].
+        A name for each example, and uint8[examples, height, width, channel], float32[examples, feature] or texts,
+        object[examples].
 
     Raises:
-      ZooError: a path or its content cannot be read, the text says where and what to do.
+        ZooError: a path or its content cannot be read, the text says where and what to do.
     """
     reader = READERS.get(loaded_model.reads)
     if reader is None:
@@ -84,7 +84,7 @@ def take_texts(texts: Sequence[str], loaded_model: "LoadedModel") -> tuple[list[
     """Texts given on the command line, as `read_inputs` gives those of files.
 
     Raises:
-      ZooError: the model does not read texts.
+        ZooError: the model does not read texts.
     """
     if loaded_model.reads != "text":
         raise ZooError(f"--text: {loaded_model.path} is a model that reads {loaded_model.reads}s; give it files")
@@ -96,15 +96,15 @@ def predict(loaded_model: "LoadedModel", names: Sequence[str], features) -> list
     """Predicts each example.
 
     Args:
-      names: what each example is called.
-      features: as `read_inputs` gives them.
+        names: what each example is called.
+        features: as `read_inputs` gives them.
 
     Returns:
-      One dict an example: name, and the answer as the model's task describes it; of a classifier label (the most
-      probable), probability (its), probabilities {label: probability}, the most probable first.
+        One dict an example: name, and the answer as the model's task describes it; of a classifier label (the most
+        probable), probability (its), probabilities {label: probability}, the most probable first.
 
     Raises:
-      ZooError: the model's output is not finite.
+        ZooError: the model's output is not finite.
     """
     task, predictions = loaded_model.task, []
     for name, answer in zip(names, loaded_model.predict(features), strict=True):
@@ -123,7 +123,7 @@ def write_predictions(task: Task, predictions: Sequence[dict], path: str | os.Pa
     """Writes a CSV; of a classifier file, label, probability, then one column `probability_<label>` a class, sorted.
 
     Raises:
-      ZooError: the file cannot be written.
+        ZooError: the file cannot be written.
     """
     try:
         with open(path, "w", newline="", encoding="utf-8") as file:
