@@ -213,6 +213,7 @@ def test_all_layers_and_what_their_calls_give_are_found():
     assert "inner" in [layer.name for layer in keras_hooks.all_layers(model)]
     shapes = [tensor.shape for operation in model.operations for tensor in keras_hooks.outputs_of_calls(operation)]
     assert (None, 5) in shapes
+    assert [tensor is inputs for tensor in keras_hooks.inputs_of_calls(inner)][-1]
 
 
 @functools.cache

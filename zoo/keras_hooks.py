@@ -168,6 +168,12 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     return model._flatten_layers()
 
 
+def inputs_of_calls(operation) -> Iterator[keras.KerasTensor]:
+    """What each call of a layer or operation takes. If Keras renames its nodes, no model of texts trains."""
+    for node in operation._inbound_nodes:
+        yield from node.input_tensors
+
+
 def outputs_of_calls(operation) -> Iterator[keras.KerasTensor]:
     """What each call of a layer or operation gives. If Keras renames its nodes, no `.keras` file opens."""
     for node in operation._inbound_nodes:
