@@ -37,8 +37,8 @@ class Source:
     digests: file name → "sha256:…" or "md5:…" of its bytes. A name may also lie as name.gz, whose decompressed bytes
         are then meant: gzip headers differ from one channel to another.
     content_digest: of the right data, whatever the order of rows, or None where nobody has measured it: what
-        `prepared.content_digest` gives of the SHA-256 of each row's bytes.
-    arrays_digest: what `prepared.arrays_digest` gives of the right data in the order of TFDS's today; it is compared
+        `official.content_digest` gives of the SHA-256 of each row's bytes.
+    arrays_digest: what `official.arrays_digest` gives of the right data in the order of TFDS's today; it is compared
         in no time.
 
     A test that writes files of its own in an official format puts a Source with their digests into `SOURCES`;
