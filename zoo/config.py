@@ -51,12 +51,16 @@ class DatasetSection(_Section):
     """Which data, where they are, and what training sees of them.
 
     `data_dir` becomes absolute: a run is read from other folders than it was trained in.
-    `task` says what the label column of the user's own table is for; by default the model's own task says it.
+    `task` says what the label column of the user's own table is for; by default the model's own task says it. `label`
+    names that column. `duplicates`: what becomes of equal examples; rows of the user's own table are kept by default,
+    on one side of each split, and all else is dropped.
     """
 
     name: str
     data_dir: str | None = None
     task: str | None = None
+    label: str | None = None
+    duplicates: Literal["keep", "drop"] | None = None
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     image_shape: Annotated[list[Pixels], Field(min_length=3, max_length=3)] | None = None
     augmentation: AugmentationSection = AugmentationSection()

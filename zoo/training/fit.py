@@ -89,8 +89,8 @@ def train(
     if chief and not claims.claim(run):
         raise ZooError(f"{run.path}: {claims.refusal(run)}")
     if show_progress and chief:
-        tell(f"{dataset.info.name}: {summarize(dataset.report)}")
-        for line in filter(None, (taken, precision_line, *fitting_lines)):
+        said = f"{dataset.info.name}: {summarize(dataset.report)}".split("\n")
+        for line in filter(None, (*said, taken, precision_line, *fitting_lines)):
             tell(line)
     history = zoo_callbacks.History(run.history_file if chief else None, plan, task.headline, show_progress and chief)
     selection = zoo_callbacks.Selection(
