@@ -157,6 +157,12 @@ def load_configured(
     return load(*where, told or task, ask and told is None, section.label, section.duplicates)
 
 
+def refuse_moved(section) -> None:
+    """Raises: ZooError: the user's own data that a run's `zoo.config.DatasetSection` names are not there any more."""
+    if dataset_info(section.name).needs_data_dir and section.data_dir and not os.path.exists(section.data_dir):
+        raise ZooError(f"{section.data_dir}: not there, where the run found its data; name their place, --data_dir=NEW")
+
+
 def is_at_hand(name: str, data_dir: str | os.PathLike | None = None) -> bool:
     """Whether `load` would find the data on this machine, with nothing to fetch or prepare.
 

@@ -56,6 +56,17 @@ def refuse_missing(paths: Sequence[str | os.PathLike]) -> None:
             raise ZooError(f"{path}: no such file or folder; check the path (the working folder is {Path.cwd()})")
 
 
+def refuse_overwriting(paths: Sequence[str | os.PathLike], outputs: dict[str, str | None], reads: str) -> None:
+    """Raises: ZooError: an output, by the name of its flag, is one of the inputs of a model that reads such files."""
+    for flag, output in outputs.items():
+        if not output or not Path(output).exists():
+            continue
+        for path in map(Path, paths):
+            inside = path.is_dir() and Path(output).resolve().is_relative_to(path.resolve())
+            if path.samefile(output) or (inside and READERS[reads].is_wanted(Path(output))):
+                raise ZooError(f"--{flag}={output}: is an input, which would be lost; name another file")
+
+
 def read_inputs(paths: Sequence[str | os.PathLike], loaded_model: "LoadedModel") -> tuple[list[str], np.ndarray]:
     """Reads files, and the files inside folders (at any depth, sorted), as the model needs them.
 

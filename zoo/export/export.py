@@ -103,7 +103,10 @@ def _dataset_of(run: Run, data_dir):
     task = get_task(run.labels["task"])
     if task.judged_by != "model":
         raise ZooError(f"{run.path}: a model of {task.words} is a start for others, and has no answer to export")
-    dataset = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset, data_dir, task)
+    section = load_config(path=run.path / "config.yaml").dataset
+    if not data_dir:
+        datasets.refuse_moved(section)
+    dataset = datasets.load_configured(section, data_dir, task)
     if dataset.digest != run.record["data_digest"]:
         raise ZooError(f"{run.path}: the data have changed since it was trained, so that its test rows are others")
     return dataset

@@ -117,12 +117,13 @@ def train(
         trainer.set_weights(best or selection.last_weights)
         if chief:
             _save_model(run, model, config, dataset)
-            _judge(task, training, trainer, dataset, run, selection)
+            draw = _judge(task, training, trainer, dataset, run, selection)
             checkpoints.end_judging()
             if settings.pruning:
                 run.update_record(pruned=weight_pruning.sizes(model))
             advice = record.finish_record(run, started, trainer, history, checkpoints)
             run.update_record(flops=record.flops(model))
+            draw()
             if advice and show_progress:
                 print(advice, file=sys.stderr)
         strategies.total(strategy, [0.0])  # a worker that left earlier would end the others
@@ -261,8 +262,8 @@ def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start
         )
 
 
-def _judge(task: Task, training: Training, trainer, dataset, run: runs.Run, selection) -> None:
-    """Figures, predictions, pictures. Here, and only here, the test split is read."""
+def _judge(task: Task, training: Training, trainer, dataset, run: runs.Run, selection):
+    """Figures and predictions, and what draws pictures. Here, and only here, the test split is read."""
     from zoo.evaluation.outcome import write_outcome
     from zoo.loading import load_model
     from zoo.training import preprocessing
@@ -281,7 +282,7 @@ def _judge(task: Task, training: Training, trainer, dataset, run: runs.Run, sele
         def answer(split):
             return loaded.predict(split.features), split.targets
 
-    write_outcome(run, dataset, task, answer, {"best_epoch": selection.best_epoch})
+    return write_outcome(run, dataset, task, answer, {"best_epoch": selection.best_epoch})
 
 
 def _tensorboard(run: runs.Run, profile: bool):
