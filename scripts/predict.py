@@ -5,9 +5,9 @@
     python scripts/predict.py --run=runs/bbc_news_minilm/20250101-120000-abc123 --text="Stocks fell sharply." --explain
 
 Image models read pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) and npy files, and folders of them; sizes and colours are
-converted with a notice, nothing is inverted (MNIST's digits are white on black). --explain writes their heat maps into explained.png, in the folder of
---output or the one you are in. Table models read CSV files with a header. Text models read --text,
-.txt files and the column text of CSV files. docs/own_data.md says more.
+converted with a notice, nothing is inverted (MNIST's digits are white on black). --explain writes their heat maps into
+explained.png, in the folder of --output or the one you are in. Table models read CSV files with a header. Text models
+read --text, .txt files and the column text of CSV files. docs/own_data.md says more.
 """
 
 import os

@@ -164,6 +164,12 @@ class TrainingSection(_Section):
     pruning: PruningSection | None = None
     distillation: DistillationSection | None = None
 
+    @pydantic.field_validator("class_weights", mode="before")
+    @classmethod
+    def _names_of_classes(cls, weights):
+        """Names that look like numbers, as YAML reads them."""
+        return {str(name): weight for name, weight in weights.items()} if isinstance(weights, dict) else weights
+
     @pydantic.model_validator(mode="after")
     def _pruning_ends_in_time(self):
         begin, end = self.pruning.epochs_of(self.epochs) if self.pruning else (0, self.epochs)
@@ -208,7 +214,8 @@ class Config(_Section):
     training: TrainingSection = TrainingSection()
 
     def to_yaml(self) -> str:
-        return _dump(self.model_dump(mode="json"))
+        """What `load_config` reads; bytes of a path that are no text become `?`."""
+        return _dump(_as_text(self.model_dump(mode="json")))
 
 
 def config_path(model_name: str) -> pathlib.Path:
@@ -369,6 +376,14 @@ def _assign(values: dict[str, Any], key: str, value: Any) -> None:
             values[parent] = {}
         values = values[parent]
     values[last] = value
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_as_text(one) for one in value]
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _yaml() -> ruamel.yaml.YAML:

@@ -100,3 +100,58 @@ def test_two_spellings_of_a_table_make_one_model(run_script, tmp_path):
     for answers, ids in weights[1:]:
         np.testing.assert_array_equal(answers, weights[0][0])
         np.testing.assert_array_equal(ids, weights[0][1])
+
+
+@pytest.fixture
+def latin(tmp_path):
+    """Texts in a folder, and in files, whose names are not UTF-8."""
+    folder = os.path.join(os.fsencode(tmp_path), b"caf\xe9")
+    for name, words in ((b"good", "great fine nice"), (b"bad", "awful poor sad")):
+        os.makedirs(os.path.join(folder, name))
+        for number in range(20):
+            with open(os.path.join(folder, name, b"\xe9%d.txt" % number), "w") as file:
+                file.write(f"{words} {number}")
+    return os.fsdecode(b"caf\xe9")
+
+
+def test_names_that_are_not_utf_8_cost_no_run(run_script, latin, tmp_path):
+    done = run_script("train", "--model=linear_text", "--dataset=text_folder", f"--data_dir={latin}", "--epochs=1")
+    run = run_of(done, tmp_path)
+    assert "NoneType" not in done.stderr
+    assert json.loads((run / "run.json").read_text())["status"] == "finished"
+    assert {"training.png", "confusion_matrix.png", "mistakes.png"} <= {path.name for path in run.iterdir()}
+    done = run_script("evaluate", f"--run={run}")
+    assert done.returncode == 2 and "caf?: not there" in done.stderr
+    done = run_script("evaluate", f"--run={run}", f"--data_dir={latin}", "--output=out")
+    assert done.returncode == 0, done.stderr
+    done = run_script("predict", f"--run={run}", latin, "--output=answers.csv", "--explain")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout and re.search(r"(great|awful) \([+-][0-9.]+\)", done.stdout)
+    assert read(tmp_path / "answers.csv")[0]["file"].endswith("\\udce90.txt")
+    assert run_script("compare").returncode == 0
+
+
+def test_a_drawing_that_fails_is_a_line(capsys):
+    from zoo.evaluation.answers_table import drawn
+
+    drawn(lambda: "\udce9".encode(), "runs/x")
+    assert capsys.readouterr().err.startswith("runs/x: not all pictures are drawn (UnicodeEncodeError: ")
+
+
+def test_weights_of_classes_with_numbers_for_names(run_script, tmp_path):
+    rows = "".join(f"{n / 7},{n % 5},{n % 2}\n" for n in range(60))
+    (tmp_path / "t.csv").write_text("a,b,label\n" + rows)
+    run_of(train(run_script, "t.csv", "--set=training.class_weights={0: 1.0, 1: 5.0}"), tmp_path)
+    refused = train(run_script, "t.csv", "--set=training.class_weights={2: 1.0}")
+    assert refused.returncode == 2 and "training.class_weights: '2' is no class" in refused.stderr
+
+
+def test_a_run_that_is_resumed_finds_data_that_moved(run_script, table, tmp_path):
+    run = run_of(train(run_script, table), tmp_path)
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"status": "interrupted"}))
+    table.rename(tmp_path / "moved.csv")
+    refused = run_script("train", f"--resume={run}")
+    assert refused.returncode == 2 and "mine.csv: not there" in refused.stderr and refused.stderr.count("\n") == 1
+    done = run_script("train", f"--resume={run}", "--data_dir=moved.csv")
+    assert done.returncode == 0, done.stderr

@@ -67,7 +67,7 @@ def _truth(task: Task, target, labels: dict[str, Any]) -> Any:
 
 def _inputs(dataset, split) -> dict[str, Sequence[Any]]:
     """The input's own columns by name, a value a row."""
-    file = pathlib.Path(dataset.report["origin"])
+    file = pathlib.Path(dataset.report.get("origin", ""))
     if dataset.info.name == "csv" and file.is_file():
         return _cells(file, split.ids)
     features = split.features
