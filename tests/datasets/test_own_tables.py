@@ -152,7 +152,8 @@ def test_what_is_advised_helps(load):
     dataset = load(table(["time", "label"], lambda n: [n, "xy"[n % 2]]))
     assert len({row[0] for part in (dataset.train, dataset.test) for row in part.features.tolist()}) == 54
     load(table(["year", "x", "label"], lambda n: [1990 + n % 30, 40_000_000 + n * 10_000, "xy"[n % 2]]))
-    load(table(["constant", "x", "label"], lambda n: [1e10, n, "xy"[n % 2]]))
+    dataset = load(table(["constant", "x", "label"], lambda n: [10**30 + n, n, "xy"[n % 2]]))
+    assert "warning: says nothing, one value in all rows: 'constant'" in notes(dataset)
 
 
 def test_equal_rows_stay_on_one_side_unless_they_are_to_go(load):

@@ -92,7 +92,8 @@ class Reading:
         if self.ask and self.task.targets == "class" and many:
             raise ZooError(
                 f"{column.where} holds {len(different):,} different numbers: say --task=regression to predict them, "
-                "with a model of regression, or --task=classification if each of them is a class"
+                "with a model of regression, or --task=classification if each of them is a class; or --set "
+                "dataset.label=NAME if the label is another column"
             )
         targets, described = self.task.read_targets(column)
         if "label_names" in described:

@@ -156,7 +156,7 @@ def read_csv(file: pathlib.Path, reading: Reading) -> Examples:
     targets, described = reading.targets(column)
     split = Split(as_float32(features, names, str(file)), targets, np.arange(len(labels)).astype(str))
     few = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    notes += [f"{len(names)} features: {few}", *more, *_identifiers(features, names)]
+    notes += [f"{len(names)} features: {few}", *more, *_constants(features, names), *_identifiers(features, names)]
     # Numbers that are equal in float32 alone are no equal rows.
     return Examples(split, described, tuple(names), notes=notes, exact_hashes=lambda: content_hashes(features))
 
@@ -215,6 +215,12 @@ def _without_index(
     if not (_are_different_integers(features[:, :1]).all() and len(names) > 1):
         raise ZooError(f"{file}:1: column 1 has no name; name it, or take it away")
     return features[:, 1:], names[1:], ["left out: the first column, which is an index without a name"]
+
+
+def _constants(features: np.ndarray, names: Sequence[str]) -> list[str]:
+    constant = np.flatnonzero(features.min(axis=0) == features.max(axis=0))
+    few = ", ".join(repr(names[column]) for column in constant[:10]) + (", …" if len(constant) > 10 else "")
+    return [f"warning: says nothing, one value in all rows: {few}"] if len(constant) else []
 
 
 def _are_different_integers(features: np.ndarray) -> np.ndarray:
@@ -276,7 +282,7 @@ def finite_number(text: str, where: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or abs(value) > _LARGEST:
-        advice = "mend the value or remove the row"
+        advice = "mend the value, or take the row or the column away"
         if re.fullmatch(r"\s*[+-]?\d+,\d+\s*", text):
             advice = "write decimals with a point"
         raise ZooError(f"{where}: {shortened(repr(text))} is not a finite number; {advice}")

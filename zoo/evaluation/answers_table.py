@@ -61,8 +61,8 @@ def write_answers(
 
 
 def _truth(task: Task, target, labels: dict[str, Any]) -> Any:
-    value = target.tolist()
-    return value if isinstance(value, float) else task.truth_in_words(target, labels)
+    number = target.ndim == 0 and target.dtype.kind == "f"
+    return str(target) if number else task.truth_in_words(target, labels)  # 0.1, where float() says 0.10000000149
 
 
 def _inputs(dataset, split) -> dict[str, Sequence[Any]]:
@@ -74,11 +74,11 @@ def _inputs(dataset, split) -> dict[str, Sequence[Any]]:
     if on_disk.are_texts(features):
         return {"text": features}
     if isinstance(features, dict):
-        return {name: column for name, column in features.items() if column.ndim == 1}
+        return {name: column.astype(str).tolist() for name, column in features.items() if column.ndim == 1}
     if features.ndim != 2:
         return {}
     names = dataset.feature_names or [f"feature_{number}" for number in range(features.shape[1])]
-    return {name: column.tolist() for name, column in zip(names, np.asarray(features).T, strict=True)}
+    return {name: column.astype(str).tolist() for name, column in zip(names, np.asarray(features).T, strict=True)}
 
 
 def _cells(file: pathlib.Path, ids: np.ndarray) -> dict[str, Sequence[str]]:
