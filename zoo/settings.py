@@ -48,12 +48,16 @@ class DatasetSection(_Section):
     """Which data, where they are, and what training sees of them.
 
     `data_dir` becomes absolute, because a run may be read from another folder than it was trained in.
-    `task` says what the label column of the user's own table is for; by default the model's own task says it.
+    `task` says what the label column of the user's own table is for; by default the model's own task says it. `label`
+    names that column. `duplicates`: what becomes of equal examples; rows of the user's own table are kept by default,
+    on one side of each split, and all else is dropped.
     """
 
     name: str
     data_dir: str | None = None
     task: str | None = None
+    label: str | None = None
+    duplicates: Literal["keep", "drop"] | None = None
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     image_shape: Annotated[list[Pixels], Field(min_length=3, max_length=3)] | None = None
     augmentation: AugmentationSection = AugmentationSection()
@@ -157,6 +161,12 @@ class TrainingSection(_Section):
     pruning: PruningSection | None = None
     distillation: DistillationSection | None = None
 
+    @pydantic.field_validator("class_weights", mode="before")
+    @classmethod
+    def _names_of_classes(cls, weights):
+        """Names that look like numbers, as YAML reads them."""
+        return {str(name): weight for name, weight in weights.items()} if isinstance(weights, dict) else weights
+
     @pydantic.model_validator(mode="after")
     def _pruning_ends_in_time(self):
         begin, end = self.pruning.epochs_of(self.epochs) if self.pruning else (0, self.epochs)
@@ -201,7 +211,8 @@ class Config(_Section):
     training: TrainingSection = TrainingSection()
 
     def to_yaml(self) -> str:
-        return _dump(self.model_dump(mode="json"))
+        """What `load_config` reads; bytes of a path that are no text become `?`."""
+        return _dump(_as_text(self.model_dump(mode="json")))
 
 
 def first_mistake(error: pydantic.ValidationError) -> str:
@@ -227,6 +238,14 @@ def _fields_at(location: list[str]) -> list[str]:
         choices = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
         section = next(c for c in choices if isinstance(c, type) and issubclass(c, _Section))
     return list(section.model_fields)
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_as_text(one) for one in value]
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _yaml() -> ruamel.yaml.YAML:

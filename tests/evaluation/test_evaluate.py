@@ -30,13 +30,15 @@ def bright_and_dark(examples, seed):
 
 
 def dataset_of(label_names=("dark", "bright"), **splits):
-    info = SimpleNamespace(name="brightness", label_names=label_names, feature_shape=(6, 6, 1), targets="class")
+    info = SimpleNamespace(
+        name="brightness", label_names=label_names, feature_shape=(6, 6, 1), targets="class", needs_data_dir=False
+    )
     splits = {
         "train": bright_and_dark(4, 0),
         "validation": bright_and_dark(30, 1),
         "test": bright_and_dark(50, 2),
     } | splits
-    return SimpleNamespace(info=info, digest="sha256:0", **splits)
+    return SimpleNamespace(info=info, digest="sha256:0", report={}, feature_names=None, **splits)
 
 
 @pytest.fixture(scope="module")

@@ -50,6 +50,7 @@ _LAST = (
     Column("p", "comparison"),
     Column("verdict", "comparison"),
     Column("tied_with", "comparison", shown=False),
+    Column("settings", "recipe", shown=False),  # unless rows of one model have some
 )
 
 

@@ -64,6 +64,16 @@ def find_runs(paths: Sequence[str], models: Sequence[str] = ("*",)) -> list[Run]
     return kept
 
 
+def data_name(record: dict[str, Any]) -> str:
+    """A dataset's name; the user's own data by their file or folder."""
+    from zoo.datasets.catalog import list_datasets
+
+    report = record.get("data_report")
+    origin = report.get("origin") if isinstance(report, dict) else None
+    own = any(info.name == record["dataset"] and info.needs_data_dir for info in list_datasets())
+    return pathlib.PurePath(origin).name if own and isinstance(origin, str) and origin else record["dataset"]
+
+
 def _run_of(record: pathlib.Path) -> Run:
     """The run at a path, unchecked: `read_results` says what is wrong with it."""
     return (ExportedRun if (record.parent / "parity.json").exists() else Run)(record.parent)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoo.comparison import table
+from zoo.comparison.reading import data_name
 from zoo.comparison.rendering import shown_columns
 from zoo.comparison.table import Result
 from zoo.errors import ZooError
@@ -56,7 +57,7 @@ def html_page(
         raise ZooError("no row is left to compare; ask for less with --where")
     sections = []
     for number, (group, rows) in enumerate(compared, start=1):
-        tell(f"report: {group[0].record['dataset']}, {len(group)} runs ({number} of {len(compared)})")
+        tell(f"report: {data_name(group[0].record)}, {len(group)} runs ({number} of {len(compared)})")
         room = _DETAIL_BYTES - sum(section["bytes"] for section in sections)
         sections.append(_section(f"test-{number}", group, rows, columns, room))
     scripts = [charts.javascript(), (_PAGE / "report.js").read_text(encoding="utf-8")]
@@ -98,7 +99,7 @@ def _section(identity: str, results: list[Result], rows: list[dict], columns: Se
     first, classes = results[0], len(results[0].labels.get("label_names") or ())
     section = {
         "id": identity,
-        "dataset": first.record["dataset"],
+        "dataset": data_name(first.record),
         "data_digest": first.record["data_digest"],
         "rows": first.rows,
         "task": task.words,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.comparison import columns
-from zoo.comparison.reading import Result, find_runs, read_results
+from zoo.comparison import columns, differences
+from zoo.comparison.reading import Result, data_name, find_runs, read_results
 from zoo.comparison.rendering import cell, render
 from zoo.comparison.selecting import Condition, check_columns, meeting, parse_conditions, sort_rows
 from zoo.measures import statistics
@@ -51,12 +51,24 @@ def compare(
     compared = []
     for groups in tables.values():
         rows = [_row(sorted(group, key=lambda result: result.record["seed"])) for group in groups.values()]
+        _tell_apart(rows, list(groups.values()))
         task = next(iter(groups.values()))[0].task
         rows = _compare_rows(meeting(rows, before), task)
         rows = meeting(rows, after)
         if rows:
             compared.append(sort_rows(rows, sort_by) if sort_by else rows)
     return compared
+
+
+def _tell_apart(rows: list[dict[str, Any]], groups: list[list[Result]]) -> None:
+    """Give rows of one model those values of their configs that not all of them have."""
+    of_model = collections.defaultdict(list)
+    for row, group in zip(rows, groups, strict=True):
+        of_model[row["model"]].append((row, group[0]))
+    for alike in of_model.values():
+        if len(alike) > 1:
+            for (row, _), text in zip(alike, differences.settings([first for _, first in alike]), strict=True):
+                row["settings"] = text or None
 
 
 def best_seeds(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
@@ -150,7 +162,7 @@ def _row(group: list[Result]) -> dict[str, Any]:
         "_values": values,
         "model": first.record["model"],
         "config": first.config_digest,
-        "dataset": first.record["dataset"],
+        "dataset": data_name(first.record),
         "task": task.name,
         "seeds": len(group),
         task.headline.name: float(values.mean()),

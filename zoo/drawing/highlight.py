@@ -40,9 +40,10 @@ def overlay(image: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.round(paled + np.sqrt(strengths) * (colours - paled)).astype("uint8")
 
 
-def colored(scores: Scores) -> str:
-    """Returns the words for a terminal of 256 colours: green speaks for the label, red against it."""
-    return " ".join(f"\x1b[48;5;{_color_number(score)}m{printable(word)}\x1b[0m" for word, score in scores)
+def in_words(scores: Scores, colored: bool) -> str:
+    """Returns the words and their scores; `colored`: for a terminal of 256 colours, green speaks for the label."""
+    words = [(f"{printable(word)} ({score:+.2g})", score) for word, score in scores]
+    return " ".join(f"\x1b[48;5;{_color_number(score)}m{word}\x1b[0m" if colored else word for word, score in words)
 
 
 def write_html(

@@ -11,6 +11,7 @@ from zoo.datasets import on_disk
 from zoo.datasets.splits import concatenate
 from zoo.errors import ZooError
 from zoo.escaping import json_text, printable
+from zoo.evaluation.answers_table import drawn, write_answers
 from zoo.evaluation.predict import open_model
 from zoo.evaluation.slices import evaluate_slices, slices_table
 from zoo.runs import open_run
@@ -40,7 +41,7 @@ def evaluate(
         dataset_name: another data set with the same targets.
         data_dir: where the data are, if not where the run, or the environment, says.
         split_name: "test", "validation" or "train"; "all" of data that are a test set of their own.
-        output: a folder for evaluation.json and the pictures of the task.
+        output: a folder for evaluation.json, predictions.csv and the pictures of the task.
         slice_by: also judge slices of the split, as `evaluate_slices` says.
 
     Returns:
@@ -73,7 +74,7 @@ def evaluate(
     if slice_by is not None:
         evaluation["slices"] = evaluate_slices(task, answers, split, dataset, slice_by)
     if output is not None:
-        _write(evaluation, answers, split, loaded_model, Path(output))
+        _write(evaluation, answers, dataset, split, loaded_model, Path(output))
     return evaluation
 
 
@@ -109,6 +110,8 @@ def load_dataset(
     if run and not dataset_name:
         # The run's own values: another validation fraction would mix training rows into its validation split.
         section = open_run(run).config.dataset
+        if not data_dir:
+            datasets.refuse_moved(section)
         return datasets.load_configured(section, data_dir, loaded_model.task)
     name = dataset_name or loaded_model.dataset
     if not name:
@@ -180,11 +183,15 @@ def _few(names: list[str]) -> str:
     return f"{len(names)}: {', '.join(names[:4])}{', …' if len(names) > 4 else ''}"
 
 
-def _write(evaluation: dict, answers: np.ndarray, split: "Split", loaded_model: "LoadedModel", output: Path) -> None:
+def _write(
+    evaluation: dict, answers: np.ndarray, dataset: "Dataset", split: "Split", loaded_model: "LoadedModel", output: Path
+) -> None:
+    task, labels = loaded_model.task, loaded_model.labels
     try:
         output.mkdir(parents=True, exist_ok=True)
         text = json_text(evaluation) + "\n"
         (output / "evaluation.json").write_text(text, encoding="utf-8")
-        loaded_model.task.draw(evaluation["results"], split, answers, loaded_model.labels, output)
+        write_answers(output / "predictions.csv", dataset, split, answers, split.targets, task, labels)
+        drawn(lambda: task.draw(evaluation["results"], split, answers, labels, output), output)
     except OSError as error:
         raise ZooError(f"--output={output}: cannot be written ({error.strerror}); name another folder") from None

@@ -69,15 +69,15 @@ def _profile(function, inputs: list) -> int | None:
     if any(None in of[0] for of in inputs if isinstance(of, tuple)):
         return None
     call = tf.function(lambda *arguments: function(*arguments, training=False), autograph=False)
-    frozen, graph = convert_variables_to_constants_v2_as_graph(call.get_concrete_function(*map(specification, inputs)))
-    if any(node.op in ("While", "StatelessWhile", "LoopCond") for node in graph.node):
-        return None
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")  # the profiler warns of functions that it calls itself
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation() | {"output": "none"}
-    said = io.StringIO()
+    said, logger = io.StringIO(), tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")  # it warns of tables that it need not store, and of functions that it calls itself
     try:
+        concrete = call.get_concrete_function(*map(specification, inputs))
+        frozen, graph = convert_variables_to_constants_v2_as_graph(concrete)
+        if any(node.op in ("While", "StatelessWhile", "LoopCond") for node in graph.node):
+            return None
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             profile = tf.compat.v1.profiler.profile(frozen.graph, cmd="op", options=options)
     finally:

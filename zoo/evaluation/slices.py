@@ -107,15 +107,15 @@ def _assign(split: "Split", dataset: "Dataset", slice_by: str) -> tuple[list[str
 
 
 def _column(file: Path, ids: np.ndarray, name: str) -> list[str]:
-    """The cells of a column of the user's table, in the lines that `ids` names."""
-    from zoo.datasets.own_texts import read_rows
+    """The cells of a column of the user's table, in the rows that `ids` names."""
+    from zoo.datasets.own_tables import open_table
 
-    rows = dict(read_rows(file))
-    header = [cell.strip() for cell in next(iter(rows.values()))]
-    if name not in header:
-        raise ZooError(f"--slice_by={name}: {file} has no such column; {nearest(name, {'label', *header})}")
-    column = header.index(name)
-    return [rows[int(line)][column].strip() for line in ids]
+    with open_table(file) as table:
+        if name not in table.header:
+            raise ZooError(f"--slice_by={name}: {file} has no such column; {nearest(name, {'label', *table.header})}")
+        column = table.header.index(name)
+        cells = [row[column].strip() for _, row in table.rows]
+    return [cells[int(row)] for row in ids]
 
 
 def _by_value(cells: Sequence[str], name: str) -> tuple[list[str], np.ndarray]:

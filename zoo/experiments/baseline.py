@@ -168,7 +168,7 @@ def _write(
     labels = task.labels(dataset.info) | {"task": task.name, "reads": kind, "dataset": dataset.info.name,
                                           "feature_names": dataset.feature_names}  # fmt: skip
     run.write_json("labels.json", labels)
-    write_outcome(run, dataset, task, lambda split: (predict(split.features), split.targets), {})
+    draw = write_outcome(run, dataset, task, lambda split: (predict(split.features), split.targets), {})
     wall_seconds, memory = round(time.monotonic() - started, 2), peak_memory_mib()
     run.write_json(FILE, measure_speed(predict, dataset.test.features))
     run.update_record(
@@ -190,3 +190,4 @@ def _write(
         peak_memory_mib=memory,
         **best.facts,
     )
+    draw()

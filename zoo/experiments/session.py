@@ -5,8 +5,8 @@ import pathlib
 import shlex
 import sys
 
-from zoo import runs
-from zoo.config import Config
+from zoo import datasets, runs
+from zoo.config import Config, with_values
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
 from zoo.experiments import seeds
@@ -51,8 +51,8 @@ def pretrain(config: Config, runs_dir: str) -> int:
     return train(config, runs_dir)
 
 
-def resume(path: str) -> int:
-    """Finish an interrupted run with its own config.
+def resume(path: str, data_dir: str | None = None) -> int:
+    """Finish an interrupted run with its own config; `data_dir` is where its data have gone meanwhile.
 
     Raises:
         ZooError: there is no such run, it has finished, or a process is training it.
@@ -62,7 +62,12 @@ def resume(path: str) -> int:
         raise ZooError(f"--resume={path}: {claims.refusal(run)}")
     if run.record["status"] in ("finished", "pruned"):
         raise ZooError(f"--resume={path}: this run has finished; scripts/evaluate.py --run={path} shows it")
-    return train(run.config, str(run.path.parent.parent), resume=run)
+    config = run.config
+    if data_dir:
+        config = with_values(config, {"dataset.data_dir": data_dir}, "--data_dir")
+    else:
+        datasets.refuse_moved(config.dataset)
+    return train(config, str(run.path.parent.parent), resume=run)
 
 
 def resume_newest(config: Config, runs_dir: str) -> int:
@@ -134,7 +139,6 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
     """
     import numpy as np
 
-    from zoo import datasets
     from zoo.training import fit
 
     if config.training.distillation:

@@ -30,7 +30,7 @@ _KEPT_OF_RUN = ("status", "model", "dataset", "seed", "data_digest", "parameters
 
 def export(
     run_path: str | os.PathLike,
-    form: str,
+    form: str | Sequence[str],
     quantize: str | None = None,
     output: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
@@ -43,20 +43,21 @@ def export(
 
     Args:
         run_path: the folder of a finished run.
-        form: one of `zoo.export.formats.FORMATS`, or all.
+        form: one of `zoo.export.formats.FORMATS`, several of them, or all.
         quantize: one of `zoo.export.formats.QUANTIZATIONS`.
         output: by default the folder exports of the run.
         data_dir: where the data are, if not where the run, or the environment, says.
         imports: the user's modules, which register classes of the model.
 
     Returns:
-        What parity.json holds, a dict a file, in which `failed` is empty if it passed. With `all`, formats that the
-        model cannot be had in are left out, with the reason on standard error.
+        What parity.json holds, a dict a file, in which `failed` is empty if it passed. Of several formats, those that
+        the model cannot be had in are left out, with the reason on standard error.
 
     Raises:
         ZooError: the run, its data or the combination cannot be exported, or `output` cannot be written.
     """
-    targets = formats.targets(form, quantize)
+    forms = [form] if isinstance(form, str) else form
+    targets = list(dict.fromkeys(target for one in forms for target in formats.targets(one, quantize)))
     run = open_run(run_path)
     dataset = _dataset_of(run, data_dir)
     folder = pathlib.Path(output) if output else run.path / "exports"
@@ -101,7 +102,10 @@ def _dataset_of(run: Run, data_dir):
     task = get_task(run.labels["task"])
     if task.judged_by != "model":
         raise ZooError(f"{run.path}: a model of {task.words} is a start for others, and has no answer to export")
-    dataset = datasets.load_configured(run.config.dataset, data_dir, task)
+    section = run.config.dataset
+    if not data_dir:
+        datasets.refuse_moved(section)
+    dataset = datasets.load_configured(section, data_dir, task)
     if dataset.digest != run.record["data_digest"]:
         raise ZooError(f"{run.path}: the data have changed since it was trained, so that its test rows are others")
     return dataset

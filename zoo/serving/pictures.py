@@ -10,6 +10,7 @@ from zoo.errors import ZooError
 from zoo.serving.messages import Refused
 
 MAX_PIXELS = 25_000_000  # of all the pictures of a request: 75 MB of colour, about half a second
+_FORMATS = ("PNG", "JPEG")
 _MAX_SECONDS = 5.0  # for all of them: unpacking other data inside a picture takes time too
 
 
@@ -25,7 +26,7 @@ def decode_pictures(files: list[bytes], shape: tuple[int, ...]) -> list[np.ndarr
     for file in files:
         _check_time(ends)
         try:
-            picture = open_picture(io.BytesIO(file), '"b64"', max_pixels=MAX_PIXELS)
+            picture = open_picture(io.BytesIO(file), '"b64"', MAX_PIXELS, _FORMATS)
         except ZooError as error:
             raise Refused(400, str(error)) from None
         pictures.append(fit_picture(to_eight_bits(picture), *shape))

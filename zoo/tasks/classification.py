@@ -31,7 +31,6 @@ class Classification(Task):
     views = ("roc", "reliability", "confusion", "disagreements")
     baselines = ("logistic_regression", "linear_svm")
     explains = True
-    draws = ("image", "text")
     verb = "classify"
 
     # ---- the data
@@ -155,7 +154,10 @@ class Classification(Task):
 
         names = labels["label_names"]
         figures.save_confusion_matrix(results, names, folder / "confusion_matrix.png")
-        figures.save_worst_mistakes(split.features, split.targets, answers, split.ids, names, folder / "mistakes.png")
+        if not isinstance(split.features, dict):
+            figures.save_worst_mistakes(
+                split.features, split.targets, answers, split.ids, names, folder / "mistakes.png"
+            )
 
     def draw_card(self, results: dict[str, Any], predictions, labels: dict[str, Any], folder) -> None:
         from zoo.drawing import figures

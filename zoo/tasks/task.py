@@ -67,7 +67,6 @@ class Task(abc.ABC):
     views: ClassVar[tuple[str, ...]] = ()  # what the report draws beside learning curves, see `zoo.comparison.details`
     baselines: ClassVar[tuple[str, ...]] = ()  # of scikit-learn, see `zoo.experiments.baseline`
     explains: ClassVar[bool] = False  # whether an answer is one of several `logits`, so that it can be explained
-    draws: ClassVar[tuple[str, ...] | None] = None  # kinds of data of which a run keeps pictures; None: of all
     verb: ClassVar[str | None] = None  # TensorFlow Serving's, beside predict
     pretrains: ClassVar[bool] = False  # whether its models are only a start for others
 

@@ -77,7 +77,8 @@ def train(
     if chief and not claims.claim(run):
         raise ZooError(f"{run.path}: {claims.refusal(run)}")
     if show_progress and chief:
-        for line in filter(None, (f"{dataset.info.name}: {summarize(dataset.report)}", taken, *notices)):
+        said = f"{dataset.info.name}: {summarize(dataset.report)}".split("\n")
+        for line in filter(None, (*said, taken, *notices)):
             tell(line)
     history = zoo_callbacks.History(run.history_file if chief else None, plan, task.headline, show_progress and chief)
     is_finished = weight_pruning.is_finished(settings.pruning)
@@ -113,9 +114,10 @@ def train(
             trainer.set_weights(best or selection.last_weights)
             if chief:
                 _save_model(run, training.model, config, dataset)
-                _judge(task, training, trainer, dataset, run, selection)
+                draw = _judge(task, training, trainer, dataset, run, selection)
                 checkpoints.end_judging()
                 advice = record.finish_record(run, started, training, trainer, history, checkpoints)
+                draw()
                 if advice and show_progress:
                     print(advice, file=sys.stderr)
             strategies.total(strategy, [0.0])  # all workers wait here: one that left earlier would end the others
@@ -203,8 +205,8 @@ def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start
         )
 
 
-def _judge(task: Task, training: Training, trainer, dataset, run: runs.Run, selection) -> None:
-    """Figures, predictions, pictures. Here, and only here, the test split is read."""
+def _judge(task: Task, training: Training, trainer, dataset, run: runs.Run, selection):
+    """Figures and predictions, and what draws pictures. Here, and only here, the test split is read."""
     from zoo.evaluation.outcome import write_outcome
     from zoo.loading import load_model
     from zoo.training import preprocessing
@@ -223,7 +225,7 @@ def _judge(task: Task, training: Training, trainer, dataset, run: runs.Run, sele
         def answer(split):
             return loaded.predict(split.features), split.targets
 
-    write_outcome(run, dataset, task, answer, {"best_epoch": selection.best_epoch})
+    return write_outcome(run, dataset, task, answer, {"best_epoch": selection.best_epoch})
 
 
 def _tensorboard(run: runs.Run, profile: bool):

@@ -23,7 +23,9 @@ def adapt(model, features: Features) -> None:
         features = encode(model, features)
     for layer in model.layers:
         if layer is not front and hasattr(layer, "adapt") and not getattr(layer, "invert", False):
-            layer.adapt(_input_of(layer, model, features) if isinstance(features, dict) else features)
+            seen = _input_of(layer, model, features) if isinstance(features, dict) else features
+            # Of numbers far from 0, such as seconds since 1970, sums in float32 lose more than their spread.
+            layer.adapt(seen.astype("float64") if getattr(seen, "dtype", None) == "float32" else seen)
 
 
 def _input_of(layer, model, features: dict) -> np.ndarray:
