@@ -150,9 +150,8 @@ def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
         if run is None:
             return
         weights = np.concatenate([w.ravel() for w in zoo.load_model(run).model.get_weights()])
-        history = np.genfromtxt(run.history_file, delimiter=",", names=True)
         headline = catalog.model_info(model).task.headline.name
-        evaluation = np.stack([history["validation_loss"], history[f"validation_{headline}"]])
+        evaluation = np.stack([run.history["validation_loss"], run.history[f"validation_{headline}"]])
         predictions = run.read_predictions("test")
         assert np.array_equal(predictions.ids, dataset.test.ids)
         outcome = {"weights": weights, "evaluation": evaluation, "predictions": predictions.answers}
