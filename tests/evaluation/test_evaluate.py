@@ -10,6 +10,7 @@ import pytest
 from loaded import named
 from PIL import Image
 
+from zoo.datasets.splits import Split
 from zoo.errors import ZooError
 from zoo.evaluation.evaluate import evaluate, evaluate_model, results_table
 from zoo.loading import load_model, save_model
@@ -26,7 +27,7 @@ def bright_and_dark(examples, seed):
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 2, examples).astype(np.int32)
     features = generator.integers(0, 100, (examples, 6, 6, 1)) + 150 * labels[:, None, None, None]
-    return SimpleNamespace(features=features.astype(np.uint8), targets=labels, ids=np.arange(examples))
+    return Split(features.astype(np.uint8), labels, np.arange(examples))
 
 
 def dataset_of(label_names=("dark", "bright"), **splits):
@@ -65,7 +66,7 @@ def known_dataset(monkeypatch):
 
     asked = []
 
-    def load(name, data_dir=None, validation_fraction=None, image_shape=None, task=None, ask=False):
+    def load(name, data_dir=None, validation_fraction=None, image_shape=None, task=None, *more):
         asked.append((name, data_dir, validation_fraction, image_shape))
         return dataset_of()
 

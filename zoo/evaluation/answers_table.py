@@ -25,6 +25,8 @@ def write_answers(
 ) -> None:
     """Write a row an example: id, truth, what the task says of the answer, and `input_<name>` of each input column.
 
+    A table of the user's that is not as it was read costs this file alone, and a line says so.
+
     `right` says yes or no where the task knows right from wrong. Ids are rows from 0 of the user's own table, else
     names of files, or rows of the official split. Pictures have no columns but their ids.
 
@@ -37,7 +39,11 @@ def write_answers(
         task: what the model is asked.
         labels: those of the model.
     """
-    inputs = _inputs(dataset, split)
+    try:
+        inputs = _inputs(dataset, split)
+    except ZooError as error:
+        tell(f"{path.name}: not written: {error}")
+        return
     cells = len(split) * (answers[0].size + len(inputs))
     if cells > _MOST_CELLS:
         tell(f"{path.name}: left out, {cells:,} cells; predictions.npz has the answers")
@@ -92,7 +98,7 @@ def _cells(file: pathlib.Path, ids: np.ndarray) -> dict[str, Sequence[str]]:
             if row in wanted:
                 found[wanted[row]] = cells
     if not all(found):
-        raise ZooError(f"{file}: has changed since it was read; train again")
+        raise ZooError(f"{file} has changed since it was read")
     return {name: column for name, *column in zip(table.header, *found, strict=True)}
 
 

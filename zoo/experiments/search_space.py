@@ -18,6 +18,8 @@ _FIXED = {
     "dataset.data_dir": "trials are judged on the same validation rows; say --set dataset.data_dir=…",
     "dataset.validation_fraction": "trials are judged on the same validation rows; say it with --set",
     "dataset.task": "it is what the model is asked; say it with --set",
+    "dataset.label": "it is what the model is asked; say it with --set",
+    "dataset.duplicates": "trials are judged on the same validation rows; say it with --set",
     "dataset.image_shape": "trials are judged on the same validation rows; say it with --set",
     "training.seed": "a lucky seed is no setting; say --set training.seed=…",
 }
