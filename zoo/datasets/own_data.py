@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.datasets.cells import as_float32, finite_number
 from zoo.datasets.splits import Split, refuse_odd_classes
 from zoo.errors import ZooError
 from zoo.tasks import Task
@@ -40,6 +41,14 @@ class Examples:
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
     exact_hashes: Callable[[], np.ndarray] | None = None
 
+    def parts(self) -> tuple[Split, Split | None, Split | None]:
+        """Train, and validation and test where the user's folder names them."""
+        if self.part_of_row is None:
+            return self.split, None, None
+        rows = [np.flatnonzero(self.part_of_row == name) for name in ("train", "validation", "test")]
+        train, *others = (self.split.take(of_part) if len(of_part) else None for of_part in rows)
+        return train, *others
+
 
 def name_of(file: pathlib.Path, folder: pathlib.Path) -> str:
     """A file's path below a folder; bytes of it that are no text as `\\udcff`."""
@@ -66,8 +75,6 @@ class Column:
         Raises:
             ZooError: a cell is no finite number; the text names its line. Or float32 cannot tell them apart.
         """
-        from zoo.datasets.own_tables import as_float32, finite_number
-
         places = (f"{self.file}:{line}: column {self.name!r}" for line in self.lines)
         values = [finite_number(cell, place) for cell, place in zip(self.cells, places, strict=True)]
         return as_float32(np.array(values)[:, None], [self.name], str(self.file))[:, 0]

@@ -6,7 +6,6 @@ import contextlib
 import csv
 import io
 import itertools
-import math
 import os
 import pathlib
 import re
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from zoo.datasets.cells import as_float32, finite_numbers, is_number
 from zoo.datasets.own_data import Column, Examples, Reading
 from zoo.datasets.splits import Split, content_hashes
 from zoo.errors import ZooError, nearest, shortened
@@ -25,10 +25,6 @@ ENDINGS = (".csv", ".tsv")
 _SEPARATORS = ",;\t"
 _LONGEST_LINE = 1 << 24
 _LARGEST_CELL = 1 << 30  # the csv module's own limit, 128 KiB, is less than a book
-_LARGEST = float(np.finfo("float32").max)
-_LARGEST_SQUARED = 1e18  # variances are computed of squares
-_SMALLEST_SPREAD = 1e-7  # below it, Keras's Normalization takes a column for constant
-_ROUNDED_AWAY = 0.01  # of a column's deviation
 _LABELS = ("label", "labels", "target", "class")  # what no column of another meaning is called
 _MAYBE_LABELS = {
     "category", "diagnosis", "outcome", "price", "quality", "result", "sentiment", "species", "survived", "y",
@@ -167,7 +163,7 @@ def check_header(file: pathlib.Path, header: Sequence[str]) -> None:
         repeated = min(name for name, count in collections.Counter(header).items() if count > 1)
         raise ZooError(f"{file}:1: {shortened(repr(repeated))} names more than one column; rename one")
     for place, name in enumerate(header, start=1):
-        if _is_number(name):
+        if is_number(name):
             raise ZooError(
                 f"{file}:1: column {place} is called {shortened(repr(name))}, a number: the first line is to name the "
                 "columns, in words; write such a line above the rows"
@@ -202,7 +198,7 @@ def find_text(header: list[str], first_row: Sequence[str] = ()) -> int | None:
     for name in _TEXTS:
         if folded.count(name) == 1:
             place = folded.index(name)
-            if name == "text" or (len(first_row) > place and not _is_number(first_row[place])):
+            if name == "text" or (len(first_row) > place and not is_number(first_row[place])):
                 return place
     return None
 
@@ -241,57 +237,3 @@ def _identifiers(features: np.ndarray, names: Sequence[str]) -> list[str]:
         for i in np.flatnonzero(different)
         if rising[i] or dense[i] or _IDENTIFIER.fullmatch(names[i])
     ]
-
-
-def as_float32(values: np.ndarray, names: Sequence[str], where: str) -> np.ndarray:
-    """`float64[rows, columns]` as models compute with them.
-
-    Raises:
-        ZooError: of a column, little or nothing is left in float32; the text names it, and what to do.
-    """
-    narrow = values.astype("float32")
-    low, high, spread = values.min(axis=0), values.max(axis=0), values.std(axis=0)
-    lost = np.abs(values - narrow).max(axis=0) > _ROUNDED_AWAY * spread
-    large = np.maximum(-low, high) > _LARGEST_SQUARED
-    wrong = np.flatnonzero((low < high) & (lost | large | (spread < _SMALLEST_SPREAD)))
-    if len(wrong):
-        column = wrong[0]
-        least, greatest, name = low[column], high[column], shortened(repr(names[column]))
-        advice = "subtract {0:.15g} from it" if lost[column] else "multiply it by {1:g}"
-        factor = 10.0 ** -round(math.log10(spread[column]))
-        raise ZooError(
-            f"{where}: column {name} lies between {least:.15g} and {greatest:.15g}, which float32 cannot tell apart or "
-            f"square; {advice.format(least, factor)} before"
-        )
-    return narrow
-
-
-def finite_numbers(texts: Sequence[str], names: Sequence[str], where: str) -> list[float]:
-    """Numbers that float32 holds; the `ZooError` for anything else names its column."""
-    with contextlib.suppress(ValueError):
-        values = [float(text) for text in texts]
-        if all(-_LARGEST <= value <= _LARGEST for value in values) and not any("_" in text for text in texts):
-            return values
-    return [finite_number(text, f"{where}: column {name!r}") for text, name in zip(texts, names, strict=True)]
-
-
-def finite_number(text: str, where: str) -> float:
-    """A number that float32 holds; `where` begins the message of the `ZooError` for anything else."""
-    try:
-        value = math.nan if "_" in text else float(text)  # Python reads 1_000
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value) or abs(value) > _LARGEST:
-        advice = "mend the value, or take the row or the column away"
-        if re.fullmatch(r"\s*[+-]?\d+,\d+\s*", text):
-            advice = "write decimals with a point"
-        raise ZooError(f"{where}: {shortened(repr(text))} is not a finite number; {advice}")
-    return value
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text.lower().lstrip("+-") not in ("nan", "inf", "infinity")
