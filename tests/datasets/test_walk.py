@@ -84,7 +84,10 @@ def test_links_in_circles_end(tmp_path):
         for link in ("x", "y", "z"):
             os.symlink(tmp_path / "in", tmp_path / "in" / name / link)
     assert len(predicted(tmp_path / "in")) == 8
-    datasets.load("image_folder", tmp_path / "in")
+    (tmp_path / "in/b").rename(tmp_path / "elsewhere")  # a class that is itself a link
+    os.symlink(tmp_path / "elsewhere", tmp_path / "in/b")
+    dataset = datasets.load("image_folder", tmp_path / "in")
+    assert len(ids(dataset)) == 8 and dataset.report["conflicts_removed"] == 0
 
 
 def test_texts(tmp_path):

@@ -209,7 +209,7 @@ def _load_own(
 ) -> Dataset:
     _checked_fraction(fraction, _OWN_TEST_FRACTION)
     kind, examples = _read_own(info, path, image_shape, reading)
-    train, validation, test = _parts(examples)
+    train, validation, test = examples.parts()
     report = {"origin": str(path), "notes": list(examples.notes)}
     # Equal rows of a table may be different respondents; equal pictures or texts are copies, of unequal classes
     # mistakes.
@@ -250,15 +250,6 @@ def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Readi
     if own_texts.is_text_table(path):
         return "text", own_texts.read_text_csv(path, reading)
     return "table", own_tables.read_csv(path, reading)
-
-
-def _parts(examples: Examples) -> tuple[Split, Split | None, Split | None]:
-    """Train, and validation and test where the user's folder names them."""
-    if examples.part_of_row is None:
-        return examples.split, None, None
-    rows = {name: np.flatnonzero(examples.part_of_row == name) for name in ("train", "validation", "test")}
-    parts = [examples.split.take(of_part) if len(of_part) else None for of_part in rows.values()]
-    return parts[0], parts[1], parts[2]
 
 
 def _load_tfds_folder(

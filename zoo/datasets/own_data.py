@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets.own_numbers import as_float32, finite_number
+from zoo.datasets.cells import as_float32, finite_number
 from zoo.datasets.splits import Split, refuse_odd_classes
 from zoo.errors import ZooError
 from zoo.tasks import Task
@@ -41,9 +41,17 @@ class Examples:
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
     exact_hashes: Callable[[], np.ndarray] | None = None
 
+    def parts(self) -> tuple[Split, Split | None, Split | None]:
+        """Train, and validation and test where the user's folder names them."""
+        if self.part_of_row is None:
+            return self.split, None, None
+        rows = [np.flatnonzero(self.part_of_row == name) for name in ("train", "validation", "test")]
+        train, *others = (self.split.take(of_part) if len(of_part) else None for of_part in rows)
+        return train, *others
+
 
 def name_of(file: pathlib.Path, folder: pathlib.Path) -> str:
-    r"""A file's path below a folder; bytes of it that are no text as `\udcff`."""
+    r"""A file's path below a folder; bytes of it that are no text as `\\udcff`."""
     return str(file.relative_to(folder)).encode("utf-8", "backslashreplace").decode()
 
 

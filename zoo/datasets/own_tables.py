@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from zoo.datasets.cells import as_float32, finite_numbers, is_number
 from zoo.datasets.own_data import Column, Examples, Reading
-from zoo.datasets.own_numbers import as_float32, finite_numbers
 from zoo.datasets.splits import Split, content_hashes
 from zoo.errors import ZooError, nearest, shortened
 from zoo.safe_reading import opened
@@ -163,7 +163,7 @@ def check_header(file: pathlib.Path, header: Sequence[str]) -> None:
         repeated = min(name for name, count in collections.Counter(header).items() if count > 1)
         raise ZooError(f"{file}:1: {shortened(repr(repeated))} names more than one column; rename one")
     for place, name in enumerate(header, start=1):
-        if _is_number(name):
+        if is_number(name):
             raise ZooError(
                 f"{file}:1: column {place} is called {shortened(repr(name))}, a number: the first line is to name the "
                 "columns, in words; write such a line above the rows"
@@ -198,7 +198,7 @@ def find_text(header: list[str], first_row: Sequence[str] = ()) -> int | None:
     for name in _TEXTS:
         if folded.count(name) == 1:
             place = folded.index(name)
-            if name == "text" or (len(first_row) > place and not _is_number(first_row[place])):
+            if name == "text" or (len(first_row) > place and not is_number(first_row[place])):
                 return place
     return None
 
@@ -237,11 +237,3 @@ def _identifiers(features: np.ndarray, names: Sequence[str]) -> list[str]:
         for i in np.flatnonzero(different)
         if rising[i] or dense[i] or _IDENTIFIER.fullmatch(names[i])
     ]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text.lower().lstrip("+-") not in ("nan", "inf", "infinity")

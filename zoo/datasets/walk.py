@@ -45,7 +45,7 @@ def walk(folder: pathlib.Path, is_wanted: Callable[[pathlib.Path], bool]) -> Fou
         ZooError: a folder or file cannot be read.
     """
     files, left_out = [], collections.Counter()
-    seen = {_identity(os.stat(parent)) for parent in folder.resolve().parents}
+    seen = {_identity(os.stat(parent)) for parent in {*folder.resolve().parents, *folder.absolute().parents}}
     left = collections.deque([folder])
     while left:
         path = left.popleft()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.datasets.own_numbers import finite_numbers
+from zoo.datasets.cells import finite_numbers
 from zoo.datasets.own_tables import Table, check_header, open_table
 from zoo.errors import ZooError, nearest, shortened
 from zoo.escaping import tell

@@ -1,4 +1,4 @@
-"""Cells of the user's own table as numbers that models can compute with."""
+"""Cells of a user's table as numbers that models can compute with."""
 
 import contextlib
 import math
@@ -59,3 +59,12 @@ def finite_number(text: str, where: str) -> float:
             advice = "write decimals with a point"
         raise ZooError(f"{where}: {shortened(repr(text))} is not a finite number; {advice}")
     return value
+
+
+def is_number(text: str) -> bool:
+    """Whether a text says a number, finite or not, in digits."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.lower().lstrip("+-") not in ("nan", "inf", "infinity")
