@@ -27,7 +27,7 @@ SLICE_BY = flags.DEFINE_string("slice_by", None, "Judge slices too: label, lengt
 CORRUPTIONS = flags.DEFINE_bool("corruptions", False, "Judge on corrupted test rows, and write corruptions.json.")
 SEED = flags.DEFINE_integer("seed", 0, "Seed of the corruptions.", lower_bound=0)
 JSON = flags.DEFINE_bool("json", False, "Print JSON in place of the table.")
-OUTPUT = flags.DEFINE_string("output", None, "Folder for evaluation.json and the pictures.")
+OUTPUT = flags.DEFINE_string("output", None, "Folder for evaluation.json, predictions.csv and the pictures.")
 IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the model's classes.")
 
 

@@ -16,12 +16,12 @@ from zoo.errors import ZooError
 from zoo.export import formats
 
 RUN = flags.DEFINE_multi_string("run", [], "Folder of a run; may be repeated.")
-FORMAT = flags.DEFINE_enum("format", "all", [*formats.FORMATS, "all"], "What to write.")
+FORMAT = flags.DEFINE_multi_enum("format", ["all"], [*formats.FORMATS, "all"], "What to write; may be repeated.")
 QUANTIZE = flags.DEFINE_enum(
     "quantize",
     None,
     list(formats.QUANTIZATIONS),
-    "dynamic: int8 weights; int8: activations too, on the scales of training rows; float16: weights. Of one format.",
+    "dynamic: int8 weights; int8: activations too, on the scales of training rows; float16: weights.",
 )
 OUTPUT = flags.DEFINE_string("output", None, "Folder of the formats' folders (default: RUN/exports).")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data are (default: as in the run, or $TFDS_DATA_DIR).")

@@ -4,10 +4,10 @@
     python scripts/predict.py --model_file=model.keras --input=flowers.csv --json
     python scripts/predict.py --run=runs/bbc_news_minilm/20250101-120000-abc123 --text="Stocks fell sharply." --explain
 
-Image models read PNG, JPEG and npy files, and folders of them; sizes and colours are converted with a notice, nothing
-is inverted (MNIST's digits are white on black). --explain writes their heat maps into explained.png, in the folder of
---output or the one you are in. Table models read CSV files with a header. Text models read --text,
-.txt files and the column text of CSV files.
+Image models read pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) and npy files, and folders of them; sizes and colours are
+converted with a notice, nothing is inverted (MNIST's digits are white on black). --explain writes their heat maps into
+explained.png, in the folder of --output or the one you are in. Table models read CSV files with a header. Text models
+read --text, .txt files and the column text of CSV files. docs/own_data.md says more.
 """
 
 import os
@@ -45,6 +45,8 @@ def main(arguments: list[str]) -> None:
         paths += [value] if os.path.exists(value) else filter(None, value.split(","))
     predict.refuse_missing(paths)
     loaded_model = predict.open_model(RUN.value, MODEL_FILE.value)
+    outputs = {"output": OUTPUT.value, "explain_html": EXPLAIN_HTML.value}
+    predict.refuse_overwriting(paths, outputs, loaded_model.reads)
     if TEXT.value and paths:
         raise ZooError("--text does not go with files; predict them one after the other")
     names, features = (
@@ -70,8 +72,9 @@ def main(arguments: list[str]) -> None:
     else:
         print(predict.predictions_table(loaded_model.task, predictions, TOP.value))
         if EXPLAIN.value and not pictures:
+            colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # no-color.org
             for name, explanation in zip(names, explanations, strict=True):
-                print(f"{printable(name)}: {highlight.colored(explanation)}")
+                print(f"{printable(name)}: {highlight.in_words(explanation, colored)}")
 
 
 if __name__ == "__main__":

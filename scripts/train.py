@@ -60,8 +60,9 @@ def main() -> int:
     if len(several) > 1 or FLAGS.profile and (FLAGS.resume or several):
         raise ZooError("give one of --num_seeds and --cross_validation alone; --profile is for one new training")
     if FLAGS.resume and FLAGS.resume != "auto":
-        session.refuse_overrides([n for n in ("model", "config", "set", *several, *KEYS) if FLAGS[n].present])
-        return session.resume(FLAGS.resume)
+        fixed = ("model", "config", "set", *several, *(name for name in KEYS if name != "data_dir"))
+        session.refuse_overrides([name for name in fixed if FLAGS[name].present])
+        return session.resume(FLAGS.resume, FLAGS.data_dir)
     from zoo.config import load_config
 
     config = load_config(FLAGS.model, FLAGS.config, overrides, FLAGS.set)

@@ -12,10 +12,14 @@ import sys
 import termios
 import threading
 
+import hypothesis
 import pytest
 from fork_server import ForkServer
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
+
+hypothesis.settings.register_profile("zoo", deadline=None)  # a busy machine is no mistake
+hypothesis.settings.load_profile("zoo")
 
 
 def pytest_collection_modifyitems(items):

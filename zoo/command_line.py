@@ -21,11 +21,11 @@ def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> Non
     Args:
         main: called without arguments, or with the list of positional arguments where `accepts_arguments`.
 
-    A `ZooError` and a wrong flag print one line and give status 2; a bug shows its traceback. Output that is lost,
-    since `head` has read enough, ends nothing; where it could not be written, the status is 1.
+    A `ZooError` or a wrong flag prints one line and gives status 2; a bug shows its traceback. When the reader of the
+    output leaves, as `head` does, the work goes on. When the output cannot be written, the status is 1.
     """
     streams.keep()
-    # What we start, and what libraries start for us, must find no module in the folder that the user is in.
+    # Processes that we or libraries start must not import modules from the folder that the user is in.
     os.environ.setdefault(SAFE_PATH, SET_HERE)
     try:
         if {"--help", "-h", "-help"} & set(sys.argv[1:]):
@@ -49,7 +49,7 @@ def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> Non
 def import_modules(names: list[str]) -> None:
     """Import the user's modules, found in the working directory too, so that they can register their models.
 
-    What is found nowhere else is looked for there: a file of it takes the place of no installed package.
+    The working directory is searched last, so that a file in it never replaces an installed package.
 
     Raises:
         ZooError: there is no such module, or an installed one hides the file of that name.

@@ -15,7 +15,7 @@ class ZooError(Exception):
 class Interrupted(BaseException):  # noqa: N818, no error
     """Ctrl-C, SIGTERM or SIGHUP ended a training, in `run`, after its state was saved if the disk took it.
 
-    As with KeyboardInterrupt, `except Exception` around what a library does must not take it for the library's fault.
+    Like KeyboardInterrupt it is no `Exception`, so that code that catches the errors of a library does not catch it.
     """
 
     def __init__(self, signal_number: int, state_saved: bool):
@@ -35,5 +35,5 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
 
 
 def shortened(text: str, length: int = 80) -> str:
-    """The beginning of a text that came from a file, which may have any length."""
+    """The beginning of a text from a file, for a message: the text may have any length."""
     return text if len(text) <= length else f"{text[:length]}…"

@@ -23,13 +23,13 @@ def tell(text: object) -> None:
 
 
 def json_text(value: Any) -> str:
-    """JSON for people: letters of all scripts as they are, what `printable` escapes as JSON escapes it."""
+    """JSON for people: letters of all scripts stay as they are; what `printable` escapes is escaped as JSON does it."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     return "\n".join(_without_hidden(line, lambda character: json.dumps(character)[1:-1]) for line in text.split("\n"))
 
 
 def spreadsheet_cell(value: object) -> object:
-    """A cell of a CSV file: numbers as they are; a text that a spreadsheet would take for a formula behind a `'`."""
+    """A cell of a CSV file. A text that a spreadsheet would take for a formula gets a `'` in front."""
     if not isinstance(value, str):
         return value
     text = printable(value)

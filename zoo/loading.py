@@ -76,7 +76,7 @@ def outputs_of(model, features: Features, batch_size: int = 1000) -> np.ndarray:
     """A model's raw outputs, `float32[examples, …]`."""
     if any(isinstance(array, StoredRows) for array in arrays_of(features)):
         return np.concatenate([outputs_of(model, block, batch_size) for block in blocks(features)])
-    if are_texts(features):  # texts cost more memory each than pictures, in what the model makes of them
+    if are_texts(features):  # a text takes more memory inside a model than a picture does
         batch_size = min(batch_size, 64)
     if isinstance(features, dict):
         features = as_tensors(features)

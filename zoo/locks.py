@@ -10,12 +10,12 @@ _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL)
 
 
 class FileLock:
-    """An open lock file. What it holds is neither read nor changed, and it may be no symbolic link."""
+    """An open lock file. Its content is neither read nor changed, and it must not be a symbolic link."""
 
     def __init__(self, path: pathlib.Path):
         """Raises: OSError: the file cannot be made or opened, or is none."""
         self.path = path
-        # Without O_NONBLOCK, a pipe in its place would wait for somebody at its other end.
+        # Without O_NONBLOCK, opening a pipe in its place would wait until somebody writes to it.
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         try:
             self._descriptor = os.open(path, flags, 0o644)

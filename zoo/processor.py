@@ -42,7 +42,7 @@ def peak_memory() -> int:
 
 
 def bfloat16_unit() -> str | None:
-    """The name of the processor's instructions for bfloat16, or None where it has none, or does not tell."""
+    """The name of the processor's instructions for bfloat16; None if it has none, or if nothing says so."""
     try:
         words = set(PROCESSOR_FILE.read_text().split())
     except OSError:  # not Linux

@@ -9,8 +9,8 @@ def import_tensorflow(start: bool = True) -> None:
 
     With `start`, bring the devices up too; they cannot be configured afterwards.
 
-    TensorFlow 2.21 writes them to file descriptor 2 whatever TF_CPP_MIN_LOG_LEVEL says, so that is closed meanwhile;
-    a user who sets TF_CPP_MIN_LOG_LEVEL to 0 sees everything. Errors still come as exceptions.
+    TensorFlow 2.21 writes the banners to file descriptor 2 whatever TF_CPP_MIN_LOG_LEVEL says, so the descriptor is
+    redirected meanwhile. A user who sets TF_CPP_MIN_LOG_LEVEL to 0 sees everything. Errors still come as exceptions.
     """
     with silenced_unless_asked_for():
         import tensorflow as tf
@@ -19,7 +19,7 @@ def import_tensorflow(start: bool = True) -> None:
         if start:
             tf.constant(0)
         import keras
-    # A keras.json of the user's may say otherwise; models, files and the recorded figures are made with these.
+    # The user's keras.json may say otherwise; models, files and the recorded figures are made with these.
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     keras.config.set_epsilon(1e-7)

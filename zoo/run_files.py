@@ -1,15 +1,21 @@
-"""What the JSON files of a run may hold. They may come from anybody, so they are checked where they are read.
+"""What a run's JSON files and its history.csv may hold. Anybody may have written them, so reading checks them.
 
 Keys that are not named here pass, as do files of older versions that lack some; what is named has its type.
 """
 
+import csv
+import io
+import pathlib
 from typing import Annotated, Any
 
 import pydantic
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from zoo.errors import ZooError, shortened
+from zoo.safe_reading import read_text
+from zoo.settings import MOST_EPOCHS
 
+_MOST_HISTORY_BYTES, _MOST_COLUMNS = 16 << 20, 100
 Name = Annotated[str, Field(max_length=1000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -64,7 +70,7 @@ class _Accuracy(_File):
 
 
 class _Figures(_File):
-    """Of whatever task: what is named here, where it is there, and figures with an interval."""
+    """Figures of any task: those named here are checked where they are there, and so are all with an interval."""
 
     n: NonNegativeInt = 0
     accuracy: _Accuracy | None = None
@@ -137,7 +143,7 @@ class _Selection(_File):
 
     best: float = None
     best: float = None
-    best_accuracy: float = None  # so the first version called it, and:
+    best_accuracy: float = None  # the name in the first version, and:
     accuracy_to_beat: float = None
     best_loss: float
     best_epoch: NonNegativeInt
@@ -162,7 +168,7 @@ class CheckpointState(_File):
 
 
 class Record(dict):
-    """A JSON object whose missing keys are told of in one line; objects inside it too."""
+    """A JSON object in which a missing key is a `ZooError` of one line; so are the objects inside it."""
 
     def __init__(self, values: dict[str, Any], where: str, advice: str):
         super().__init__(values)
@@ -179,7 +185,7 @@ class Record(dict):
 
 
 def check(values: Record, kind: type[pydantic.BaseModel], where: str, advice: str) -> Record:
-    """The values as they are.
+    """Check the types of values, and return the values unchanged.
 
     Raises:
         ZooError: one of them has not its type; the text names the first.
@@ -192,3 +198,27 @@ def check(values: Record, kind: type[pydantic.BaseModel], where: str, advice: st
         given = "" if mistake["type"] == "missing" else f" (given: {shortened(repr(mistake['input']))})"
         raise ZooError(f"{where}: damaged, {key}: {message[:1].lower()}{message[1:]}{given}; {advice}") from None
     return values
+
+
+def read_history(path: pathlib.Path) -> dict[str, Any]:
+    """The columns of history.csv that hold a number at all, `float64[epochs]` each; empty cells become NaN.
+
+    Raises:
+        ZooError: it is not there, or damaged.
+    """
+    import numpy as np
+
+    text = read_text(path, _MOST_HISTORY_BYTES, "train again")
+    try:
+        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        if len(header) > _MOST_COLUMNS or len(set(header)) < len(header) or "epoch" not in header:
+            raise ValueError(f"{len(header)} columns, one of them twice, or none of epochs")
+        table = np.array([[float(cell or "nan") for cell in row] for row in rows if row]).reshape(-1, len(header))
+    except (ValueError, csv.Error) as error:  # of cells that are no number, or rows of other lengths
+        raise ZooError(f"{path}: damaged ({shortened(str(error))}); train again") from None
+    columns = dict(zip(header, table.T, strict=True))
+    epochs = columns["epoch"]
+    numbers = (epochs == epochs.round()) & (epochs >= 1) & (epochs <= MOST_EPOCHS)
+    if not numbers.all() or (np.diff(epochs) <= 0).any():
+        raise ZooError(f"{path}: damaged, its epochs do not count up in whole numbers; train again")
+    return {name: values for name, values in columns.items() if name == "epoch" or not np.isnan(values).all()}

@@ -7,10 +7,13 @@ import os
 import pathlib
 import secrets
 import tempfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
 from zoo.tasks.catalog import read_labels
+
+if TYPE_CHECKING:
+    from zoo.config import Config
 
 _PREDICTIONS = {"test": "predictions.npz", "validation": "validation_predictions.npz"}
 
@@ -49,6 +52,45 @@ class Run:
     @property
     def checkpoints(self) -> pathlib.Path:
         return self.path / "checkpoints"
+
+    @property
+    def config(self) -> "Config":
+        """`config.yaml`: all that the training depended on.
+
+        Raises:
+            ZooError: it is missing or damaged, or its model is not registered here.
+        """
+        from zoo.config import load_config
+
+        return load_config(path=self._config_file)
+
+    @property
+    def config_values(self) -> dict[str, Any]:
+        """The same as plain values, unchecked: another version of the zoo, or a module of the user's, may know more."""
+        from zoo.config import read_yaml
+
+        return read_yaml(self._config_file)
+
+    @property
+    def config_text(self) -> str:
+        """The same as text."""
+        from zoo import safe_reading
+
+        return safe_reading.read_text(self._config_file, safe_reading.MOST_YAML_BYTES, "train again")
+
+    def write_config(self, text: str) -> None:
+        self.write_text(self._config_file.name, text)
+
+    @property
+    def _config_file(self) -> pathlib.Path:
+        return self.path / "config.yaml"
+
+    @property
+    def history(self) -> dict[str, Any]:
+        """`history.csv`: a column by its name, `float64[epochs]`; those without a number are left out."""
+        from zoo.run_files import read_history
+
+        return read_history(self.history_file)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -113,16 +155,16 @@ class Run:
         np.savez_compressed(self.predictions_file(split_name), **known)
 
     def read_json(self, name: str, kind: type | None = None) -> dict[str, Any]:
-        """What a file of the run holds; a key that it lacks is a `ZooError` too.
+        """What a file of the run holds. Asking the result for a key that is missing raises a `ZooError` too.
 
         Args:
             name: of the file.
-            kind: which types its values have, of `zoo.run_files`.
+            kind: a class of `zoo.run_files` that says which types the values have.
 
         Raises:
             ZooError: the file is missing or damaged.
         """
-        from zoo import run_files, safe_reading  # pydantic takes a while, and flags need no run
+        from zoo import run_files, safe_reading  # importing pydantic takes a while, and `--help` needs no run
 
         path, advice = self.path / name, "train again"
         if not path.exists():
@@ -132,7 +174,7 @@ class Run:
 
     def write_json(self, name: str, value: Any) -> None:
         text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(self.path / name, text.encode("utf-8", "replace"))  # a command line may hold bytes of no text
+        write_atomically(self.path / name, text.encode("utf-8", "replace"))  # a command line may be no UTF-8
 
     def write_text(self, name: str, text: str) -> None:
         write_atomically(self.path / name, text.encode())

@@ -85,7 +85,7 @@ def parse_yaml(text: str, where: str, advice: str = "mend it") -> Any:
 
     if len(text) > MOST_YAML_BYTES:
         raise ZooError(f"{where}: {len(text):,} characters of YAML; at most {MOST_YAML_BYTES:,} are read; {advice}")
-    yaml = ruamel.yaml.YAML(typ="safe", pure=True)  # YAML 1.2: 1e-3 is a number, `on` is a string
+    yaml = ruamel.yaml.YAML(typ="safe", pure=True)  # in YAML 1.2, 1e-3 is a number and `on` is a string
     yaml.Constructor = type("Constructor", (yaml.Constructor,), {})
     yaml.Constructor.add_constructor(_YAML_DATE, yaml.Constructor.construct_yaml_str)  # 2025-99-99 is none
     with one_line(where, "not valid YAML", advice):
@@ -218,7 +218,7 @@ def _reason(error: Exception) -> str:
 
 
 def _check(value: Any, where: str, advice: str) -> None:
-    """Raises: ZooError: plain values are nested too deeply, or hold what no value of the zoo is, nor can be printed."""
+    """Raises: ZooError: values are nested too deeply, or one is of a type or a text that the zoo does not take."""
     level, depth = [value], 0
     while level:
         if depth > MOST_DEPTH:
@@ -242,7 +242,7 @@ def _check(value: Any, where: str, advice: str) -> None:
 
 
 def _check_yaml(node: Any, where: str, advice: str) -> None:
-    """Looks at a graph of nodes before values are made of it; aliases are edges to a node met before."""
+    """Check a graph of YAML nodes before values are made of it. An alias is an edge to a node that was met before."""
     from ruamel.yaml.nodes import MappingNode, ScalarNode
 
     left, values = [(node, 0)], 0
@@ -267,7 +267,7 @@ def _check_yaml(node: Any, where: str, advice: str) -> None:
 
 
 def _check_header(stream: IO[bytes], size: int) -> None:
-    """Raises: ValueError: an npy header is not one, or does not promise just as many bytes as there are."""
+    """Raises: ValueError: this is no npy header, or it promises more or fewer bytes than there are."""
     import numpy as np
 
     version = np.lib.format.read_magic(stream)

@@ -15,7 +15,7 @@ _STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") i
 def handle(handler: Callable[[int], None]) -> dict[int, Any]:
     """Let `handler(number)` have the signals that ask to stop, and return what `restore` takes.
 
-    One that is ignored stays so: that is how `nohup`, and shells for what runs in the background, ask to be left alone.
+    A signal that is ignored stays ignored: `nohup` and shells ask in this way to be left alone.
     """
 
     def called(number, frame):
@@ -23,7 +23,7 @@ def handle(handler: Callable[[int], None]) -> dict[int, Any]:
             _leave_terminal()
         handler(number)
 
-    if threading.current_thread() is not threading.main_thread():  # which alone may ask for signals
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         return {}
     chosen = [number for number in _STOPPING if signal.getsignal(number) not in (signal.SIG_IGN, None)]
     return {number: signal.signal(number, called) for number in chosen}
@@ -44,7 +44,7 @@ def end_group(process: subprocess.Popen, number: int) -> None:
 
 
 def _leave_terminal() -> None:
-    """What is written to a terminal that is gone is an error, and would end the work that is to be saved."""
+    """Writing to a terminal that is gone raises an error, which would end the work before it is saved."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         with contextlib.suppress(OSError):

@@ -10,7 +10,7 @@ _BYTES = 8192
 
 
 class _Descriptor(io.RawIOBase):
-    """Writes to a file descriptor until that fails; from then on, to nowhere."""
+    """Writes to a file descriptor; after the first failure, what is written is dropped."""
 
     def __init__(self, descriptor: int):
         self.descriptor, self.failure = descriptor, None
@@ -36,9 +36,9 @@ class _Descriptor(io.RawIOBase):
 def keep() -> None:
     """Let the three standard streams outlive whatever they lead to.
 
-    A stream that the user has closed leads to nowhere, lest the next file that is opened take its place. A reader that
-    has gone, such as `head`, a closed terminal or a full disk costs what is written from then on. What the encoding of
-    the stream lacks is escaped.
+    A stream that the user has closed is opened on nothing, else the next file to be opened would take its number. When
+    the reader is gone (`head`, a closed terminal) or the disk is full, later output is dropped. Characters that the
+    encoding of the stream lacks are escaped.
     """
     for descriptor in (0, 1, 2):
         try:

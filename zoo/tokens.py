@@ -50,7 +50,7 @@ def make_tokenizer(description: dict[str, Any]) -> Callable[[Sequence[str]], np.
 def _word_piece(description: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]:
     """BERT's tokenizer (Devlin et al., 2019), in lower case by Unicode's NFKC case folding, as tensorflow-text does it.
 
-    A special token that stands in a text is text, as it is to the layer.
+    A special token such as [MASK] inside a text is read as plain text, as in the layer.
     """
     try:
         import tokenizers
@@ -78,7 +78,7 @@ def _folded(text: str) -> str:
 
 
 def _words(description: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]:
-    """Keras's TextVectorization: lower case and white space are ASCII's alone, as TensorFlow's operations have them."""
+    """Keras's TextVectorization. As in TensorFlow, lower case and white space are those of ASCII only."""
     length, ngrams = description["length"], description["ngrams"]
     ids = {word: number for number, word in enumerate(description["vocabulary"])}
 

@@ -14,7 +14,7 @@ from zoo.runs import Run
 
 def write_run(folder, model, seed, test, validation=None, digest="sha256:1", config=None, **record) -> Run:
     """A finished run in `folder/model`; splits are (labels `int[rows]`, probabilities `float[rows, num_classes]`)."""
-    from zoo.measures.metrics import classification_results
+    from zoo.measures.classes import classification_results
 
     run = Run(pathlib.Path(folder) / model / f"20260101-0000{seed:02}-abcdef")
     run.path.mkdir(parents=True)

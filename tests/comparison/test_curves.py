@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from zoo.comparison import curves
-from zoo.measures.metrics import classification_results, expected_calibration_error
+from zoo.measures.classes import classification_results, expected_calibration_error
 
 METRICS = ("accuracy", "loss")
 

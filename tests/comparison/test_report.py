@@ -14,7 +14,7 @@ from PIL import Image
 from zoo import datasets
 from zoo.comparison import report, table
 from zoo.errors import ZooError
-from zoo.measures.metrics import classification_results
+from zoo.measures.classes import classification_results
 from zoo.runs import Run
 
 EVIL = "<img src=http://evil.invalid onerror=alert(1)>"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.config import AugmentationSection
 from zoo.datasets.augmentation import Augmentation
+from zoo.settings import AugmentationSection
 
 EVERYTHING = {
     "shift_pixels": 2.0, "rotation_degrees": 15.0, "zoom": 0.1, "horizontal_flip": True, "random_erasing": 0.5,

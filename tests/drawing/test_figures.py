@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from zoo.drawing import figures
-from zoo.measures.metrics import classification_results
+from zoo.measures.classes import classification_results
+from zoo.run_files import read_history
 from zoo.tasks import Metric
 
 HEADER = "epoch,seconds,examples_per_second,learning_rate,loss,accuracy,validation_loss,validation_accuracy\n"
@@ -53,7 +54,7 @@ def write_history(path, epochs, validation=True):
 @pytest.mark.parametrize("validation", [True, False])
 def test_training_curves_of_any_length(tmp_path, epochs, validation):
     history = write_history(tmp_path / "history.csv", epochs, validation)
-    figures.save_training_curves(history, tmp_path / "training.png", ACCURACY)
+    figures.save_training_curves(read_history(history), tmp_path / "training.png", ACCURACY)
     (height, width), ink = drawn(tmp_path / "training.png")
     assert 500 < height < 1000 < width < 2000
     assert 0.005 < ink < 0.5
@@ -61,7 +62,9 @@ def test_training_curves_of_any_length(tmp_path, epochs, validation):
 
 def test_training_curves_mark_the_best_validation_epoch(tmp_path, monkeypatch):
     history = write_history(tmp_path / "history.csv", 8)
-    texts = texts_of(monkeypatch, lambda: figures.save_training_curves(history, tmp_path / "training.png", ACCURACY))
+    texts = texts_of(
+        monkeypatch, lambda: figures.save_training_curves(read_history(history), tmp_path / "training.png", ACCURACY)
+    )
     assert "best epoch 3: 0.9000" in texts
     assert {"train", "validation", "loss", "accuracy", "learning rate", "epoch"} <= set(texts)
 

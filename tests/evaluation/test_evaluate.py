@@ -10,10 +10,11 @@ import pytest
 from loaded import named
 from PIL import Image
 
+from zoo.datasets.splits import Split
 from zoo.errors import ZooError
 from zoo.evaluation.evaluate import evaluate, evaluate_model, results_table
 from zoo.loading import load_model, save_model
-from zoo.measures.metrics import classification_results
+from zoo.measures.classes import classification_results
 from zoo.tasks.catalog import get_task
 
 TASK = get_task("classification")
@@ -26,17 +27,19 @@ def bright_and_dark(examples, seed):
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 2, examples).astype(np.int32)
     features = generator.integers(0, 100, (examples, 6, 6, 1)) + 150 * labels[:, None, None, None]
-    return SimpleNamespace(features=features.astype(np.uint8), targets=labels, ids=np.arange(examples))
+    return Split(features.astype(np.uint8), labels, np.arange(examples))
 
 
 def dataset_of(label_names=("dark", "bright"), **splits):
-    info = SimpleNamespace(name="brightness", label_names=label_names, feature_shape=(6, 6, 1), targets="class")
+    info = SimpleNamespace(
+        name="brightness", label_names=label_names, feature_shape=(6, 6, 1), targets="class", needs_data_dir=False
+    )
     splits = {
         "train": bright_and_dark(4, 0),
         "validation": bright_and_dark(30, 1),
         "test": bright_and_dark(50, 2),
     } | splits
-    return SimpleNamespace(info=info, digest="sha256:0", **splits)
+    return SimpleNamespace(info=info, digest="sha256:0", report={}, feature_names=None, **splits)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +66,7 @@ def known_dataset(monkeypatch):
 
     asked = []
 
-    def load(name, data_dir=None, validation_fraction=None, image_shape=None, task=None, ask=False):
+    def load(name, data_dir=None, validation_fraction=None, image_shape=None, task=None, *more):
         asked.append((name, data_dir, validation_fraction, image_shape))
         return dataset_of()
 

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 import zoo
 from zoo import datasets
 from zoo.datasets.texts import as_array
-from zoo.drawing.highlight import colored, overlay, write_html
+from zoo.drawing.highlight import in_words, overlay, write_html
 from zoo.errors import ZooError
 from zoo.evaluation.explain import explain, explain_images
 from zoo.training import preprocessing
@@ -75,7 +75,8 @@ def test_scores_add_up_to_what_the_words_change():
 
 def test_what_is_shown_is_safe(tmp_path):
     scores = [("<script>", 1.0), ("\x1b[2J", -0.5)]
-    assert "\x1b[2J" not in colored(scores)
+    assert "\x1b[2J" not in in_words(scores, colored=True)
+    assert in_words(scores, colored=False) == r"<script> (+1) \x1b[2J (-0.5)"
     write_html(["a<b"], TEXTS[:1], [{"label": "x&y", "probability": 0.5}], [scores], tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert "<script>" not in page and "a&lt;b" in page and "x&amp;y" in page

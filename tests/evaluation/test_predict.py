@@ -148,10 +148,11 @@ def truncate(path):
 
 BAD_IMAGES = {
     "missing.png": (None, "no such file or folder"),
-    "empty": (lambda path: path.mkdir(), r"no \.png or .* file in this folder"),
-    "picture.gif": (lambda path: path.write_bytes(b"GIF89a"), r"reads \.png or .*not '\.gif'"),
-    "bare": (lambda path: path.write_bytes(b"x"), "files without an extension"),
-    "text.png": (lambda path: path.write_text("hello"), r"unreadable image \(not a PNG or JPEG\)"),
+    "empty": (lambda path: path.mkdir(), "no pictures or .npy files in this folder"),
+    "picture.gif": (lambda path: path.write_bytes(b"GIF89a"), "unreadable image"),
+    "bare": (lambda path: path.write_bytes(b"x"), "files without an ending"),
+    "picture.svg": (lambda path: path.write_text("<svg/>"), r"reads pictures or .*not '\.svg'"),
+    "text.png": (lambda path: path.write_text("hello"), r"unreadable image \(not a PNG or JPEG or .*WEBP\)"),
     "nothing.png": (lambda path: path.write_bytes(b""), "unreadable image"),
     "cut.png": (lambda path: (write_png(path), truncate(path)), "unreadable image"),
     "cut.npy": (lambda path: (np.save(path, random_pixels(8, 8)), truncate(path)), "no npy file of numbers"),
@@ -205,7 +206,7 @@ def test_table_without_known_names_goes_by_position(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", ": empty file"),
+        ("", ": no rows under the header"),
         ("length,width,height\n", ": no rows below the header"),
         ("length,widht,height\n1,2,3\n", ": no column 'width', .*did you mean widht"),
         ("length,width,height,width\n1,2,3,4\n", ": column 'width' occurs twice"),
@@ -213,7 +214,7 @@ def test_table_without_known_names_goes_by_position(tmp_path, capsys):
         ("length,width,height\n1,,3\n", ":2: column 'width': '' is not a finite number"),
         ("length,width,height\n1,2,nan\n", ":2: column 'height': 'nan' is not a finite number"),
         ("length,width,height\n1e39,2,3\n", ":2: column 'length': '1e39' is not a finite number"),
-        ("length,width,height\n1,2\n", ":2: 2 cells where the header has 3"),
+        ("length,width,height\n1,2\n", ":2: 2 values, but the header has 3 columns"),
         ("length,width,height\n\xff,2,3\n", ": cannot be read as a UTF-8 table"),
     ],
 )

@@ -9,7 +9,7 @@ from zoo.datasets import Split, dataset_info
 from zoo.datasets.texts import as_array
 from zoo.errors import ZooError
 from zoo.evaluation.slices import evaluate_slices, slices_table
-from zoo.measures.metrics import wilson_interval
+from zoo.measures.classes import wilson_interval
 from zoo.tasks.catalog import get_task
 
 TASK = get_task("classification")
@@ -70,7 +70,7 @@ def test_columns_of_the_users_table_need_not_be_features(tmp_path):
     lines += [f'"letter {n}",{"yes" if n % 2 else "no"},{"north" if n % 3 else ""},{n},k{n},7' for n in range(200)]
     file.write_text("\n".join(lines) + "\n")
     rows = np.arange(0, 200, 2)
-    split = Split(as_array([f"letter {n}" for n in rows]), rows % 2, np.array([str(n + 2) for n in rows]))
+    split = Split(as_array([f"letter {n}" for n in rows]), rows % 2, np.array([str(n) for n in rows]))
     data = dataset("csv", file, kind="text")
     wrong = np.flatnonzero(rows % 3 == 0)[:20]
     slices = judged(wrong, split, data, "region")

@@ -65,6 +65,12 @@ def test_an_export_stands_in_the_comparison_and_in_evaluation(script, table_run)
     ]
 
 
+def test_several_formats_are_all_made(table_run, tmp_path):
+    made = export(table_run, ["keras", "onnx", "keras"], output=tmp_path)
+    assert [facts["name"] for facts in made] == ["keras", "onnx"] and not any(facts["failed"] for facts in made)
+    assert {path.name for path in tmp_path.iterdir()} == {"keras", "onnx"}
+
+
 def test_a_file_outside_its_limit_is_not_left_under_its_name(table_run, tmp_path, monkeypatch):
     monkeypatch.setattr(Classification, "parity_limits", lambda *_: {"max_abs_difference": -1.0})
     (facts,) = export(table_run, "litert", output=tmp_path)

@@ -31,7 +31,24 @@ def eps() -> bytes:
     return b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n(proof) (w) file closefile\nshowpage\n"
 
 
+def tiff(width: int, height: int, tags: int = 0) -> bytes:
+    """A grey TIFF that claims a size, has so many more tags, and no pixels."""
+    entries = [(256, width), (257, height), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, height), (279, 0)]
+    entries += [(40_000 + number % 20_000, number) for number in range(tags)]
+    packed = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + packed + bytes(4)
+
+
 PICTURES = {
+    "GIF": b"GIF89a"
+    + struct.pack("<HHBBB", 65_535, 65_535, 0, 0, 0)
+    + b"\x2c"
+    + bytes(4)
+    + b"\xff\xff\xff\xff\0\x08\0;",
+    "TIFF": tiff(60_000, 60_000),
+    "TIFF without end": tiff(8, 8, tags=60_000),
+    "WebP": b"RIFF" + struct.pack("<I", 30) + b"WEBPVP8L" + struct.pack("<I", 17) + b"\x2f\xff\xff\xff\x0f" + bytes(13),
+    "BMP": b"BM" + struct.pack("<IIIIiiHHIIIIII", 100, 0, 54, 40, 30_000, 30_000, 1, 24, 0, 0, 0, 0, 0, 0) + bytes(60),
     "80,000,000 x 1": png(80_000_000, 1),
     "1 x 60,000,000": png(1, 60_000_000),
     "300,000 x 1": png(300_000, 1, rows=1),

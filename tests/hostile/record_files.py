@@ -17,7 +17,7 @@ ROWS = 40
 
 def good_run(folder: pathlib.Path, model: str = "good") -> Run:
     """A finished run `folder/<model>/20260101-000000-abcdef` of two classes."""
-    from zoo.measures.metrics import classification_results
+    from zoo.measures.classes import classification_results
 
     run = Run(folder / model / "20260101-000000-abcdef")
     run.path.mkdir(parents=True)

@@ -13,7 +13,7 @@ import safetensors.numpy
 from PIL import Image
 
 import zoo
-from zoo.datasets import own_data, own_texts, sources
+from zoo.datasets import own_data, own_pictures, own_tables, own_texts, sources
 from zoo.errors import ZooError
 from zoo.evaluation import read_images, read_tables
 from zoo.loading import save_model
@@ -58,7 +58,7 @@ def test_pictures(refused, tmp_path, content):
     Image.new("L", (8, 8)).save(tmp_path / "pictures/b/0.png")
     path.write_bytes(content)
     refused(lambda: read_images.read([path], Reads(28, 28, 1)), "0.png")
-    refused(lambda: own_data.read_image_folder(tmp_path / "pictures", (8, 8, 1)), "0.png")
+    refused(lambda: own_pictures.read_image_folder(tmp_path / "pictures", (8, 8, 1)), "0.png")
 
 
 def test_the_largest_picture_that_is_read(bounded, tmp_path):
@@ -87,7 +87,7 @@ def test_what_is_no_file(refused, tmp_path, make, name):
     readers = {
         "a.png": lambda: read_images.read([path], Reads(28, 28, 1)),
         "a.npy": lambda: read_images.read([path], Reads(28, 28, 1)),
-        "a.csv": lambda: own_data.read_csv(path, READING),
+        "a.csv": lambda: own_tables.read_csv(path, READING),
         "a.txt": lambda: own_texts.read_utf8(path),
     }
     refused(readers[name], name)
@@ -97,7 +97,7 @@ def test_what_is_no_file(refused, tmp_path, make, name):
 def test_tables(refused, tmp_path, make, words):
     path = tmp_path / ("zeros.csv" if words == "zeros.csv" else "a.csv")
     path.write_bytes(make())
-    refused(lambda: own_data.read_csv(path, READING), words)
+    refused(lambda: own_tables.read_csv(path, READING), words)
     refused(lambda: read_tables.read([path], Reads(3)))
     assert own_texts.is_text_table(path) is False
 
@@ -106,10 +106,11 @@ def test_tables(refused, tmp_path, make, words):
 def test_right_tables_of_any_shape_are_read_within_the_bounds(bounded, tmp_path, columns, size):
     (tmp_path / "a.csv").write_bytes(data_files.large_table(columns, size))
     with bounded():
-        split, labels, names = own_data.read_csv(tmp_path / "a.csv", READING)
-    assert labels["label_names"] == ("a", "b")
-    assert len(names) == columns and split.features.shape == (len(split), columns)
-    assert split.features[7].tolist() == [7.0] * columns and split.ids[0] == "2"
+        read = own_tables.read_csv(tmp_path / "a.csv", READING)
+    split = read.split
+    assert read.described["label_names"] == ("a", "b")
+    assert len(read.feature_names) == columns and split.features.shape == (len(split), columns)
+    assert split.features[7].tolist() == [7.0] * columns and split.ids[0] == "0"
 
 
 def test_names_that_are_no_text(refused, tmp_path):
@@ -117,9 +118,9 @@ def test_names_that_are_no_text(refused, tmp_path):
     for name in ("a", "b", odd):
         (tmp_path / "pictures" / name).mkdir(parents=True)
         Image.new("L", (8, 8)).save(tmp_path / "pictures" / name / f"{odd}.png")
-    refused(lambda: own_data.read_image_folder(tmp_path / "pictures", (8, 8, 1)), "is not UTF-8")
+    refused(lambda: own_pictures.read_image_folder(tmp_path / "pictures", (8, 8, 1)), "is not UTF-8")
     shutil.rmtree(tmp_path / "pictures" / odd)
-    split, _ = own_data.read_image_folder(tmp_path / "pictures", (8, 8, 1))
+    split = own_pictures.read_image_folder(tmp_path / "pictures", (8, 8, 1)).split
     assert split.ids.tolist() == ["a/\\udcff\x1b.png", "b/\\udcff\x1b.png"]
     run = record_files.good_run(tmp_path)
     run.update_record(command=f"train {odd}")
@@ -134,7 +135,7 @@ def test_a_table_of_texts(refused, bounded, tmp_path):
     refused(lambda: own_texts.read_text_csv(path, READING), "100,000 different labels")
     path.write_text('text,label\n"' + "a" * 9_000_000 + '",x\nb,y\n')
     with bounded():
-        assert len(own_texts.read_text_csv(path, READING)[0].features[0]) == 9_000_000
+        assert len(own_texts.read_text_csv(path, READING).split.features[0]) == 9_000_000
     os.truncate(path, 1 << 40)
     refused(lambda: own_texts.read_text_csv(path, READING), "bytes")
 

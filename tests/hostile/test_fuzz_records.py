@@ -17,11 +17,11 @@ from mutate import how_many, mutations, zip_mutations
 from zoo import safe_reading
 from zoo.comparison import columns, receipts, table
 from zoo.config import load_config, validate
-from zoo.datasets import own_data, own_texts
-from zoo.drawing.figures import read_history
+from zoo.datasets import own_data, own_tables, own_texts
 from zoo.errors import ZooError
 from zoo.evaluation.read_images import read as read_images
 from zoo.experiments.search_space import read_space
+from zoo.run_files import read_history
 from zoo.runs import Run
 from zoo.tasks.catalog import get_task
 from zoo.training import pretrained
@@ -91,7 +91,7 @@ TARGETS = {
     "space.yaml": ("space.yaml", read_space_of),
     "history.csv": ("history.csv", lambda run: read_history(run / "history.csv")),
     "a checkpoint": ("checkpoints/step-000000000003.npz", read_checkpoint),
-    "a table": ("table.csv", lambda run: own_data.read_csv(run / "table.csv", READING)),
+    "a table": ("table.csv", lambda run: own_tables.read_csv(run / "table.csv", READING)),
     "a table of texts": ("texts.csv", lambda run: own_texts.read_text_csv(run / "texts.csv", READING)),
     "a picture": ("picture.png", lambda run: read_images([run / "picture.png"], _AnyPicture())),
     "npy": ("pictures.npy", lambda run: read_images([run / "pictures.npy"], _AnyPicture())),

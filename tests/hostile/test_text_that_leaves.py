@@ -15,7 +15,7 @@ from zoo.datasets.catalog import list_datasets
 from zoo.drawing import figures, highlight
 from zoo.evaluation.evaluate import results_table
 from zoo.evaluation.predict import predictions_table, write_predictions
-from zoo.measures.metrics import classification_results
+from zoo.measures.classes import classification_results
 from zoo.tasks.catalog import get_task
 
 TASK = get_task("classification")

@@ -6,7 +6,7 @@ from scipy import optimize, special
 from sklearn import metrics
 
 from zoo.measures.calibration import TEMPERATURES, apply_temperature, fit_temperature, scaled_figures
-from zoo.measures.metrics import expected_calibration_error
+from zoo.measures.classes import expected_calibration_error
 
 
 def drawn(temperature, rows=20_000, seed=0):

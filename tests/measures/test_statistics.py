@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zoo.measures import metrics, statistics
+from zoo.measures import classes as metrics
+from zoo.measures import statistics
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 6), (3, 9), (1, 12), (40, 61)])

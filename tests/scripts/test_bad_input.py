@@ -86,7 +86,7 @@ def test_an_empty_folder(run_script, tmp_path, digits_file):
     (tmp_path / "empty").mkdir()
     done = run_script("train", "--model=mnist_mlp", "--dataset=image_folder", "--data_dir=empty")
     assert_refused(done, "empty")
-    assert_refused(run_script("predict", f"--model_file={digits_file}", "empty"), "empty: no .png")
+    assert_refused(run_script("predict", f"--model_file={digits_file}", "empty"), "empty: no pictures or .npy files")
 
 
 def test_a_table_cut_short(run_script, tmp_path):

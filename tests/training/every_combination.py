@@ -14,7 +14,8 @@ import zoo
 from zoo import datasets
 from zoo.datasets.splits import Split
 from zoo.datasets.texts import as_array
-from zoo.training.strategy import COMBINATIONS, is_first_task
+from zoo.training.cluster import is_first_task
+from zoo.training.combinations import COMBINATIONS
 
 
 def main(strategy: str, folder: str) -> None:

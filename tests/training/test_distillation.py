@@ -12,8 +12,8 @@ import tensorflow as tf
 from small_trainings import interrupted, train, weights
 
 import zoo
-from zoo.config import DistillationSection
 from zoo.loading import save_model, with_labels
+from zoo.settings import DistillationSection
 from zoo.training.distillation import Distillation, load_teacher
 
 

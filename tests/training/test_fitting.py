@@ -100,7 +100,7 @@ def test_averaged_weights_follow_a_short_training():
     """Of weights that have stood still for the last half of 20 updates, the average is nearly them, not the start."""
     import keras
 
-    from zoo.config import OptimizerSection, ScheduleSection
+    from zoo.settings import OptimizerSection, ScheduleSection
     from zoo.training.optimizers import build_optimizer
 
     settings = OptimizerSection(name="sgd", learning_rate=1.0, ema_momentum=0.999)

@@ -9,9 +9,9 @@ import tensorflow as tf
 from small_trainings import trainer_of
 
 import zoo
-from zoo.config import MaskingSection
 from zoo.layers.masking import NOT_HIDDEN, Masking
 from zoo.layers.word_piece import SPECIAL_TOKENS
+from zoo.settings import MaskingSection
 from zoo.training.trainer import outputs_of
 
 VOCABULARY = [*SPECIAL_TOKENS, *(f"word{n}" for n in range(50)), *(f"##end{n}" for n in range(50)), "[unused-0]"]

@@ -14,6 +14,7 @@ from small_trainings import trainer_of
 import zoo
 from zoo.datasets.texts import as_array
 from zoo.errors import ZooError
+from zoo.keras_hooks import stand_around_updates
 from zoo.training import layerwise, pretrained
 
 GOLDEN = pathlib.Path(__file__).parent / "bert_golden"
@@ -154,7 +155,8 @@ def test_lower_blocks_learn_more_slowly_and_frozen_ones_not_at_all():
     layerwise.freeze(model, ["embeddings_*"])
     trainer, _, _ = trainer_of(model, "bbc_news_bert")
     optimizer = keras.optimizers.Adam(0.01, epsilon=1e-12)
-    layerwise.decay_learning_rates(optimizer, trainer.trainable_variables, trainer, 0.5)
+    slower = layerwise.slower_below(trainer.trainable_variables, trainer, 0.5)
+    stand_around_updates(optimizer, [slower])
     before = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(trainer(tf.constant([[3, 6, 7, 8] + [4] + [0] * 27])) ** 2)

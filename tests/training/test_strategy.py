@@ -9,13 +9,14 @@ import pytest
 
 import zoo
 from zoo.experiments import verification
+from zoo.training import cluster, combinations
 from zoo.training import strategy as strategies
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 
 
 def test_the_readme_holds_the_table():
-    assert strategies.combinations_table() in (REPOSITORY / "README.md").read_text()
+    assert combinations.combinations_table() in (REPOSITORY / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_every_cell_of_the_table_runs_or_is_refused(tmp_path, name):
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr + done.stdout
     outcomes = json.loads((tmp_path / "outcomes.json").read_text())
-    expected = {c.setting: "refused" if name in c.refused else "runs" for c in strategies.COMBINATIONS}
+    expected = {c.setting: "refused" if name in c.refused else "runs" for c in combinations.COMBINATIONS}
     assert outcomes == expected
 
 
@@ -87,9 +88,9 @@ def test_auto_takes_the_cluster_the_devices_or_none(monkeypatch):
     monkeypatch.setenv(
         "TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}})
     )
-    assert strategies._automatic(settings) == "multi_worker" and not strategies.is_first_task()
+    assert strategies._automatic(settings) == "multi_worker" and not cluster.is_first_task()
     monkeypatch.setenv(
         "TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}})
     )
     monkeypatch.setenv("TPU_NAME", "local")
-    assert strategies._automatic(settings) == "tpu" and strategies.is_first_task()
+    assert strategies._automatic(settings) == "tpu" and cluster.is_first_task()

@@ -31,8 +31,12 @@ def architecture_of(model, name: str) -> list[Layer]:
     Raises:
         ZooError: the model is no chain of the kinds that a `Layer` may be, or drops units at random.
     """
+    import keras
+
     layers, tensor = [], model.inputs[0]
-    for layer in model.layers[1:]:
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
         if layer.input is not tensor:
             raise ZooError(f"--models={name}: its layers are no chain (layer {layer.name!r}); other libraries lack it")
         tensor = layer.output
@@ -79,7 +83,7 @@ def scaled(features: np.ndarray, architecture: list[Layer]) -> np.ndarray:
 
 
 def matrix_products(architecture: list[Layer], batch_size: int) -> list[tuple[int, int, int]]:
-    """`(m, k, n)` of each product `[m, k] @ [k, n]` that one training step needs, convolutions seen as products.
+    """`(m, k, n)` of each product `[m, k] @ [k, n]` of one training step; convolutions count as products.
 
     Each layer with a kernel takes one forward, one for the gradient of its kernel and, but for the first, one for that
     of its input.

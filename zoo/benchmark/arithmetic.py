@@ -1,4 +1,4 @@
-"""What the matrix products of an epoch alone would take: the floor under every training of a network."""
+"""The time of an epoch's matrix products alone: no training of the network can be faster."""
 
 import time
 from collections.abc import Callable

@@ -103,8 +103,8 @@ def _zoo_steps(precision: str) -> Callable[[], None]:
     import keras
 
     import zoo
-    from zoo.config import OptimizerSection, ScheduleSection
     from zoo.datasets.pipeline import BatchPlan, training_calls
+    from zoo.settings import OptimizerSection, ScheduleSection
     from zoo.tasks import Training
     from zoo.training.optimizers import build_optimizer
     from zoo.training.trainer import batch_specification, build_trainer

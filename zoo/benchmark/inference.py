@@ -28,7 +28,6 @@ def measure_inference(run_path: str | None) -> dict[str, Any]:
     if run_path is None:
         raise ZooError("--inference measures the model of a run; say which: --run=runs/mnist_mlp/…")
     from zoo import datasets
-    from zoo.config import load_config
     from zoo.loading import load_model
     from zoo.runs import open_run
 
@@ -36,7 +35,7 @@ def measure_inference(run_path: str | None) -> dict[str, Any]:
     model = load_model(run).model
     if not hasattr(model, "inputs"):
         raise ZooError(f"{run.path}: an exported file; compare.py --measure_latency measures those")
-    features = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset).test.features
+    features = datasets.load_configured(run.config.dataset).test.features
     if features.dtype == object:
         raise ZooError(f"{run.path}: its model reads texts; --inference measures models of pictures and tables")
     return {

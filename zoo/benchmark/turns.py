@@ -1,4 +1,4 @@
-"""Contenders in processes of their own, of which one trains an epoch while the others wait."""
+"""Contenders in processes of their own: one trains an epoch while the others wait."""
 
 import importlib
 import multiprocessing

@@ -34,7 +34,7 @@ def train(turns: Turns, config: Config, architecture: list[Layer]) -> None:
 
     dataset = training_examples(config)
     values = config.model_dump()
-    # The process waits most of the time, and would find a checkpoint due in each epoch.
+    # The process waits most of the time, so that a checkpoint would be due in each epoch.
     values["training"] |= {"epochs": _EPOCHS, "checkpoint_minutes": 1e6}
     import_tensorflow(start=False)
     from zoo.training import callbacks

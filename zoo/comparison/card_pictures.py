@@ -18,15 +18,15 @@ def draw(names: list[str], runs_dir: str | os.PathLike, root: pathlib.Path) -> l
     """Draw learning curves, and answers, of each model that has a finished run of its config with seed 0.
 
     Args:
-      names: registered models with a config.
-      runs_dir: where runs/<model>/… are; what has no run there keeps the picture that it has.
-      root: the repository.
+        names: registered models with a config.
+        runs_dir: where runs/<model>/… are; a model without a run there keeps its pictures.
+        root: the repository.
 
     Returns:
-      the pictures that were written.
+        the pictures that were written.
 
     Raises:
-      ZooError: a picture cannot be written.
+        ZooError: a picture cannot be written.
     """
     from zoo.drawing import figures
 
@@ -39,7 +39,7 @@ def draw(names: list[str], runs_dir: str | os.PathLike, root: pathlib.Path) -> l
         with tempfile.TemporaryDirectory() as temporary:
             pictures = {kind: pathlib.Path(temporary, f"{kind}.png") for kind in WIDTHS}
             task = catalog.model_info(name).task
-            figures.save_training_curves(run.history_file, pictures["training"], task.headline)
+            figures.save_training_curves(run.history, pictures["training"], task.headline)
             task.draw_card(test, run.read_predictions("test"), run.labels, pathlib.Path(temporary))
             for kind, picture in pictures.items():
                 if picture.exists():
@@ -53,7 +53,7 @@ def _run_of_seed_0(name: str, runs_dir: str | os.PathLike) -> Run | None:
     for record in sorted(pathlib.Path(runs_dir, name).glob("*/run.json"), reverse=True):
         run = Run(record.parent)
         try:
-            config = load_config(path=run.path / "config.yaml")
+            config = run.config
             of_config = recipe(config) == recipe(load_config(name)) and config.training.seed == 0
             if of_config and run.record["status"] == "finished" and "test" in run.results:
                 return run

@@ -18,7 +18,7 @@ from zoo.tasks import Metric
 COLOURS = [f"var(--model-{number})" for number in range(1, 7)]
 MEAN_OF_CLASSES = "mean of the classes"
 _INK, _MUTED, _GRID, _PAPER = "var(--ink)", "var(--muted)", "var(--grid)", "var(--paper)"
-_REST = "var(--rest)"  # models that are too many for a colour of their own
+_REST = "var(--rest)"  # of models beyond the number of colours
 _FONT = "system-ui, sans-serif"
 _CONFIG = {
     "background": "transparent",
@@ -36,11 +36,11 @@ def cost(rows: Sequence[dict], headline: Metric, column: str, title: str, colour
     """The headline against a cost, with the Pareto front; None where fewer than two models have that cost.
 
     Args:
-      rows: {"model", "value": the headline, "low", "high", column: positive number or None}.
-      headline: of the models' task.
-      column: which cost.
-      title: of its axis.
-      colours: model → colour, for those that have one.
+        rows: {"model", "value": the headline, "low", "high", column: positive number or None}.
+        headline: of the models' task.
+        column: which cost.
+        title: of its axis.
+        colours: model → colour, for those that have one.
     """
     rows = [row for row in rows if row.get(column)]
     if len(rows) < 2:
@@ -85,16 +85,16 @@ def learning(rows: Sequence[dict], metric: str, better: str, colours: dict[str, 
     """The headline or the loss over the epochs; None without a curve.
 
     Args:
-      rows: of `curves.learning_curves`, with "model".
-      metric: which of its metrics.
-      better: more or less.
-      colours: model → colour.
+        rows: of `curves.learning_curves`, with "model".
+        metric: which of its metrics.
+        better: more or less.
+        colours: model → colour.
     """
     rows = [row for row in rows if row["metric"] == metric]
     if not rows:
         return None
     lengths = collections.Counter((row["model"], row["part"]) for row in rows)
-    # A line of one point is invisible, and one of few hides how few they are.
+    # Markers: a line of one point is invisible, and a line of few points should show that they are few.
     rows = [row | {"marked": row["part"] == "validation" and lengths[row["model"], row["part"]] < 12} for row in rows]
     scale = alt.Scale(domain=[1, max(2, *(row["epoch"] for row in rows))], nice=False)
     x = alt.X("epoch:Q", title="epoch", scale=scale).axis(format="d", tickMinStep=1, grid=False)
@@ -124,8 +124,8 @@ def confusion(counts: np.ndarray, names: Sequence[str]) -> dict:
     """True classes in rows, predictions in columns. The depth of a mistake's colour is relative to the worst mistake.
 
     Args:
-      counts: float[classes, classes], mean over seeds.
-      names: of the classes.
+        counts: float[classes, classes], mean over seeds.
+        names: of the classes.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-9)
     mistakes = shares * (1 - np.eye(len(names)))
@@ -161,11 +161,11 @@ def confusion(counts: np.ndarray, names: Sequence[str]) -> dict:
 
 
 def reliability(rows: Sequence[dict], colour: str) -> dict:
-    """Accuracy over confidence, a point a bin, against the diagonal of a model that is as right as it is sure.
+    """Accuracy over confidence, a point a bin; a model whose confidence is right lies on the diagonal.
 
     Args:
-      rows: of `curves.reliability`.
-      colour: of the model.
+        rows: of `curves.reliability`.
+        colour: of the model.
     """
     scale = alt.Scale(domain=[0, 1])
     x = alt.X("confidence:Q", title="confidence", scale=scale).axis(format=".0%", tickCount=5)
@@ -191,9 +191,9 @@ def roc(rows: Sequence[dict], colours: dict[str, str], logarithmic: bool) -> dic
     """True- over false-positive rate of the class in the parameter `shown_class`.
 
     Args:
-      rows: {"model", "class", "area", "points": [[false-positive rate, true-positive rate], …]}.
-      colours: model → colour.
-      logarithmic: whether the axis of false positives is.
+        rows: {"model", "class", "area", "points": [[false-positive rate, true-positive rate], …]}.
+        colours: model → colour.
+        logarithmic: whether the axis of false positives is.
     """
     rows = [
         {"model": row["model"], "class": row["class"], "area": round(row["area"], 5), "x": x, "y": y}
@@ -228,9 +228,9 @@ def residuals(rows: Sequence[dict], colour: str, unit: str) -> dict:
     """What is predicted over what is true, against the diagonal of a model without error.
 
     Args:
-      rows: of `curves.residuals`.
-      colour: of the model.
-      unit: of the numbers.
+        rows: of `curves.residuals`.
+        colour: of the model.
+        unit: of the numbers.
     """
     every = [row[key] for row in rows for key in ("true", "predicted")]
     scale = alt.Scale(domain=[min(every), max(every)], nice=True)
@@ -271,7 +271,7 @@ def _faded(opacity: float, otherwise: float = 1.0):
 
 
 def _without_first_epochs(rows: Sequence[dict], better: str) -> list[float]:
-    """A domain that the curves fill once the first quarter of the epochs is over; the whole of short ones."""
+    """The range of the curves after the first quarter of the epochs; of short trainings, the whole range."""
     series: dict[tuple, list[float]] = {}
     for row in rows:
         series.setdefault((row["model"], row["part"]), []).append(row["mean"])

@@ -10,17 +10,17 @@ from zoo.tasks.catalog import all_tasks
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """A figure of a row: which way it is better, whether it comes unasked, what it depends on, and its decimals.
+    """A column of figures: which way is better, whether it is shown by default, what it depends on, and its decimals.
 
-    A `recipe` column is known before the test rows are read; `test` columns come from them, `comparison` columns from
-    other rows of the table too. Those whose better way is that of the headline say so.
+    A `recipe` column is known before the test rows are read. A `test` column comes from the test rows, a `comparison`
+    column also from the other rows of the table. A column may be better in the same way as the headline.
     """
 
     name: str
     source: Literal["recipe", "test", "comparison"]
     better: Literal["more", "less", "headline", None] = None
     shown: bool = True
-    decimals: int | None = 4  # None: those of the headline
+    decimals: int | None = 4  # None: as many as the headline has
 
 
 _FIRST = (
@@ -50,6 +50,7 @@ _LAST = (
     Column("p", "comparison"),
     Column("verdict", "comparison"),
     Column("tied_with", "comparison", shown=False),
+    Column("settings", "recipe", shown=False),  # unless rows of one model have some
 )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from zoo.comparison.table import Result, best_on_validation
 from zoo.errors import ZooError
 from zoo.runs import Predictions
-from zoo.safe_reading import read_yaml
 
 
 @dataclasses.dataclass
@@ -26,12 +25,10 @@ class Contender:
 
     def read(self) -> list[str]:
         """Read what charts need of all seeds; returns a line for each history that cannot be read."""
-        from zoo.drawing.figures import read_history
-
         notices = []
         for result in self.results:
             try:
-                self.histories.append(read_history(result.run.history_file))
+                self.histories.append(result.run.history)
             except ZooError as error:
                 notices.append(f"no learning curve: {error}")
             self.predictions.append(result.run.read_predictions("test"))
@@ -52,28 +49,6 @@ def contenders(rows: list[dict[str, Any]], results: list[Result]) -> list[Conten
     models = []
     for row in rows:
         name = row["model"] if counts[row["model"]] == 1 else f"{row['model']}@{row['config']}"
-        models.append(Contender(name, row, sorted(groups[row["config"]], key=lambda result: result.record["seed"])))
-    for name, count in counts.items():
-        if count > 1:
-            _tell_apart([model for model in models if model.row["model"] == name])
+        seeds = sorted(groups[row["config"]], key=lambda result: result.record["seed"])
+        models.append(Contender(name, row, seeds, row["settings"] or ""))
     return models
-
-
-def _tell_apart(models: list[Contender]) -> None:
-    """Give each model those values of its config that not all of them have."""
-
-    def leaves(values, prefix=""):
-        for key, value in values.items():
-            if isinstance(value, dict) and value:
-                yield from leaves(value, f"{prefix}{key}.")
-            else:
-                yield f"{prefix}{key}", value
-
-    configs = []
-    for model in models:
-        values = read_yaml(model.results[0].run.path / "config.yaml")  # a mapping, or there would be no result
-        configs.append(dict(leaves(values | {"claim": None})))
-    keys = dict.fromkeys(key for config in configs for key in config if key != "training.seed")
-    differing = [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
-    for model, config in zip(models, configs, strict=True):
-        model.settings = ", ".join(f"{key}={config[key]}" for key in differing if key in config)

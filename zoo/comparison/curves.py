@@ -6,7 +6,7 @@ import numpy as np
 
 from zoo.runs import Predictions
 
-CURVE_POINTS = 150  # of an epoch axis; more cannot be told apart
+CURVE_POINTS = 150  # points of an epoch axis; more could not be told apart
 _RATES = np.concatenate([[0.0], np.logspace(-4, 0, 81)])  # of false positives, where ROC curves are drawn
 
 
@@ -14,11 +14,11 @@ def learning_curves(histories: Sequence[dict[str, np.ndarray]], metrics: Sequenc
     """Mean, least and greatest value over seeds at each epoch.
 
     Args:
-      histories: of `zoo.drawing.figures.read_history`, one a seed; they may end at different epochs.
-      metrics: which columns of training; those of validation go with them.
+        histories: of `zoo.runs.Run`s, one a seed; they may end at different epochs.
+        metrics: which columns of training; those of validation go with them.
 
     Returns:
-      Rows {"metric": one of them, "part": training or validation, "epoch", "mean", "low", "high"}.
+        Rows {"metric": one of them, "part": training or validation, "epoch", "mean", "low", "high"}.
     """
     last = max((int(history["epoch"].max()) for history in histories if len(history["epoch"])), default=0)
     epochs = np.unique(np.linspace(1, last, min(last, CURVE_POINTS)).round().astype(int)) if last else []
@@ -43,9 +43,9 @@ def confusion(labels: np.ndarray, probabilities: Sequence[np.ndarray], classes: 
     """How often each true class (row) is taken for each class (column), `float[classes, classes]`, mean over seeds.
 
     Args:
-      labels: int[rows].
-      probabilities: one float[rows, num_classes] a seed.
-      classes: which classes, in which order.
+        labels: int[rows].
+        probabilities: one float[rows, num_classes] a seed.
+        classes: which classes, in which order.
     """
     from sklearn.metrics import confusion_matrix
 
@@ -60,12 +60,12 @@ def reliability(labels: np.ndarray, probabilities: Sequence[np.ndarray], bins: i
     The 95 % interval is Wilson's, for the rows of one seed: seeds share them.
 
     Args:
-      labels: int[rows].
-      probabilities: one float[rows, num_classes] a seed.
-      bins: how many bins of equal width share [0, 1].
+        labels: int[rows].
+        probabilities: one float[rows, num_classes] a seed.
+        bins: how many bins of equal width share [0, 1].
 
     Returns:
-      Rows {"confidence", "accuracy", "low", "high", "share": of all rows}, without the empty bins.
+        Rows {"confidence", "accuracy", "low", "high", "share": of all rows}, without the empty bins.
     """
     from statsmodels.stats.proportion import proportion_confint
 
@@ -88,12 +88,12 @@ def roc_curves(labels: np.ndarray, probabilities: Sequence[np.ndarray], classes:
     """ROC curves of each class against the rest, averaged over seeds at equal false-positive rates (Fawcett 2006).
 
     Args:
-      labels: int[rows].
-      probabilities: one float[rows, num_classes] a seed.
-      classes: which classes; one without a row, or with all of them, has no curve.
+        labels: int[rows].
+        probabilities: one float[rows, num_classes] a seed.
+        classes: which classes; one without a row, or with all of them, has no curve.
 
     Returns:
-      {class, or None for the mean of all: (area, float[points, 2] false- and true-positive rates)}.
+        {class, or None for the mean of all: (area, float[points, 2] false- and true-positive rates)}.
     """
     from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -127,11 +127,11 @@ def residuals(predictions: Predictions, most: int = 400) -> list[dict]:
     """Predicted numbers against the true ones, of rows at equal distances in the order of the truth.
 
     Args:
-      predictions: whose targets and answers are float[rows].
-      most: how many rows are drawn.
+        predictions: whose targets and answers are float[rows].
+        most: how many rows are drawn.
 
     Returns:
-      Rows {"true", "predicted", "residual": predicted less true}.
+        Rows {"true", "predicted", "residual": predicted less true}.
     """
     truth, said = (np.asarray(part, "float64").reshape(len(part), -1)[:, 0] for part in
                    (predictions.targets, predictions.answers))  # fmt: skip
@@ -144,7 +144,7 @@ def residuals(predictions: Predictions, most: int = 400) -> list[dict]:
 
 
 def on_pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[bool]:
-    """Whether no other point costs at most as much and is worth at least as much, and one of the two strictly."""
+    """Whether no other point is better in cost or value without being worse in the other."""
     costs, values = np.asarray(costs), np.asarray(values)
     no_worse = (costs[None] <= costs[:, None]) & (values[None] >= values[:, None])
     better = (costs[None] < costs[:, None]) | (values[None] > values[:, None])

@@ -46,7 +46,7 @@ def no_details() -> dict[str, Any]:
 
 
 def details(models: list[Contender], task: Task, labels: dict[str, Any], notices: list[str]) -> dict[str, Any]:
-    """Learning curves of few models and what their task is shown by; what cannot be read is said in `notices`."""
+    """Learning curves of a few models and the views of their task. What cannot be read gets a line in `notices`."""
     for model in models:
         notices += model.read()
     colours, headline = {model.name: model.colour for model in models}, task.headline
@@ -62,7 +62,7 @@ def details(models: list[Contender], task: Task, labels: dict[str, Any], notices
 
 
 def _classes(models: list[Contender], labels: dict[str, Any], notices: list[str] | None = None) -> list[int]:
-    """The classes with the most mistakes of the first model, in their own order."""
+    """The classes in which the first model makes most mistakes, in the order of their numbers."""
     names, predictions = labels["label_names"], models[0].predictions
     wrong = [part.targets[part.answers.argmax(axis=1) != part.targets] for part in predictions]
     mistakes = np.bincount(np.concatenate(wrong), minlength=len(names))

@@ -23,14 +23,14 @@ def between(
     """Counts of how two classifiers agree, and up to EXAMPLES rows on which they do not, the surest mistakes first.
 
     Args:
-      names: of both models.
-      first: predictions of one model.
-      second: of the other, on the same rows.
-      label_names: of the classes.
+        names: of both models.
+        first: predictions of one model.
+        second: of the other, on the same rows.
+        label_names: of the classes.
 
     Returns:
-      {"names", "counts": [(what, rows)], "groups": [{"title", "rows", "examples": [{"row": its place in the split,
-      "id", "truth", "answers": [{"model", "label", "probability", "right"}]}]}]}.
+        {"names", "counts": [(what, rows)], "groups": [{"title", "rows", "examples": [{"row": its place in the split,
+        "id", "truth", "answers": [{"model", "label", "probability", "right"}]}]}]}.
     """
     labels, parts = first.targets, (first, second)
     predicted = [part.answers.argmax(axis=1) for part in parts]
@@ -77,7 +77,7 @@ def read_examples(run: Run, ids: np.ndarray, rows: Sequence[int]) -> dict[int, d
     Reads only data that this machine has: nothing is fetched or prepared.
 
     Raises:
-      ZooError: the data are not here, cannot be read, or are no longer those that the run saw.
+        ZooError: the data are not here, cannot be read, or are no longer those that the run saw.
     """
     from zoo import datasets
 
@@ -101,12 +101,12 @@ def _dataset_section(run: Run):
     """The `dataset` of config.yaml alone: its model may be registered by a module that is not here."""
     import pydantic
 
-    from zoo.config import DatasetSection, read_yaml
+    from zoo.settings import DatasetSection
 
     try:
-        return DatasetSection.model_validate(read_yaml(run.path / "config.yaml").get("dataset"))
+        return DatasetSection.model_validate(run.config_values.get("dataset"))
     except pydantic.ValidationError:
-        raise ZooError(f"{run.path / 'config.yaml'}: its dataset is of another version of the zoo") from None
+        raise ZooError(f"{run.path}: the dataset in its config.yaml is of another version of the zoo") from None
 
 
 def _shown(features: Any, feature_names: Sequence[str] | None) -> dict[str, str]:

@@ -13,7 +13,7 @@ from zoo.evaluation.speed import FILE, measure_run
 def measure_latencies(results: Sequence[Result]) -> list[Result]:
     """Times one model of each config, all others waiting, and writes what it finds into that run.
 
-    Where a run has no model, as baselines, or its data are not here, what was recorded of its config stays.
+    If a run has no model file (a baseline), or its data are not here, the recorded values stay.
     """
     groups = collections.defaultdict(list)
     for result in results:

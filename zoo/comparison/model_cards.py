@@ -33,7 +33,7 @@ def documents(root: pathlib.Path) -> dict[pathlib.Path, str]:
     """The README with its table, and the cards, as they ought to be, by path; `root` is the repository.
 
     Raises:
-      ZooError: the leaderboard, the README or notes.yaml is missing or damaged.
+        ZooError: the leaderboard, the README or notes.yaml is missing or damaged.
     """
     rows = read_leaderboard(root / "docs/leaderboard.csv")
     written = {section: {} for section in ("no_figure", "weights", "tasks", "models", "datasets")}
@@ -55,7 +55,7 @@ def disagreements(root: pathlib.Path) -> list[pathlib.Path]:
     """The documents that are not as they ought to be.
 
     Raises:
-      ZooError: as `documents`.
+        ZooError: as `documents`.
     """
     return [path for path, text in documents(root).items() if not path.exists() or path.read_text("utf-8") != text]
 
@@ -64,7 +64,7 @@ def write(root: pathlib.Path) -> list[pathlib.Path]:
     """Write the documents that are not as they ought to be, and return their paths.
 
     Raises:
-      ZooError: as `documents`, or a document cannot be written.
+        ZooError: as `documents`, or a document cannot be written.
     """
     texts = documents(root)
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
@@ -168,7 +168,7 @@ def _figures(row: dict) -> str:
 
 def _over_rows(row: dict, metric: Metric) -> list[tuple[str, str]]:
     """The interval over test rows, where it follows from the figure alone: of a share of rows that are right."""
-    from zoo.measures.metrics import wilson_interval
+    from zoo.measures.classes import wilson_interval
 
     tested = int(row["test_rows"])
     if metric.bounds != (0.0, 1.0):

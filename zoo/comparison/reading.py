@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from zoo import safe_reading
 from zoo.config import Config
 from zoo.errors import ZooError, nearest
 from zoo.runs import ExportedRun, Predictions, Run
@@ -24,7 +23,7 @@ from zoo.tasks.catalog import get_task
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 _NUMBERS = ("seed", "parameters", "wall_seconds", "peak_memory_mib")
 _NAMES = ("model", "dataset", "device", "data_digest")
-_LEVELS_BELOW_A_LINK = 3  # a link to RUNS/MODEL/RUN, or to a folder above it; not the whole disk
+_LEVELS_BELOW_A_LINK = 3  # a link may lead to RUNS/MODEL/RUN, or to a folder above it, but not to the whole disk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +48,7 @@ def find_runs(paths: Sequence[str], models: Sequence[str] = ("*",)) -> list[Run]
     """The runs at or below paths and globs whose model fits one of the patterns.
 
     Raises:
-      ZooError: a path holds no run, or no model fits.
+        ZooError: a path holds no run, or no model fits.
     """
     found = {}
     for path in paths:
@@ -65,8 +64,18 @@ def find_runs(paths: Sequence[str], models: Sequence[str] = ("*",)) -> list[Run]
     return kept
 
 
+def data_name(record: dict[str, Any]) -> str:
+    """A dataset's name; the user's own data by their file or folder."""
+    from zoo.datasets.catalog import list_datasets
+
+    report = record.get("data_report")
+    origin = report.get("origin") if isinstance(report, dict) else None
+    own = any(info.name == record["dataset"] and info.needs_data_dir for info in list_datasets())
+    return pathlib.PurePath(origin).name if own and isinstance(origin, str) and origin else record["dataset"]
+
+
 def _run_of(record: pathlib.Path) -> Run:
-    """Whatever is wrong with it, `read_results` tells."""
+    """The run at a path, unchecked: `read_results` says what is wrong with it."""
     return (ExportedRun if (record.parent / "parity.json").exists() else Run)(record.parent)
 
 
@@ -76,7 +85,7 @@ def _name(run: Run, path: pathlib.Path) -> str:
         return path.parent.name
     try:
         return run.model_name
-    except ZooError:  # `read_results` tells of it
+    except ZooError:  # `read_results` will say so
         return path.name
 
 
@@ -145,7 +154,7 @@ def _read(run: Run) -> tuple[Result, list[str]]:
         if scores is None and predictions.answers is not None:
             scores = task.scores(predictions.answers, predictions.targets)
         if scores is not None and not np.isfinite(scores).all():
-            raise ValueError("predictions.npz: a score is not finite")
+            raise ValueError(f"{run.predictions_file().name}: a score is not finite")
         parts, notices = _read_parts(run, record, task, test, predictions)
         result = Result(
             run=run,
@@ -154,7 +163,7 @@ def _read(run: Run) -> tuple[Result, list[str]]:
             labels=labels,
             rows=len(predictions.ids),
             value=task.value(test),
-            config_digest=recipe_digest(_config_text(run), run.variant, str(run.path / "config.yaml")),
+            config_digest=recipe_digest(run.config_values, run.variant),
             test_digest=_test_digest(record, predictions, labels),
             scores=None if scores is None else np.asarray(scores, "float64"),
             validation_value=_value_or_none(task, results.get("validation")),
@@ -165,10 +174,6 @@ def _read(run: Run) -> tuple[Result, list[str]]:
         raise ZooError(f"{run.path}: left out, {pathlib.Path(error.filename).name} is missing") from None
     except _DAMAGE as error:
         raise ZooError(f"{run.path}: left out, damaged or of another version ({_line(error)}); train again") from None
-
-
-def _config_text(run: Run) -> str:
-    return safe_reading.read_text(run.path / "config.yaml", safe_reading.MOST_YAML_BYTES, "train again")
 
 
 def _check(record: dict, test: dict, task: Task) -> None:
@@ -188,7 +193,7 @@ def _value_or_none(task: Task, results: dict | None) -> float | None:
 
 
 def _read_parts(run: Run, record: dict, task: Task, test: dict, predictions) -> tuple[dict[str, Any], list[str]]:
-    """What a run may have or lack; a part that cannot be read costs its own cells alone."""
+    """The parts that a run may lack. A part that cannot be read leaves only its own cells blank."""
 
     def corrupted() -> float:
         from zoo.evaluation.corruptions import VERSION
@@ -216,7 +221,7 @@ def _read_parts(run: Run, record: dict, task: Task, test: dict, predictions) -> 
             notices.append(f"{run.path}: {file} left out ({_line(error)})")
             return None
 
-    validation = "validation_predictions.npz"
+    validation = run.predictions_file("validation").name
 
     def with_validation() -> dict[str, float | None]:
         held_out = run.read_predictions("validation")
@@ -244,26 +249,26 @@ def _test_digest(record: dict, predictions: Predictions, labels: dict[str, Any])
     return content.hexdigest()[:8]
 
 
-def recipe_digest(text: str, variant: str = "", where: str = "config.yaml") -> str:
-    """Eight digits of what a config.yaml asks for, without what no figure should depend on: seed, claim, data_dir.
+def recipe_digest(values: dict[str, Any], variant: str = "") -> str:
+    """Eight digits of what a config asks for, without what no figure should depend on: seed, claim, data_dir.
 
-    `variant` is that of a run: the format of an export; `where` begins the message of an error.
+    Only values that differ from the defaults count, so that a key that the zoo learns later does not change the digests
+    of older runs. A config that this version of the zoo cannot read is taken by its raw values.
 
-    Of values that differ from the defaults alone, so that a key that the zoo learns later leaves the digests of older
-    runs as they are. A config that this version of the zoo cannot read is taken by its raw values.
+    Args:
+        values: of config.yaml.
+        variant: of the run: the format of an export.
 
     Raises:
-      ZooError: it is no YAML.
-      ValueError: it is no config at all.
+        ValueError: it is no config at all.
     """
     import pydantic
 
-    values = safe_reading.parse_yaml(text, where, "train again")
     try:
-        values.pop("claim", None)
-        values["training"].pop("seed", None)
-        values["dataset"].pop("data_dir", None)
-    except (AttributeError, KeyError, TypeError) as error:
+        values = {key: value for key, value in values.items() if key != "claim"}
+        for section, ignored in (("training", "seed"), ("dataset", "data_dir")):
+            values[section] = {key: value for key, value in values[section].items() if key != ignored}
+    except (AttributeError, KeyError) as error:
         raise ValueError(f"config.yaml: {type(error).__name__}") from None
     with contextlib.suppress(pydantic.ValidationError):
         # Not `config.validate`: a model that the user's own module registers is a model too.

@@ -56,7 +56,7 @@ _NUMBERS = {
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """Whether the mean of new runs lies where the claim lets one expect it."""
+    """Whether the mean of new runs lies within the range that the claim leads one to expect."""
 
     passed: bool
     mean: float
@@ -67,13 +67,13 @@ def judge(claim, headline: Metric, values: Sequence[float]) -> Verdict:
     """Judges new figures by the claim's 95 % prediction interval for the mean of as many seeds.
 
     Args:
-      claim: a config's, with value, interval (of Student's t) and seeds.
-      headline: of the model's task.
-      values: one a new seed.
+        claim: a config's, with value, interval (of Student's t) and seeds.
+        headline: of the model's task.
+        values: one a new seed.
     """
     low, high = claim.interval
     half = (high - low) / 2
-    if low <= headline.bounds[0] or high >= headline.bounds[1]:  # one end may be cut off there
+    if low <= headline.bounds[0] or high >= headline.bounds[1]:  # an end may have been cut off at the bounds
         half = max(high - claim.value, claim.value - low)
     # The claim's half width is t·s/√k; the mean of m new seeds lies within t·s·√(1/k + 1/m) of the old mean.
     reach = half * math.sqrt(1 + claim.seeds / len(values)) + 0.5 * 10**-headline.decimals  # claims are rounded
@@ -85,7 +85,7 @@ def write_leaderboard(path: str | os.PathLike, results: Sequence[Result]) -> str
     """Put the receipts of runs into a CSV file, beside those that it holds of other models, and say what changed.
 
     Raises:
-      ZooError: as `leaderboard`; or the file cannot be written, or is no leaderboard.
+        ZooError: as `leaderboard`; or the file cannot be written, or is no leaderboard.
     """
     path = pathlib.Path(path)
     before = read_leaderboard(path) if path.exists() else []
@@ -106,7 +106,7 @@ def read_leaderboard(path: str | os.PathLike) -> list[dict[str, str]]:
     """The rows of a leaderboard.
 
     Raises:
-      ZooError: it cannot be read, or has other columns.
+        ZooError: it cannot be read, or has other columns.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(path, MOST_BYTES), newline="")))
@@ -123,7 +123,7 @@ def read_leaderboard(path: str | os.PathLike) -> list[dict[str, str]]:
 
 
 def _in_the_words_of_this_version(row: dict) -> dict:
-    """Leaderboards held accuracies alone once, in a column of that name."""
+    """Older leaderboards held only accuracies, in a column of that name."""
     if list(row) != _FORMER_COLUMNS:
         return row
     return {key: row.get(key, "accuracy" if key == "metric" else row["accuracy"]) for key in COLUMNS}
@@ -136,7 +136,7 @@ def leaderboard(results: Sequence[Result], before: Sequence[dict[str, str]] = ()
     runs have none of its model and dataset.
 
     Raises:
-      ZooError: no config was run with two seeds.
+        ZooError: no config was run with two seeds.
     """
     groups = collections.defaultdict(list)
     for result in results:
@@ -166,7 +166,7 @@ def _command(model: str, group: list[Result]) -> str:
     if seeds != list(range(seeds[0], seeds[0] + len(seeds))):
         which = ["--seed=SEED"]
     try:
-        own = recipe(load_config(model)) == recipe(load_config(path=group[0].run.path / "config.yaml"))
+        own = recipe(load_config(model)) == recipe(group[0].run.config)
     except ZooError:
         own = False
     if own:

@@ -40,7 +40,9 @@ def render(tables: Sequence[Sequence[dict]], columns: Sequence[str] | None, form
 
 def shown_columns(tables: Sequence[Sequence[dict]]) -> list[str]:
     """The columns that tables of such runs show unasked."""
-    return [column.name for column in columns_of([task_of(rows) for rows in tables]) if column.shown]
+    columns = columns_of([task_of(rows) for rows in tables])
+    differ = any(row["settings"] for rows in tables for row in rows)
+    return [column.name for column in columns if column.shown or (differ and column.name == "settings")]
 
 
 def task_of(rows: Sequence[dict]) -> Task:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoo.comparison import table
+from zoo.comparison.reading import data_name
 from zoo.comparison.rendering import shown_columns
 from zoo.comparison.table import Result
 from zoo.errors import ZooError
@@ -19,7 +20,7 @@ from zoo.tasks import Metric, Task
 
 MAXIMUM_BYTES = 5_000_000
 _DETAILED_MODELS = 6
-_DETAIL_BYTES = 3_000_000  # of charts and pictures; the plotting library takes 0.9 MB, tables get the rest
+_DETAIL_BYTES = 3_000_000  # bytes of charts and pictures; the plotting library takes 0.9 MB, the tables the rest
 _PAGE = pathlib.Path(__file__).parent / "page"
 
 
@@ -29,16 +30,16 @@ def html_page(
     columns: Sequence[str] | None,
     compare: Callable[[Sequence[Result]], list[list[dict[str, Any]]]] = table.compare,
 ) -> str:
-    """The page; says on stderr what takes long.
+    """The page. While it is made, lines on stderr say what takes long.
 
     Args:
-      results: of `table.read_results`.
-      notices: lines on what was left out.
-      columns: of the tables; None: those that are shown unasked. One that is blank in all rows is left out.
-      compare: results of one test set → its table, or none.
+        results: of `table.read_results`.
+        notices: lines on what was left out.
+        columns: of the tables; None: those that are shown unasked. One that is blank in all rows is left out.
+        compare: results of one test set → its table, or none.
 
     Raises:
-      ZooError: a package is missing, there is no such column, or no row is left.
+        ZooError: a package is missing, there is no such column, or no row is left.
     """
     try:
         import jinja2
@@ -56,7 +57,7 @@ def html_page(
         raise ZooError("no row is left to compare; ask for less with --where")
     sections = []
     for number, (group, rows) in enumerate(compared, start=1):
-        tell(f"report: {group[0].record['dataset']}, {len(group)} runs ({number} of {len(compared)})")
+        tell(f"report: {data_name(group[0].record)}, {len(group)} runs ({number} of {len(compared)})")
         room = _DETAIL_BYTES - sum(section["bytes"] for section in sections)
         sections.append(_section(f"test-{number}", group, rows, columns, room))
     scripts = [charts.javascript(), (_PAGE / "report.js").read_text(encoding="utf-8")]
@@ -74,7 +75,7 @@ def html_page(
         runs=len(results),
         created=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         scripts=scripts,
-        # These two scripts run and no other, whatever a name may hold; nothing is loaded from anywhere.
+        # Only these two scripts run, whatever text a name holds, and the page loads nothing.
         script_sources=" ".join(map(_source_of_policy, scripts)),
     )
     size = len(page.encode())
@@ -98,7 +99,7 @@ def _section(identity: str, results: list[Result], rows: list[dict], columns: Se
     first, classes = results[0], len(results[0].labels.get("label_names") or ())
     section = {
         "id": identity,
-        "dataset": first.record["dataset"],
+        "dataset": data_name(first.record),
         "data_digest": first.record["data_digest"],
         "rows": first.rows,
         "task": task.words,

@@ -31,7 +31,7 @@ class Condition:
         """Whether a row meets it; a blank cell meets none.
 
         Raises:
-          ZooError: a number is asked for where the column holds none, or the other way round.
+            ZooError: a number is asked for where the column holds none, or the other way round.
         """
         found = row[self.column.name]
         if self.column.name == "rank" and found is not None:
@@ -59,7 +59,7 @@ def parse_conditions(texts: Sequence[str]) -> list[Condition]:
     """`["seconds<100 and model=mnist_*"]` → conditions that must all hold.
 
     Raises:
-      ZooError: a text is no condition, or there is no such column.
+        ZooError: a text is no condition, or there is no such column.
     """
     return [_parse(part, text) for text in texts for part in re.split(r"\s+and\s+", text.strip())]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.comparison import columns
-from zoo.comparison.reading import Result, find_runs, read_results
+from zoo.comparison import columns, differences
+from zoo.comparison.reading import Result, data_name, find_runs, read_results
 from zoo.comparison.rendering import cell, render
 from zoo.comparison.selecting import Condition, check_columns, meeting, parse_conditions, sort_rows
 from zoo.measures import statistics
@@ -35,13 +35,13 @@ def compare(
     """Tables, one for each test set, the best row first; each row is tested against every other of its table.
 
     Args:
-      results: of `read_results`.
-      where: conditions on rows. Those on the recipe and its cost decide which rows are compared. Those on figures of
-        the test rows only decide which are shown: rows picked by a figure would make its tests too sure.
-      sort_by: another column to sort by, as `sort_rows` reads it.
+        results: of `read_results`.
+        where: conditions on rows. Those on the recipe and its cost decide which rows are compared. Those on figures of
+          the test rows only decide which are shown: rows picked by a figure would make its tests too sure.
+        sort_by: another column to sort by, as `sort_rows` reads it.
 
     Raises:
-      ZooError: a condition does not go with its column, or there is no such column to sort by.
+        ZooError: a condition does not go with its column, or there is no such column to sort by.
     """
     before = [condition for condition in where if condition.column.source == "recipe"]
     after = [condition for condition in where if condition.column.source != "recipe"]
@@ -51,12 +51,24 @@ def compare(
     compared = []
     for groups in tables.values():
         rows = [_row(sorted(group, key=lambda result: result.record["seed"])) for group in groups.values()]
+        _tell_apart(rows, list(groups.values()))
         task = next(iter(groups.values()))[0].task
         rows = _compare_rows(meeting(rows, before), task)
         rows = meeting(rows, after)
         if rows:
             compared.append(sort_rows(rows, sort_by) if sort_by else rows)
     return compared
+
+
+def _tell_apart(rows: list[dict[str, Any]], groups: list[list[Result]]) -> None:
+    """Give rows of one model those values of their configs that not all of them have."""
+    of_model = collections.defaultdict(list)
+    for row, group in zip(rows, groups, strict=True):
+        of_model[row["model"]].append((row, group[0]))
+    for alike in of_model.values():
+        if len(alike) > 1:
+            for (row, _), text in zip(alike, differences.settings([first for _, first in alike]), strict=True):
+                row["settings"] = text or None
 
 
 def best_seeds(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
@@ -86,7 +98,7 @@ def best_on_validation(results: Sequence[Result]) -> Result:
 
 
 def _compare_rows(rows: list[dict[str, Any]], task: Task) -> list[dict[str, Any]]:
-    """Rows from the best headline to the worst, with the columns that say how they stand to each other."""
+    """Rows from the best headline to the worst, with the columns that compare them with each other."""
     headline = task.headline
     rows = sorted(rows, key=lambda row: -headline.goodness(row[headline.name]))
     if not rows:
@@ -103,7 +115,7 @@ def _compare_rows(rows: list[dict[str, Any]], task: Task) -> list[dict[str, Any]
 
 
 def _stands(rows: list[dict], scores: list[np.ndarray], values: list[np.ndarray], task: Task) -> list[dict[str, Any]]:
-    """Of each row rank, ties, and how it stands against the first, by tests of test rows and of seeds."""
+    """For each row: its rank, its ties, and its difference from the first, by tests over test rows and over seeds."""
     p = statistics.adjusted_pairwise_p(scores, values)
     goodness = [task.headline.goodness(row[task.headline.name]) for row in rows]
     ranks, names, stands = statistics.rank_ranges(goodness, p, LEVEL), _distinct_names(rows), []
@@ -150,7 +162,7 @@ def _row(group: list[Result]) -> dict[str, Any]:
         "_values": values,
         "model": first.record["model"],
         "config": first.config_digest,
-        "dataset": first.record["dataset"],
+        "dataset": data_name(first.record),
         "task": task.name,
         "seeds": len(group),
         task.headline.name: float(values.mean()),

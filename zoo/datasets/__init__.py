@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets import official, on_disk, own_data, own_texts, sources, splits, synthetic, tables, texts
+from zoo.datasets import official, on_disk, sources, splits, synthetic, tables, texts
 from zoo.datasets.catalog import DatasetInfo, add_dataset, dataset_info, list_datasets
-from zoo.datasets.own_data import Reading
+from zoo.datasets.own_data import Examples, Reading, notes_on_classes
 from zoo.datasets.splits import Split
 from zoo.errors import ZooError
 from zoo.tasks import Task
@@ -32,14 +32,15 @@ __all__ = [
 
 _VALIDATION_ROWS = 5_000
 _CORPUS_TEST_FRACTION = 0.2  # of corpora without an official test split
+_OWN_TEST_FRACTION = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
     """Three splits; `digest` is the SHA-256 over all of them, `report` counts what was found.
 
-    Where `test` is None it was withheld, as it is from the trials of a search. `known` are figures that nothing can
-    beat, such as the Bayes accuracy of generated data; results.json repeats them.
+    `test` is None if it is withheld, as from the trials of a search. `known` are figures that no model can beat, such
+    as the Bayes accuracy of generated data; results.json repeats them.
     """
 
     info: DatasetInfo
@@ -77,6 +78,8 @@ def load(
     image_shape: Sequence[int] | None = None,
     task: Task | None = None,
     ask: bool = False,
+    label: str | None = None,
+    duplicates: str | None = None,
 ) -> Dataset:
     """Load a dataset; the first time this fetches and prepares it.
 
@@ -87,6 +90,9 @@ def load(
         image_shape: (height, width, channel) to which the user's own pictures are brought.
         task: what the label column of the user's own table is for; by default classification.
         ask: refuse a label column of many different numbers, which may be classes or numbers to predict.
+        label: name of the label column of the user's own table; by default it is guessed.
+        duplicates: "drop" equal training examples but the first, or "keep" them, all on one side of each split; by
+            default rows of the user's own table are kept, and all else dropped.
 
     Raises:
         ZooError: no such dataset, or its data cannot be had or read; the text says what to do.
@@ -96,6 +102,8 @@ def load(
         raise ZooError(f"validation_fraction is {validation_fraction}; a number between 0 and 1 is needed")
     if image_shape is not None and (len(image_shape) != 3 or min(image_shape) < 1 or image_shape[2] not in (1, 3)):
         raise ZooError(f"image_shape is {list(image_shape)}; [height, width, channel] with 1 or 3 channels is needed")
+    if label is not None and name != "csv":
+        raise ZooError(f"dataset.label is {label!r}; it names a column of a table of yours, and {name!r} is none")
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
     if info.needs_data_dir and path is None:
         raise ZooError(f"dataset {name!r} is your own data: say where, --data_dir=PATH")
@@ -103,23 +111,26 @@ def load(
         report = {"origin": "generated"} | _NOTES.get(name, {})
         return _dataset(info, *_generated[name](), report, known=_KNOWN.get(name, {}))
     if name == "diabetes":
-        return _split(info, tables.diabetes(), None, "scikit-learn", validation_fraction or 0.1)
+        return _split(info, tables.diabetes(), None, "scikit-learn", validation_fraction or 0.1, duplicates)
     if name == "tfds_folder":
-        return _load_tfds_folder(info, path, validation_fraction or 0.1, image_shape)
+        return _load_tfds_folder(info, path, validation_fraction or 0.1, image_shape, duplicates)
     if info.needs_data_dir:
-        if task is None or task.targets is None:  # what needs no targets learns from the split that classifiers have
+        if task is None or task.targets is None:  # tasks without targets learn from the same split as classifiers
             task, ask = get_task("classification"), ask and task is None
-        reading = Reading(task, ask)
-        return _load_own(info, path, validation_fraction or 0.1, image_shape, reading)
+        reading = Reading(task, ask, label)
+        return _load_own(info, path, validation_fraction or 0.1, image_shape, reading, duplicates)
     train, test, origin = official.load_arrays(name, path)
     fraction = validation_fraction or (0.1 if test is None else _VALIDATION_ROWS / len(train))
-    return _split(info, train, test, origin, fraction)
+    return _split(info, train, test, origin, fraction, duplicates)
 
 
-def _split(info: DatasetInfo, train: Split, test: Split | None, origin: str, fraction: float) -> Dataset:
+def _split(
+    info: DatasetInfo, train: Split, test: Split | None, origin: str, fraction: float, duplicates: str | None
+) -> Dataset:
     """Validation, and where there is none test, cut from train by content."""
-    # Unequal numbers for equal rows are noise; unequal classes are a mistake.
-    train, removed = splits.without_duplicates(train, drop_conflicts=info.targets == "class")
+    removed = {}
+    if duplicates != "keep":  # equal rows with different numbers are noise; with different classes they are a mistake
+        train, removed = splits.without_duplicates(train, drop_conflicts=info.targets == "class")
     if test is None:
         fraction = _checked_fraction(fraction, _CORPUS_TEST_FRACTION)
         parts = [_CORPUS_TEST_FRACTION, fraction, 1 - _CORPUS_TEST_FRACTION - fraction]
@@ -132,7 +143,7 @@ def _split(info: DatasetInfo, train: Split, test: Split | None, origin: str, fra
 def load_configured(
     section, data_dir: str | os.PathLike | None = None, task: Task | None = None, ask: bool = False
 ) -> Dataset:
-    """Load what a `zoo.config.DatasetSection` names.
+    """Load what a `zoo.settings.DatasetSection` names.
 
     Args:
         section: which data.
@@ -145,7 +156,13 @@ def load_configured(
     """
     told = get_task(section.task) if section.task else None
     where = (section.name, data_dir or section.data_dir, section.validation_fraction, section.image_shape)
-    return load(*where, told or task, ask and told is None)
+    return load(*where, told or task, ask and told is None, section.label, section.duplicates)
+
+
+def refuse_moved(section) -> None:
+    """Raises: ZooError: the user's own data that a run's `zoo.settings.DatasetSection` names are not there any more."""
+    if dataset_info(section.name).needs_data_dir and section.data_dir and not os.path.exists(section.data_dir):
+        raise ZooError(f"{section.data_dir}: not there, where the run found its data; name their place, --data_dir=NEW")
 
 
 def is_at_hand(name: str, data_dir: str | os.PathLike | None = None) -> bool:
@@ -166,8 +183,8 @@ def is_at_hand(name: str, data_dir: str | os.PathLike | None = None) -> bool:
 def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset]:
     """Splits anew for each fold, cut by content; every row of train and validation is held out once, as `test`.
 
-    Validation is carved from the other rows, so that the weights are not selected on what is reported. The dataset's
-    own test split is in no fold.
+    Validation is cut from the other rows, so that weights are not selected on the rows that are reported. The test
+    split of the dataset is in no fold.
 
     Raises:
         ZooError: fewer than two folds, or more folds than different examples.
@@ -187,37 +204,62 @@ def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset
         )  # fmt: skip
 
 
-def _load_own(info: DatasetInfo, path: pathlib.Path, fraction: float, image_shape, reading: Reading) -> Dataset:
-    _checked_fraction(fraction, 0.1)
-    schema, feature_names, described = {}, None, {"targets": "class"}
-    kind = info.kind or ("text" if own_texts.is_text_table(path) else "table")
-    if info.targets is None:
-        read = own_texts.read_text_csv if kind == "text" else own_data.read_csv
-        examples, described, feature_names = read(path, reading)
-        if feature_names:
-            schema = {"schema": dict.fromkeys(feature_names, "float32")}
-    elif kind == "image":
-        examples, described["label_names"] = own_data.read_image_folder(path, image_shape)
-    else:
-        examples, described["label_names"] = own_texts.read_text_folder(path)
-    # Equal number rows with unequal labels are noise that a table may have; equal pictures or texts of unequal classes
-    # are a mistake.
-    mistakes = kind != "table" and described["targets"] == "class"
-    examples, removed = splits.without_duplicates(examples, drop_conflicts=mistakes)
+def _load_own(
+    info: DatasetInfo, path: pathlib.Path, fraction: float, image_shape, reading: Reading, duplicates: str | None
+) -> Dataset:
+    _checked_fraction(fraction, _OWN_TEST_FRACTION)
+    kind, examples = _read_own(info, path, image_shape, reading)
+    train, validation, test = examples.parts()
+    report = {"origin": str(path), "notes": list(examples.notes)}
+    # Equal rows of a table may be different respondents; equal pictures or texts are copies, of unequal classes
+    # mistakes.
+    if duplicates == "drop" or (duplicates is None and kind != "table"):
+        mistakes = kind != "table" and examples.described["targets"] == "class"
+        exact = examples.exact_hashes() if examples.exact_hashes else None
+        train, removed = splits.without_duplicates(train, mistakes, exact)
+        report |= removed
+    elif equal := len(train) - len(np.unique(train.hashes)):
+        report["notes"].append(f"{equal:,} rows are equal to one before them: they stay, on its side of each split")
     # Test is cut first, so that it stays the same whatever the fraction of validation.
-    test, validation, train = splits.split_by_content(examples, [0.1, fraction, 0.9 - fraction])
-    info = dataclasses.replace(info, kind=kind, feature_shape=on_disk.shapes(train.features), **described)
-    return _dataset(
-        info, train, validation, test, {"origin": str(path)} | schema | removed, feature_names=feature_names
-    )
+    wanted = {"test": 0 if test else _OWN_TEST_FRACTION, "validation": 0 if validation else fraction}
+    cut = [share for share in wanted.values() if share]
+    *held_out, train = splits.split_by_content(train, [*cut, 1 - sum(cut)]) if cut else [train]
+    test = test or held_out.pop(0)
+    validation = validation or held_out.pop(0)
+    info = dataclasses.replace(info, kind=kind, feature_shape=on_disk.shapes(train.features), **examples.described)
+    names = examples.feature_names
+    if names:
+        report["schema"] = dict.fromkeys(names, "float32")
+    if info.label_names:
+        report["notes"] += notes_on_classes(info.label_names, examples.split.targets)
+    if examples.left_out:
+        report["left_out"] = {kind: count for kind, count in examples.left_out.items() if count}
+    if examples.part_of_row is not None:
+        report["validation_rows_also_in_train"] = splits.overlap(train, validation)
+    return _dataset(info, train, validation, test, report, feature_names=names)
 
 
-def _load_tfds_folder(info: DatasetInfo, path: pathlib.Path, fraction: float, image_shape) -> Dataset:
+def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Reading) -> tuple[str, Examples]:
+    """What the data are, and all examples."""
+    from zoo.datasets import own_pictures, own_tables, own_texts
+
+    if info.kind == "image":
+        return "image", own_pictures.read_image_folder(path, image_shape)
+    if info.kind == "text":
+        return "text", own_texts.read_text_folder(path)
+    if own_texts.is_text_table(path):
+        return "text", own_texts.read_text_csv(path, reading)
+    return "table", own_tables.read_csv(path, reading)
+
+
+def _load_tfds_folder(
+    info: DatasetInfo, path: pathlib.Path, fraction: float, image_shape, duplicates: str | None
+) -> Dataset:
     from zoo.datasets.tfds_folder import read_tfds_folder
 
     train, test, label_names = read_tfds_folder(path, image_shape)
     info = dataclasses.replace(info, label_names=label_names, feature_shape=train.features.shape[1:])
-    return _split(info, train, test, str(path), fraction)
+    return _split(info, train, test, str(path), fraction, duplicates)
 
 
 def _checked_fraction(fraction: float, of_test: float) -> float:
@@ -256,11 +298,11 @@ def _add_features(digest, features: on_disk.Features) -> None:
 
 
 def _counts(split: Split, info: DatasetInfo) -> dict[str, Any]:
-    """Rows, and of each class how many, or of a number where it lies."""
+    """How many rows; for classes, how many of each; for numbers, their range."""
     rows: dict[str, Any] = {"rows": len(split)}
     if info.label_names:
         of_classes = np.bincount(split.targets, minlength=len(info.label_names)).tolist()
-        return rows | dict(zip(info.label_names, of_classes, strict=True))
+        return rows | {"classes": dict(zip(info.label_names, of_classes, strict=True))}
     if info.targets == "number":
         of = {"mean": np.mean, "deviation": np.std, "least": np.min, "greatest": np.max}
         return rows | {"targets": {name: float(function(split.targets)) for name, function in of.items()}}

@@ -18,7 +18,7 @@ class Augmentation:
     """
 
     def __init__(self, settings):
-        """`settings` is a `zoo.config.AugmentationSection`."""
+        """`settings` is a `zoo.settings.AugmentationSection`."""
         self.settings = settings
 
     def __call__(self, images, rows, seed):
@@ -42,7 +42,7 @@ class Augmentation:
         scale = 1 + symmetric(_ZOOM) * settings.zoom
         mirror = tf.where(uniform(rows, seed, _FLIP) < 0.5, -1.0, 1.0) if settings.horizontal_flip else 1.0
         # Output pixel (x, y) reads input (a x + b y + c, d x + e y + f), turned about the centre.
-        # In float32 the last bit depends on an example's place in the batch, and a pixel may round to another value.
+        # In float32 the last bit would depend on the example's place in the batch, and a pixel might round differently.
         cosine, sine = (tf.cast(function(tf.cast(angle, tf.float64)), tf.float32) for function in (tf.cos, tf.sin))
         a, b = scale * cosine * mirror, -scale * sine
         d, e = scale * sine * mirror, scale * cosine

@@ -10,13 +10,14 @@ import tensorflow as tf
 class LengthBuckets:
     """The order of the rows in each epoch, and how long the texts of a call are.
 
-    Rows are shuffled, those that the last incomplete batch would hold are left out, and the rest is sorted by bucket
-    alone, so that a batch is a random sample of its bucket. Calls then come in random order; a call that is shorter
-    than the others is the last. All follows from (seed, epoch).
+    Rows are shuffled, those of the last incomplete batch are left out, and the others are sorted by bucket only, so
+    that a batch is a random sample of its bucket. Calls then come in random order; a shorter call is the last. All this
+    depends only on (seed, epoch).
     """
 
     def __init__(self, ids: np.ndarray, buckets: Sequence[int], plan, seed: int):
-        """
+        """Sort the rows into buckets.
+
         Args:
             ids: `int[examples, length]`, 0 after the end of each text.
             buckets: rising lengths; longer texts keep the length of `ids`.
@@ -40,7 +41,7 @@ class LengthBuckets:
         return np.concatenate([others[generator.permutation(calls)].ravel(), short_call])
 
     def look_up(self, epoch, first_position, positions):
-        """For use in a pipeline: the `int64[position]` rows, and the `int64` length of the call that they are of."""
+        """For a pipeline: the rows at positions, `int64[position]`, and the length of texts in their call, `int64`."""
 
         def find(epoch, first_position, positions):
             order = self._order(int(epoch))

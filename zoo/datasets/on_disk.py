@@ -11,11 +11,11 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.processor import usable_memory
 
-_SHARE_OF_MEMORY = 4  # features may take a fourth; the splits, which are copies, the model and the loop need the rest
+_SHARE_OF_MEMORY = 4  # features may take a quarter; the splits, which are copies, the model and the loop need the rest
 
 
 class StoredRows:
-    """Rows of an array in a file, in an order of their own. Indexing reads them, as `array[rows][index]` would."""
+    """Some rows of an array in a file, in any order. Indexing reads them from there, as `array[rows][index]` would."""
 
     def __init__(self, array: np.ndarray, rows: np.ndarray):
         self.array, self.rows = array, rows
@@ -82,7 +82,7 @@ def bytes_of_one(features: Features) -> int:
 
 
 def as_tensors(features: Features):
-    """Columns as Keras takes them: it knows no `object` arrays, which texts of a table are."""
+    """Columns as Keras takes them: texts become tensors, for Keras takes no `object` arrays."""
     import tensorflow as tf
 
     return each(lambda column: tf.constant(column) if column.dtype == object else column, features)
@@ -134,7 +134,7 @@ def allocate(shape: tuple[int, ...], dtype, folder: pathlib.Path) -> np.ndarray:
     place = str(folder) if os.access(folder, os.W_OK) else tempfile.gettempdir()
     try:
         with tempfile.TemporaryFile(dir=place) as file:
-            if hasattr(os, "posix_fallocate"):  # else a full disk would end the process at some later write
+            if hasattr(os, "posix_fallocate"):  # else a full disk would kill the process at a later write
                 os.posix_fallocate(file.fileno(), 0, size)
             return np.memmap(file, dtype, "r+", shape=shape)
     except OSError as error:

@@ -19,8 +19,8 @@ from zoo.signals import end_group
 
 MOST_BYTES = 1 << 29  # of a download, with what its client writes meanwhile
 _CLIENT_SECONDS = 300
-# pip asks a source package for its name and version, by running its build backend: without [build-system], setuptools,
-# and that its setup.py. This one, in setuptools' place, copies what the package says of itself.
+# pip asks a source package for its name and version by running its build backend: without [build-system] that is
+# setuptools, which runs setup.py. This backend takes its place, and only copies what the package says of itself.
 _BACKEND = """
 import pathlib
 
@@ -35,7 +35,7 @@ class __legacy__:
 
 def fetch_from_npm(folder: pathlib.Path, package: str, sha256: str, files: Sequence[str]) -> pathlib.Path:
     """Put files of `package`, "name@version", into `folder`, and return it; the archive's digest is checked first."""
-    # An empty package.json, lest npm look for one, and for settings, in the folders above.
+    # With an empty package.json, npm does not look for one, nor for settings, in the folders above.
     (folder / "package.json").write_text("{}")
     environment = {"TMPDIR": str(folder), "npm_config_cache": str(folder / "cache")}
     run_client(["npm", "pack", package, "--silent", "--ignore-scripts", "--fetch-retries=0"], folder, environment)
@@ -50,8 +50,8 @@ def fetch_from_npm(folder: pathlib.Path, package: str, sha256: str, files: Seque
 def fetch_from_debian(folder: pathlib.Path, package: str, files: Sequence[str]) -> pathlib.Path:
     """Put files of a Debian package into `folder`, and return it.
 
-    apt checks the package by the archive's signature. Its version may move, so that it has no digest here; what is
-    taken out of it has, and the caller checks that.
+    apt checks the package by the signature of the archive. Its version may change, so it has no digest here. The
+    files in it have digests, which the caller checks.
     """
     folder.chmod(0o755)  # apt-get downloads as a user of its own
     try:

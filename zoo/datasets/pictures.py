@@ -1,6 +1,7 @@
 """Pictures as models see them: the same for training and for prediction."""
 
 import contextlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,35 +15,63 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MOST_PIXELS, MOST_SIDE = 40_000_000, 65_535
-PREDICTED = ("PNG", "JPEG")
+# Pillow's names, what a file begins with, usual endings. Of some that are not here, reading starts other programs.
+_FORMATS = {
+    "PNG": ((b"\x89PNG\r\n\x1a\n",), (".png",)),
+    "JPEG": ((b"\xff\xd8\xff",), (".jpg", ".jpeg", ".jpe", ".jfif")),
+    "BMP": ((b"BM",), (".bmp", ".dib")),
+    "GIF": ((b"GIF87a", b"GIF89a"), (".gif",)),
+    "TIFF": ((b"II*\0", b"MM\0*"), (".tif", ".tiff")),
+    "WEBP": ((b"RIFF",), (".webp",)),
+}
+FORMATS = tuple(_FORMATS)
+ENDINGS = tuple(ending for _, endings in _FORMATS.values() for ending in endings)
+
+
+def is_picture(file: Path) -> bool:
+    """Whether a file is to be read as a picture: by its ending or, whatever that is, by its first bytes."""
+    if file.suffix.lower() in ENDINGS:
+        return True
+    with opened(file, "take it away") as stream:
+        start = stream.read(12)
+    if start[:4] == b"RIFF":
+        return start[8:] == b"WEBP"
+    return any(start.startswith(beginning) for beginnings, _ in _FORMATS.values() for beginning in beginnings)
 
 
 def open_picture(
-    file: Path | BinaryIO, name: str, max_pixels: int = MOST_PIXELS, formats: Sequence[str] = PREDICTED
+    file: Path | BinaryIO, name: str, max_pixels: int = MOST_PIXELS, formats: Sequence[str] = FORMATS
 ) -> "Image":
-    """A picture, turned upright. Its header is judged before a pixel is decoded.
+    """A picture, turned upright, of an animation the first. Its header is judged before a pixel is decoded.
 
     Args:
         file: its path, or an open file.
         name: begins the message of an error.
         max_pixels: more are refused.
-        formats: of Pillow's names; of some that it knows, reading starts other programs.
+        formats: some of `FORMATS`.
 
     Raises:
         ZooError: it cannot be read, or is too large.
     """
     from PIL import Image, ImageOps
 
-    advice = f"save it again as {' or '.join(formats)}"
+    advice = "save it again as PNG or JPEG"
     with opened(file, advice) if isinstance(file, Path) else contextlib.nullcontext(file) as stream:
         with one_line(name, "unreadable image", advice):
             try:
-                picture = Image.open(stream, formats=formats)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what it warns of is refused below
+                    picture = Image.open(stream, formats=formats)
             except Image.UnidentifiedImageError:
                 raise ValueError(f"not a {' or '.join(formats)}") from None
+            except Image.DecompressionBombError:
+                limit = 2 * Image.MAX_IMAGE_PIXELS
+                raise ZooError(f"{name}: over {limit:,} pixels; at most {max_pixels:,} are read; shrink it") from None
         if picture.width * picture.height > max_pixels or max(picture.size) > MOST_SIDE:
             size = f"{picture.width}x{picture.height} pixels"
-            raise ZooError(f"{name}: {size}; at most {max_pixels:,} are read, {MOST_SIDE:,} on a side")
+            raise ZooError(f"{name}: {size}; at most {max_pixels:,} are read, {MOST_SIDE:,} on a side; shrink it")
+        if picture.mode in ("I", "F"):
+            raise ZooError(f"{name}: pixels of 32 bits; save it with 8 or 16 bits a channel")
         with one_line(name, "unreadable image", advice):
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)

@@ -52,14 +52,14 @@ class BatchPlan:
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """For which replicas a pipeline makes the shares of each global batch: `count` from `first` on, of `total`."""
+    """The replicas for which a pipeline makes the shares of each global batch: `count` from `first` on, of `total`."""
 
     first: int = 0
     count: int = 1
     total: int = 1
 
     def each_replica(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Each element once a replica in turn, and `int64` replica numbers."""
+        """Each element once for each replica in turn, and the `int64` number of the replica."""
         replicas = np.arange(self.first, self.first + self.count, dtype="int64")
         return *(np.repeat(array, self.count) for array in arrays), np.tile(replicas, len(arrays[0]))
 
@@ -173,7 +173,7 @@ def _reader(features: Features):
 
 
 def _without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    # Deleting an iterator can wait for the autotune thread's next wake-up, which doubles the time of short epochs.
+    # Deleting an iterator can wait until the autotune thread wakes up, which doubles the time of short epochs.
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)

@@ -1,4 +1,4 @@
-"""Where the bytes of a dataset come from, checked against their digests whichever way they came."""
+"""Where the bytes of a dataset come from. They are checked against their digests, whatever the source."""
 
 import dataclasses
 import gzip
@@ -37,8 +37,8 @@ class Source:
     digests: file name → "sha256:…" or "md5:…" of its bytes. A name may also lie as name.gz, whose decompressed bytes
         are then meant: gzip headers differ from one channel to another.
     content_digest: of the right data, whatever the order of rows, or None where nobody has measured it: what
-        `prepared.content_digest` gives of the SHA-256 of each row's bytes.
-    arrays_digest: what `prepared.arrays_digest` gives of the right data in the order of TFDS's today; it is compared
+        `official.content_digest` gives of the SHA-256 of each row's bytes.
+    arrays_digest: what `official.arrays_digest` gives of the right data in the order of TFDS's today; it is compared
         in no time.
 
     A test that writes files of its own in an official format puts a Source with their digests into `SOURCES`;
@@ -112,7 +112,7 @@ SOURCES = {
     ),
     "cifar10": Source(
         upstream="https://www.cs.toronto.edu/~kriz/",
-        # The archive's digest is the published one; the files inside have none, so they are not taken alone.
+        # Only the archive has a published digest, so the files inside are not taken alone.
         digests={"cifar-10-binary.tar.gz": "md5:c32a1d4ab5d03f1284b67883e8d87530"},
         by_hand="curl -O https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz && … --data_dir=.",
     ),
@@ -202,7 +202,7 @@ def fetch(name: str, data_dir: pathlib.Path, target: pathlib.Path) -> str:
 
 
 def _fetch_upstream(source: Source, folder: pathlib.Path) -> pathlib.Path:
-    """Download each file: 5 s for an answer, 5 s of silence, 10 s in all and one more for each megabyte that came."""
+    """Download each file within bounds: 5 s for an answer, 5 s of silence, and in all 10 s and 1 s a megabyte."""
     started, received = time.monotonic(), 0
     for file in source.digests:
         path = folder / f"{file}{source.upstream_suffix}"

@@ -10,7 +10,7 @@ import numpy as np
 from zoo.datasets import on_disk, texts
 from zoo.errors import ZooError
 
-MOST_CLASSES = 3000  # what is kept of a run grows with their square
+MOST_CLASSES = 3000  # the files of a run grow with the square of this number
 LONGEST_NAME = 1000  # characters
 
 
@@ -76,12 +76,15 @@ def _hashes(contents) -> np.ndarray:
     return np.array([hashlib.sha256(content).hexdigest()[:32] for content in contents], "S32")
 
 
-def without_duplicates(split: Split, drop_conflicts: bool) -> tuple[Split, dict[str, int]]:
+def without_duplicates(
+    split: Split, drop_conflicts: bool, hashes: np.ndarray | None = None
+) -> tuple[Split, dict[str, int]]:
     """Keep the first of identical examples with identical targets; with `drop_conflicts`, none whose targets disagree.
 
-    Returns the split and the counts `duplicates_removed` and `conflicts_removed`.
+    `hashes` say which are identical, in place of the split's own. Returns the split and the counts
+    `duplicates_removed` and `conflicts_removed`.
     """
-    hashes = split.hashes
+    hashes = split.hashes if hashes is None else hashes
     if len(np.unique(hashes)) == len(split):
         return split, {"duplicates_removed": 0, "conflicts_removed": 0}
     targets = hashes if split.targets is None else _hashes(np.ascontiguousarray(row) for row in split.targets)
@@ -101,8 +104,8 @@ def without_duplicates(split: Split, drop_conflicts: bool) -> tuple[Split, dict[
 def split_by_content(split: Split, fractions: list[float]) -> list[Split]:
     """Cut by the order of content hashes into parts of these fractions, rounded, of at least one row each.
 
-    Equal contents share a part, which may then be larger. The parts do not depend on the order of the rows, and each
-    keeps that order.
+    Equal contents share a part, which may then be larger or smaller. The parts do not depend on the order of the rows,
+    and each keeps that order.
 
     Raises:
         ZooError: a part would be empty.
@@ -113,9 +116,7 @@ def split_by_content(split: Split, fractions: list[float]) -> list[Split]:
     for position, fraction in enumerate(np.cumsum(fractions)[:-1], start=1):
         room_for_others = len(split) - (len(fractions) - position)
         bound = min(max(round(float(fraction) * len(split)), bounds[-1] + 1), room_for_others)
-        while 0 < bound < len(split) and hashes[order[bound]] == hashes[order[bound - 1]]:
-            bound += 1
-        bounds.append(bound)
+        bounds.append(_edge_near(bound, hashes[order], bounds[-1]))
     bounds.append(len(split))
     parts = [split.take(np.sort(order[a:b])) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
     if any(len(part) == 0 for part in parts):
@@ -126,6 +127,14 @@ def split_by_content(split: Split, fractions: list[float]) -> list[Split]:
     return parts
 
 
+def _edge_near(bound: int, ordered: np.ndarray, last: int) -> int:
+    """The nearest place to `bound`, after `last`, where two neighbours differ, or an end."""
+    if not 0 < bound < len(ordered) or ordered[bound] != ordered[bound - 1]:
+        return bound
+    low, high = (int(np.searchsorted(ordered, ordered[bound], side)) for side in ("left", "right"))
+    return low if low > last and bound - low < high - bound else high
+
+
 def concatenate(parts: list[Split]) -> Split:
     """One split with the rows of all parts, in their order."""
     ids, hashes = (np.concatenate([getattr(part, field) for part in parts]) for field in ("ids", "hashes"))
@@ -134,5 +143,5 @@ def concatenate(parts: list[Split]) -> Split:
 
 
 def overlap(first: Split, second: Split) -> int:
-    """How many examples of `second` have a twin in `first`."""
+    """How many examples of `second` are in `first` too."""
     return int(np.isin(second.hashes, first.hashes).sum())

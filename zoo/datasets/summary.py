@@ -6,6 +6,7 @@ from typing import Any
 
 from zoo import datasets
 from zoo.datasets import official, sources
+from zoo.datasets.walk import in_words
 from zoo.errors import ZooError
 from zoo.tasks.catalog import get_task
 
@@ -76,19 +77,24 @@ def summarize(report: dict[str, Any]) -> str:
         f"conflicting labels removed {report.get('conflicts_removed', 0)}, "
         f"test rows also in train {report['test_rows_also_in_train']}"
     ]
+    if "validation_rows_also_in_train" in report:
+        lines[0] += f", validation rows also in train {report['validation_rows_also_in_train']}"
+    lines += [f"  {note}" for note in report.get("notes", ())]
+    if report.get("left_out"):
+        lines.append(f"  left out: {in_words(report['left_out'])}")
     if lengths := report.get("characters"):
         lines.append("  characters a text: " + ", ".join(f"{what} {count:,}" for what, count in lengths.items()))
     if isinstance(counts["train"].get("targets"), dict):
         lines += [f"  {split} targets: {_spread(of_split['targets'])}" for split, of_split in counts.items()]
         return "\n".join(lines)
-    names = [name for name in counts["train"] if name != "rows"]
-    if not names:
+    classes = {split: of_split.get("classes") for split, of_split in counts.items()}
+    if not classes["train"]:
         return "\n".join(lines)
-    in_train = [counts["train"][name] for name in names]
+    names, in_train = list(classes["train"]), list(classes["train"].values())
     if max(in_train) > 1.5 * min(in_train):
         shown = ", ".join(f"{name} {count:,}" for name, count in list(zip(names, in_train, strict=True))[:20])
         lines.append(f"  training rows of each class: {shown}{', …' if len(names) > 20 else ''}")
-    for split, of_split in counts.items():
+    for split, of_split in classes.items():
         absent = [name for name in names if not of_split[name]]
         if absent:
             lines.append(f"  warning: {split} holds no example of {', '.join(absent[:10])}; bring more data")

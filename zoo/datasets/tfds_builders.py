@@ -17,9 +17,9 @@ VERSIONS = {
     "mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2", "bbc_news": "1.0.0", "chinese_reviews": "0.12.3",
     "imdb_reviews": "1.0.0", "ag_news_subset": "1.0.0", "glue/sst2": "2.0.0", "california_housing": "1.7.0",
 }  # fmt: skip
-# Where TFDS's name for it goes on with a configuration's.
+# Datasets whose name in TFDS includes a configuration.
 FULL_NAMES = {"imdb_reviews": "imdb_reviews/plain_text"}
-# What holds the text, and which split is the labelled test split, if any.
+# The feature that holds the text, and the labelled test split, if there is one.
 _TEXTS = {
     "bbc_news": (("text",), None),
     "chinese_reviews": (("text",), None),
@@ -32,11 +32,11 @@ _TEXTS = {
 def prepare(name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
     """Write `data_dir/name/version` in TFDS's layout from the official files in the folder `files`.
 
-    Only `_split_generators` of the stock builder is replaced, on the instance: it would download. TFDS refuses a
-    second builder class of the same name.
+    Only `_split_generators` of the stock builder is replaced, because it would download. It is replaced on the
+    instance, because TFDS refuses a second builder class of the same name.
     """
     tfds = quiet_tfds()
-    # TFDS prints two lines, which would stand in the midst of a script's JSON.
+    # TFDS prints two lines, which would stand in the middle of a script's JSON.
     with contextlib.redirect_stdout(io.StringIO()):
         if name in corpora.READERS or name in tables.READERS:
             store = _store_corpus if name in corpora.READERS else _store_table

@@ -81,7 +81,7 @@ def _read_split(builder, name: str, image_key: str, label_key: str, shape: tuple
 
 
 def _one_at_a_time():
-    """Left to themselves, TFDS and tf.data hold as many decoded pictures ahead as the machine's memory allows."""
+    """Options that read one picture at a time: by default TFDS and tf.data decode ahead until the memory is full."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
 

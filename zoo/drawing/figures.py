@@ -1,8 +1,6 @@
 """Pictures of a run, for people. Colours are Okabe and Ito's, which colour-blind readers can tell apart."""
 
 import contextlib
-import csv
-import io
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -11,12 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.config import MOST_EPOCHS
 from zoo.drawing.highlight import overlay
-from zoo.errors import ZooError, shortened
+from zoo.errors import ZooError
 from zoo.escaping import printable
-from zoo.safe_reading import read_text
-from zoo.tasks import Metric
+from zoo.measures.metric import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,20 +21,18 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 MISTAKES = 25
 HEAT_MAPS = 30
-MOST_HISTORY_BYTES, MOST_COLUMNS = 16 << 20, 100
 MAXIMUM_CLASSES_WITH_NUMBERS = 25
 _FONTS_OF_OTHER_SCRIPTS = ("Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Zen Hei", "PingFang SC", "Microsoft YaHei")
 
 
-def save_training_curves(history_csv: str | Path, path: str | Path, headline: Metric) -> None:
+def save_training_curves(history: dict[str, np.ndarray], path: str | Path, headline: Metric) -> None:
     """Draws loss, headline and learning rate over the epochs, and marks the epoch that is best on validation.
 
     Args:
-      history_csv: a run's history.csv; the validation and learning-rate columns may be missing or empty.
-      path: the PNG to write.
-      headline: of the run's task.
+        history: of a `zoo.runs.Run`; the validation and learning-rate columns may be missing.
+        path: the PNG to write.
+        headline: of the run's task.
     """
-    history = read_history(Path(history_csv))
     epochs = history["epoch"]
     validation = history.get(f"validation_{headline.name}")
     known = validation is not None and not np.isnan(validation).all()
@@ -74,9 +68,9 @@ def save_confusion_matrix(results: dict, label_names: Sequence[str], path: str |
     """Draws counts and row percentages; the colour shows the percentage, so that rare classes are seen as well.
 
     Args:
-      results: what `classification_results` returned.
-      label_names: the classes, in the order of the matrix.
-      path: the PNG to write.
+        results: what `classification_results` returned.
+        label_names: the classes, in the order of the matrix.
+        path: the PNG to write.
     """
     counts = np.asarray(results["confusion_matrix"])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -119,12 +113,12 @@ def save_worst_mistakes(
     """Shows the 25 mistakes of which the model was most sure; says so in the picture if there is none.
 
     Args:
-      features: uint8[examples, height, width, channel] (drawn), or rows of a table or texts (listed).
-      labels: int32[examples], the truth.
-      probabilities: float32[examples, num_classes].
-      ids: int64 or str [examples], where each example comes from.
-      label_names: the classes.
-      path: the PNG to write.
+        features: uint8[examples, height, width, channel] (drawn), or rows of a table or texts (listed).
+        labels: int32[examples], the truth.
+        probabilities: float32[examples, num_classes].
+        ids: int64 or str [examples], where each example comes from.
+        label_names: the classes.
+        path: the PNG to write.
     """
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
@@ -148,10 +142,10 @@ def save_residuals(targets: np.ndarray, answers: np.ndarray, labels: dict, path:
     """Draws predicted against true numbers, and the residuals, predicted less true, over the predicted ones.
 
     Args:
-      targets: float[examples], or float[examples, outputs], of which each is drawn.
-      answers: of the same shape.
-      labels: with `target_name` and `unit` for the axes.
-      path: the PNG to write.
+        targets: float[examples], or float[examples, outputs], of which each is drawn.
+        answers: of the same shape.
+        labels: with `target_name` and `unit` for the axes.
+        path: the PNG to write.
     """
     truth, said = (np.asarray(part, "float64").ravel() for part in (targets, answers))
     name = _shortened(labels.get("target_name") or "value", 24)
@@ -181,14 +175,14 @@ def save_heat_maps(
     """Shows the first 30 pictures, each beside its heat map, three in a row.
 
     Args:
-      names: what each picture is called.
-      images: uint8[examples, height, width, channel].
-      predictions: as `zoo.evaluation.predict` gives them.
-      scores: float32[examples, height, width], as `explain_images` gives them.
-      path: the PNG to write.
+        names: what each picture is called.
+        images: uint8[examples, height, width, channel].
+        predictions: as `zoo.evaluation.predict` gives them.
+        scores: float32[examples, height, width], as `explain_images` gives them.
+        path: the PNG to write.
 
     Raises:
-      ZooError: the file cannot be written.
+        ZooError: the file cannot be written.
     """
     gap = np.full((images.shape[1], max(1, images.shape[2] // 14), 3), 255, "uint8")
     pairs = [
@@ -260,7 +254,7 @@ def _draw_list(
 
 @contextlib.contextmanager
 def _picture(path: str | Path, figsize: tuple[float, float]) -> Iterator["Figure"]:
-    """Gives a figure and saves it as PNG; a Figure of its own keeps pyplot's global state, and windows, out of it."""
+    """Gives a figure and saves it as PNG. It is made without pyplot, which keeps global state and may open windows."""
     import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.font_manager import fontManager
@@ -281,28 +275,6 @@ def _picture(path: str | Path, figsize: tuple[float, float]) -> Iterator["Figure
         print(f"notice: {path}: no font here has all its characters; one that does: fonts-noto-cjk", file=sys.stderr)
 
 
-def read_history(history_csv: Path) -> dict[str, np.ndarray]:
-    """Returns {column: float64[epochs]} of the columns that hold a number at all; empty cells become NaN.
-
-    Raises:
-      ZooError: it is not there, or damaged.
-    """
-    text = read_text(history_csv, MOST_HISTORY_BYTES, "train again")
-    try:
-        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-        if len(header) > MOST_COLUMNS or len(set(header)) < len(header) or "epoch" not in header:
-            raise ValueError(f"{len(header)} columns, one of them twice, or none of epochs")
-        table = np.array([[float(cell or "nan") for cell in row] for row in rows if row]).reshape(-1, len(header))
-    except (ValueError, csv.Error) as error:  # of cells that are no number, or rows of other lengths
-        raise ZooError(f"{history_csv}: damaged ({shortened(str(error))}); train again") from None
-    columns = dict(zip(header, table.T, strict=True))
-    epochs = columns["epoch"]
-    numbers = (epochs == epochs.round()) & (epochs >= 1) & (epochs <= MOST_EPOCHS)
-    if not numbers.all() or (np.diff(epochs) <= 0).any():
-        raise ZooError(f"{history_csv}: damaged, its epochs do not count up in whole numbers; train again")
-    return {name: values for name, values in columns.items() if name == "epoch" or not np.isnan(values).all()}
-
-
 def _line_style(epochs: np.ndarray) -> dict:
     """Few points need markers: a line of one point is invisible."""
     return {"linewidth": 1.6, "marker": "o" if len(epochs) < 12 else None, "markersize": 4}
@@ -317,7 +289,7 @@ def _style_epochs(axes: "Axes", epochs: np.ndarray) -> None:
 
 
 def _percentage(share: float) -> str:
-    """Rounds without turning "almost" into "all" or "some" into "none"."""
+    """Rounds, but never to 0 % or 100 % what is a little more or less."""
     return "<1%" if share < 0.005 else ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
 
 
@@ -328,6 +300,6 @@ def _in_words(example: object) -> str:
 
 
 def _shortened(text: object, length: int) -> str:
-    """Cuts the middle out: names differ at their ends, and a path matters at its end."""
+    """Cuts out the middle: the ends of names and paths tell most."""
     text = printable(" ".join(str(text).split()))
     return text if len(text) <= length else f"{text[: length // 2]}…{text[len(text) - (length - 1) // 2 :]}"

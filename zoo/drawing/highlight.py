@@ -28,11 +28,11 @@ def overlay(image: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Colours what speaks for the label blue and what speaks against it orange, on the paled picture.
 
     Args:
-      image: uint8[height, width, channel].
-      scores: float32[height, width], as `explain_images` gives them.
+        image: uint8[height, width, channel].
+        scores: float32[height, width], as `explain_images` gives them.
 
     Returns:
-      uint8[height, width, 3].
+        uint8[height, width, 3].
     """
     paled = 255 - 0.35 * np.broadcast_to(image.mean(axis=-1, keepdims=True), (*scores.shape, 3))
     strengths = np.abs(scores)[..., None] / (np.abs(scores).max(initial=0) or 1)
@@ -40,9 +40,10 @@ def overlay(image: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.round(paled + np.sqrt(strengths) * (colours - paled)).astype("uint8")
 
 
-def colored(scores: Scores) -> str:
-    """Returns the words for a terminal of 256 colours: green speaks for the label, red against it."""
-    return " ".join(f"\x1b[48;5;{_color_number(score)}m{printable(word)}\x1b[0m" for word, score in scores)
+def in_words(scores: Scores, colored: bool) -> str:
+    """Returns the words and their scores; `colored`: for a terminal of 256 colours, green speaks for the label."""
+    words = [(f"{printable(word)} ({score:+.2g})", score) for word, score in scores]
+    return " ".join(f"\x1b[48;5;{_color_number(score)}m{word}\x1b[0m" if colored else word for word, score in words)
 
 
 def write_html(
@@ -51,12 +52,12 @@ def write_html(
     """Writes a page that needs no other file: each example, its label, and what mattered, in colour.
 
     Args:
-      names, features, predictions: as `zoo.evaluation.predict` gives them.
-      explanations: of each example, what `explain` (texts) or `explain_images` gives.
-      path: the HTML file to write.
+        names, features, predictions: as `zoo.evaluation.predict` gives them.
+        explanations: of each example, what `explain` (texts) or `explain_images` gives.
+        path: the HTML file to write.
 
     Raises:
-      ZooError: the file cannot be written.
+        ZooError: the file cannot be written.
     """
     pictures = features.dtype != object
     legend = (
@@ -102,6 +103,6 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def _color_number(score: float) -> int:
-    """One of six strengths of green or red on the colour cube of terminals; almost nothing stays black."""
+    """One of six strengths of green or red among the 256 colours of a terminal; scores near 0 stay black."""
     strength = min(round(abs(score) * 5), 5)
     return 16 + (6 * strength if score > 0 else 36 * strength)

@@ -1,4 +1,4 @@
-"""Pictures and texts made worse, in six and three ways and five severities, the same each time.
+"""Pictures and texts made worse, in six and three ways, in five severities, the same each time.
 
 The idea, and the strengths of noise and contrast, are those of Hendrycks & Dietterich 2019, "Benchmarking neural
 network robustness to common corruptions and perturbations". Their pictures are larger: here lengths are shares of them.
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-VERSION = 1  # of what is below: figures of other versions are not compared
+VERSION = 1  # of the corruptions below: figures of different versions are not compared
 SEVERITIES = (1, 2, 3, 4, 5)
 _NOISE = (0.08, 0.12, 0.18, 0.26, 0.38)  # deviation, of the range of a pixel
 _BLUR = (0.02, 0.035, 0.05, 0.07, 0.09)  # deviation, of the shorter side
@@ -22,19 +22,19 @@ _TRUNCATION = (0.75, 0.5, 0.35, 0.2, 0.1)  # of the text that is left
 
 
 def corrupt(features: np.ndarray, name: str, severity: int, seed: int | list[int] = 0) -> np.ndarray:
-    """Corrupts each example by draws of its own; the same seed draws the same directions and places at every severity.
+    """Corrupts each example with its own random numbers; a seed gives the same directions and places at every severity.
 
     Args:
-      features: uint8[examples, height, width, channel], or object[examples] texts.
-      name: one of IMAGE_CORRUPTIONS or TEXT_CORRUPTIONS.
-      severity: 0, which changes nothing, to 5.
-      seed: of the draws.
+        features: uint8[examples, height, width, channel], or object[examples] texts.
+        name: one of IMAGE_CORRUPTIONS or TEXT_CORRUPTIONS.
+        severity: 0, which changes nothing, to 5.
+        seed: of the draws.
 
     Returns:
-      Features of the same shape and dtype.
+        Features of the same shape and dtype.
 
     Raises:
-      ValueError: there is no such severity.
+        ValueError: there is no such severity.
     """
     if severity not in (0, *SEVERITIES):
         raise ValueError(f"severity {severity!r} is not 0 to {SEVERITIES[-1]}")

@@ -11,6 +11,7 @@ from zoo.datasets import on_disk
 from zoo.datasets.splits import concatenate
 from zoo.errors import ZooError
 from zoo.escaping import json_text, printable
+from zoo.evaluation.answers_table import drawn, write_answers
 from zoo.evaluation.predict import open_model
 from zoo.evaluation.slices import evaluate_slices, slices_table
 from zoo.runs import open_run
@@ -35,20 +36,20 @@ def evaluate(
     """Evaluates a run's model, or a lone file, on a data set: by default the one it was trained on.
 
     Args:
-      run: a run's folder; the split is then carved as that run carved it.
-      model_file: a .keras file, in place of `run`.
-      dataset_name: another data set with the same targets.
-      data_dir: where the data are, if not where the run, or the environment, says.
-      split_name: "test", "validation" or "train"; "all" of data that are a test set of their own.
-      output: a folder for evaluation.json and the pictures of the task.
-      slice_by: also judge slices of the split, as `evaluate_slices` says.
+        run: a run's folder; the split is then carved as that run carved it.
+        model_file: a .keras file, in place of `run`.
+        dataset_name: another data set with the same targets.
+        data_dir: where the data are, if not where the run, or the environment, says.
+        split_name: "test", "validation" or "train"; "all" of data that are a test set of their own.
+        output: a folder for evaluation.json, predictions.csv and the pictures of the task.
+        slice_by: also judge slices of the split, as `evaluate_slices` says.
 
     Returns:
-      {"model", "task", "unit", "dataset", "data_digest", "split", "results": what the task's `results` returns}, and
-      "slices".
+        {"model", "task", "unit", "dataset", "data_digest", "split", "results": what the task's `results` returns}, and
+        "slices".
 
     Raises:
-      ZooError: the model or data cannot be read, or do not fit each other, or `output` cannot be written.
+        ZooError: the model or data cannot be read, or do not fit each other, or `output` cannot be written.
     """
     loaded_model = open_model(run, model_file)
     task, labels = loaded_model.task, loaded_model.labels
@@ -73,7 +74,7 @@ def evaluate(
     if slice_by is not None:
         evaluation["slices"] = evaluate_slices(task, answers, split, dataset, slice_by)
     if output is not None:
-        _write(evaluation, answers, split, loaded_model, Path(output))
+        _write(evaluation, answers, dataset, split, loaded_model, Path(output))
     return evaluation
 
 
@@ -81,7 +82,7 @@ def evaluate_model(loaded_model: "LoadedModel", dataset: "Dataset", split_name: 
     """Predicts a split and returns its results, as the model's task gives them.
 
     Raises:
-      ZooError: the data set's targets or features are not the model's, or the split is empty.
+        ZooError: the data set's targets or features are not the model's, or the split is empty.
     """
     split = fitting_split(loaded_model, dataset, split_name)
     return loaded_model.task.results(loaded_model.predict(split.features), split.targets, loaded_model.labels)
@@ -107,10 +108,10 @@ def load_dataset(
     from zoo import datasets
 
     if run and not dataset_name:
-        from zoo.config import load_config
-
         # The run's own values: another validation fraction would mix training rows into its validation split.
-        section = load_config(path=Path(run) / "config.yaml").dataset
+        section = open_run(run).config.dataset
+        if not data_dir:
+            datasets.refuse_moved(section)
         return datasets.load_configured(section, data_dir, loaded_model.task)
     name = dataset_name or loaded_model.dataset
     if not name:
@@ -182,11 +183,15 @@ def _few(names: list[str]) -> str:
     return f"{len(names)}: {', '.join(names[:4])}{', …' if len(names) > 4 else ''}"
 
 
-def _write(evaluation: dict, answers: np.ndarray, split: "Split", loaded_model: "LoadedModel", output: Path) -> None:
+def _write(
+    evaluation: dict, answers: np.ndarray, dataset: "Dataset", split: "Split", loaded_model: "LoadedModel", output: Path
+) -> None:
+    task, labels = loaded_model.task, loaded_model.labels
     try:
         output.mkdir(parents=True, exist_ok=True)
         text = json_text(evaluation) + "\n"
         (output / "evaluation.json").write_text(text, encoding="utf-8")
-        loaded_model.task.draw(evaluation["results"], split, answers, loaded_model.labels, output)
+        write_answers(output / "predictions.csv", dataset, split, answers, split.targets, task, labels)
+        drawn(lambda: task.draw(evaluation["results"], split, answers, labels, output), output)
     except OSError as error:
         raise ZooError(f"--output={output}: cannot be written ({error.strerror}); name another folder") from None

@@ -1,7 +1,7 @@
 """Which words or pixels an answer rests on: integrated gradients (Sundararajan et al., 2017, Axiomatic attribution).
 
-Gradient times input, with the gradient averaged on the way from nothing at all (no words, a black picture) to the
-input: at its end alone, where a sure model is flat, a gradient says little.
+Gradient times input, with the gradient averaged along the way from an empty input (no words, a black picture) to the
+input. At the input itself the gradient of a sure model is almost zero, and says little.
 """
 
 import functools
@@ -24,14 +24,14 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
     """How much each word of a text speaks for (above 0) or against the label that the model gives it.
 
     Args:
-      features: object[examples] texts.
+        features: object[examples] texts.
 
     Returns:
-      For each text its words in order, pieces of a word together, or, of a model of word counts, the words and pairs
-      that count most. The scores of a text are divided by its largest.
+        For each text its words in order, pieces of a word together, or, of a model of word counts, the words and pairs
+        that count most. The scores of a text are divided by its largest.
 
     Raises:
-      ZooError: the model does not read texts.
+        ZooError: the model does not read texts.
     """
     import tensorflow as tf
 
@@ -45,7 +45,8 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
             f"--explain: {loaded_model.path} reads {loaded_model.reads}s; it explains texts and pictures alone"
         )
     vocabulary = np.array(front.vocabulary if hasattr(front, "vocabulary") else front.get_vocabulary(), object)
-    inner = next(layer for layer in loaded_model.model.layers[2:] if layer.weights)  # an embedding, or TF-IDF
+    layers = loaded_model.model.layers
+    inner = next(layer for layer in layers if layer is not front and layer.weights)  # an embedding, or TF-IDF
     rest = _after(front, inner, logits_layer)
     explanations = []
     for text in features:
@@ -64,18 +65,18 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
 def explain_images(loaded_model: "LoadedModel", images: np.ndarray) -> np.ndarray:
     """How much each pixel speaks for (above 0) or against the label that the model gives its picture.
 
-    The way begins at black, which is nothing at all on pictures that are light on dark; a saved model has no training
-    pictures to take a mean from. A black pixel therefore has no say of its own.
+    The way begins at a black picture, which is an empty one if pictures are light on dark; a saved model has no
+    training pictures to take a mean from. A black pixel therefore always scores 0.
 
     Args:
-      images: uint8[examples, height, width, channel].
+        images: uint8[examples, height, width, channel].
 
     Returns:
-      float32[examples, height, width], summed over the channels. A picture's sum is what the answer's logit over the
-      mean of all logits gains from black to the picture (completeness).
+        float32[examples, height, width], summed over the channels. A picture's sum is what the answer's logit over the
+        mean of all logits gains from black to the picture (completeness).
 
     Raises:
-      ZooError: the model does not read pictures, or has no layer `logits`.
+        ZooError: the model does not read pictures, or has no layer `logits`.
     """
     if loaded_model.reads != "image":
         raise ZooError(f"{loaded_model.path} reads {loaded_model.reads}s; explain_images needs a model of pictures")
@@ -85,7 +86,7 @@ def explain_images(loaded_model: "LoadedModel", images: np.ndarray) -> np.ndarra
     return np.stack(maps) if maps else np.zeros(images.shape[:-1], "float32")
 
 
-@functools.lru_cache(maxsize=4)  # each graph leaves its mark on the layers that it shares
+@functools.lru_cache(maxsize=4)  # each graph adds nodes to the layers that it shares
 def _logits_of_pixels(model):
     """A function of float32[batch, height, width, channel]: the model's own input would round it to whole numbers."""
     import keras
@@ -109,7 +110,7 @@ def _logits_layer(loaded_model: "LoadedModel"):
         raise ZooError(f"{loaded_model.path}: has no layer named logits, which an explanation starts from") from None
 
 
-# A model made of another's layers leaves a node in each of them, and a server explains without end: made once.
+# Each model made of these layers adds a node to each of them; a server explains without end, so it is made once.
 @functools.lru_cache(maxsize=1)
 def _after(front, inner, logits_layer):
     """The model from what `front` and `inner` give to the logits."""

@@ -10,7 +10,7 @@ def count_flops(model) -> int | None:
     Of models of texts, what follows the tokenizer counts, at the model's full length.
 
     Returns:
-      The count; None where a shape is not known before the model runs, so that the profiler would leave operations out.
+        The count; None where a shape is known only when the model runs: the profiler would leave operations out.
     """
     import keras
 
@@ -19,7 +19,7 @@ def count_flops(model) -> int | None:
     front = text_layer(model)
     part = keras.Model(front.output, model.output) if front else model
     recurrent = []
-    # The profiler sees a loop's body once: recurrent layers are counted apart, a step times as many as there are.
+    # The profiler counts the body of a loop once, so recurrent layers are counted apart: one step times their number.
     rest = keras.models.clone_model(part, clone_function=lambda layer: _without_loop(layer, recurrent))
     names = list(inputs) if isinstance(inputs := inputs_of(rest), dict) else None
     tensors = [inputs[name] for name in names] if names else [inputs]
@@ -36,7 +36,7 @@ def count_flops(model) -> int | None:
 
 
 def _without_loop(layer, recurrent: list):
-    """The layer; in place of a recurrent one, a layer that does nothing, and its cells in `recurrent`."""
+    """The layer itself; a recurrent one is put into `recurrent`, and a layer that does nothing takes its place."""
     import keras
     import tensorflow as tf
 
@@ -69,15 +69,15 @@ def _profile(function, inputs: list) -> int | None:
     if any(None in of[0] for of in inputs if isinstance(of, tuple)):
         return None
     call = tf.function(lambda *arguments: function(*arguments, training=False), autograph=False)
-    frozen, graph = convert_variables_to_constants_v2_as_graph(call.get_concrete_function(*map(specification, inputs)))
-    if any(node.op in ("While", "StatelessWhile", "LoopCond") for node in graph.node):
-        return None
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")  # the profiler warns of functions that it calls itself
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation() | {"output": "none"}
-    said = io.StringIO()
+    said, logger = io.StringIO(), tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")  # it warns of tables that it need not store, and of functions that it calls itself
     try:
+        concrete = call.get_concrete_function(*map(specification, inputs))
+        frozen, graph = convert_variables_to_constants_v2_as_graph(concrete)
+        if any(node.op in ("While", "StatelessWhile", "LoopCond") for node in graph.node):
+            return None
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             profile = tf.compat.v1.profiler.profile(frozen.graph, cmd="op", options=options)
     finally:

@@ -1,4 +1,4 @@
-"""What duplicates do to a figure: the same linear SVM on a split that ignores them and on the zoo's."""
+"""How duplicates raise a figure: the same linear SVM on a split that ignores them, and on the zoo's split."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ def measure_leak(name: str, data_dir: str | os.PathLike | None = None, seed: int
 
     Args:
         name: a corpus that the zoo splits by content, such as chinese_reviews.
-        seed: of the naive split, which draws as many rows for test and for validation as the clean one has.
+        seed: of the naive split, whose test and validation are as large as those of the clean one.
 
     Returns:
         {"dataset", "clean": {"accuracy", "interval", "n", "test_rows_also_in_train"}, "naive": the same}.
@@ -48,7 +48,7 @@ def _judge(train, test) -> dict[str, Any]:
 
     from zoo.datasets.splits import overlap
     from zoo.evaluation.linear import term_counts
-    from zoo.measures.metrics import wilson_interval
+    from zoo.measures.classes import wilson_interval
 
     model = make_pipeline(term_counts(train.features), LinearSVC(random_state=0)).fit(train.features, train.targets)
     right = int((model.predict(test.features) == test.targets).sum())

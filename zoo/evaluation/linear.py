@@ -1,4 +1,4 @@
-"""What scikit-learn's linear models read of each kind of data."""
+"""How each kind of data becomes rows for scikit-learn's linear models."""
 
 import re
 
@@ -11,7 +11,7 @@ def term_counts(texts: np.ndarray):
     """An unfitted TF-IDF of words and pairs of words; of characters where the texts are Chinese.
 
     Args:
-      texts: object[examples], of which the first tell the script.
+        texts: object[examples], of which the first tell the script.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -25,8 +25,8 @@ def fit_reader(kind: str, features: np.ndarray):
     """A function from features of a split to the rows that a linear model reads, fitted on the training split.
 
     Args:
-      kind: image (pixels from 0 to 1), table (columns of mean 0 and deviation 1) or text (`term_counts`).
-      features: of the training split.
+        kind: image (pixels from 0 to 1), table (columns of mean 0 and deviation 1) or text (`term_counts`).
+        features: of the training split.
     """
     if kind == "text":
         terms = term_counts(features).fit(features)

@@ -5,26 +5,28 @@ from typing import Any
 
 import numpy as np
 
+from zoo.evaluation.answers_table import FILE, drawn, write_answers
 from zoo.runs import Run
 from zoo.tasks import Task
 
 
 def write_outcome(
     run: Run, dataset, task: Task, answer: Callable[[Any], tuple[np.ndarray, Any]], results: dict[str, Any]
-) -> None:
-    """Judge a model on validation and test, and write results.json, predictions and pictures into its run.
+) -> Callable[[], None]:
+    """Judge a model on validation and test, and write results.json and predictions into its run.
 
     A dataset without its test split is judged on validation alone.
 
     Args:
-      run: where to write.
-      dataset: a `zoo.datasets.Dataset`.
-      task: what the model is asked.
-      answer: a split → answers to its rows, and what these are to be held against.
-      results: what else results.json holds.
-    """
-    from zoo.drawing import figures
+        run: where to write.
+        dataset: a `zoo.datasets.Dataset`.
+        task: what the model is asked.
+        answer: a split → answers to its rows, and the targets to compare them with.
+        results: what else results.json holds.
 
+    Returns:
+        What draws the run's pictures, to be called once the run is recorded.
+    """
     labels = task.labels(dataset.info)
     for split_name in ("validation", "test"):
         split = getattr(dataset, split_name)
@@ -34,7 +36,15 @@ def write_outcome(
         results[split_name] = task.results(answers, targets, labels)
         run.write_predictions(split_name, split.ids, targets, answers, task.scores(answers, targets))
     run.write_json("results.json", results | dataset.known)
-    if run.history_file.exists():
-        figures.save_training_curves(run.history_file, run.path / "training.png", task.headline)
-    if dataset.test is not None and dataset.info.kind in (task.draws or (dataset.info.kind,)):
-        task.draw(results["test"], dataset.test, answers, labels, run.path)
+    if dataset.test is not None and task.judged_by == "model":
+        write_answers(run.path / FILE, dataset, dataset.test, answers, targets, task, labels)
+
+    def draw() -> None:
+        from zoo.drawing import figures
+
+        if run.history_file.exists():
+            figures.save_training_curves(run.history, run.path / "training.png", task.headline)
+        if dataset.test is not None:
+            task.draw(results["test"], dataset.test, answers, labels, run.path)
+
+    return lambda: drawn(draw, run.path)

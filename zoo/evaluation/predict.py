@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from zoo.datasets import own_tables, walk
 from zoo.errors import ZooError
-from zoo.escaping import spreadsheet_cell
+from zoo.escaping import spreadsheet_cell, tell
 from zoo.evaluation import read_images, read_tables, read_texts
 from zoo.tasks import Task
 from zoo.text_table import align_columns
@@ -19,16 +20,17 @@ if TYPE_CHECKING:
 
 
 class Reader(NamedTuple):
-    """How files of one kind are read: `read(files, loaded_model) -> (names, features)`."""
+    """What files of one kind are, in words and as a question, and `read(files, loaded_model) -> (names, features)`."""
 
-    suffixes: tuple[str, ...]
+    words: str
+    is_wanted: Callable[[Path], bool]
     read: Callable[[list[Path], "LoadedModel"], tuple[list[str], np.ndarray]]
 
 
 READERS = {
-    "image": Reader((".png", ".jpg", ".jpeg", ".npy"), read_images.read),
-    "table": Reader((".csv",), read_tables.read),
-    "text": Reader((".txt", ".csv"), read_texts.read),
+    "image": Reader("pictures or .npy files", read_images.is_wanted, read_images.read),
+    "table": Reader(".csv or .tsv files", own_tables.is_table, read_tables.read),
+    "text": Reader(".txt, .csv or .tsv files", read_texts.is_wanted, read_texts.read),
 }
 
 
@@ -36,7 +38,7 @@ def open_model(run: str | os.PathLike | None, model_file: str | os.PathLike | No
     """Loads the model of a run, or of a lone .keras file.
 
     Raises:
-      ZooError: both or neither is given, or there is no model to load.
+        ZooError: both or neither is given, or there is no model to load.
     """
     from zoo import loading, runs
 
@@ -54,17 +56,28 @@ def refuse_missing(paths: Sequence[str | os.PathLike]) -> None:
             raise ZooError(f"{path}: no such file or folder; check the path (the working folder is {Path.cwd()})")
 
 
+def refuse_overwriting(paths: Sequence[str | os.PathLike], outputs: dict[str, str | None], reads: str) -> None:
+    """Raises: ZooError: an output, by the name of its flag, is one of the inputs of a model that reads such files."""
+    for flag, output in outputs.items():
+        if not output or not Path(output).exists():
+            continue
+        for path in map(Path, paths):
+            inside = path.is_dir() and Path(output).resolve().is_relative_to(path.resolve())
+            if path.samefile(output) or (inside and READERS[reads].is_wanted(Path(output))):
+                raise ZooError(f"--{flag}={output}: is an input, which would be lost; name another file")
+
+
 def read_inputs(paths: Sequence[str | os.PathLike], loaded_model: "LoadedModel") -> tuple[list[str], np.ndarray]:
     """Reads files, and the files inside folders (at any depth, sorted), as the model needs them.
 
     Notices about values that had to be converted go to stderr, one line a kind.
 
     Returns:
-      A name for each example, and uint8[examples, height, width, channel], float32[examples, feature] or texts,
-      object[examples].
+        A name for each example, and uint8[examples, height, width, channel], float32[examples, feature] or texts,
+        object[examples].
 
     Raises:
-      ZooError: a path or its content cannot be read, the text says where and what to do.
+        ZooError: a path or its content cannot be read, the text says where and what to do.
     """
     reader = READERS.get(loaded_model.reads)
     if reader is None:
@@ -72,11 +85,9 @@ def read_inputs(paths: Sequence[str | os.PathLike], loaded_model: "LoadedModel")
     if loaded_model.task.judged_by != "model":
         raise ZooError(f"{loaded_model.path}: a model of {loaded_model.task.words} has no answer to a whole example")
     refuse_missing(paths)
-    files = [file for path in paths for file in _files_of(Path(path), reader.suffixes)]
+    files = [file for path in paths for file in _files_of(Path(path), reader)]
     if not files:
-        raise ZooError(
-            f"nothing to predict: give --input=PATH, a {' or '.join(reader.suffixes)} file or a folder of them"
-        )
+        raise ZooError(f"nothing to predict: give --input=PATH, {reader.words} or a folder of them")
     return reader.read(files, loaded_model)
 
 
@@ -84,7 +95,7 @@ def take_texts(texts: Sequence[str], loaded_model: "LoadedModel") -> tuple[list[
     """Texts given on the command line, as `read_inputs` gives those of files.
 
     Raises:
-      ZooError: the model does not read texts.
+        ZooError: the model does not read texts.
     """
     if loaded_model.reads != "text":
         raise ZooError(f"--text: {loaded_model.path} is a model that reads {loaded_model.reads}s; give it files")
@@ -96,15 +107,15 @@ def predict(loaded_model: "LoadedModel", names: Sequence[str], features) -> list
     """Predicts each example.
 
     Args:
-      names: what each example is called.
-      features: as `read_inputs` gives them.
+        names: what each example is called.
+        features: as `read_inputs` gives them.
 
     Returns:
-      One dict an example: name, and the answer as the model's task describes it; of a classifier label (the most
-      probable), probability (its), probabilities {label: probability}, the most probable first.
+        One dict an example: name, and the answer as the model's task describes it; of a classifier label (the most
+        probable), probability (its), probabilities {label: probability}, the most probable first.
 
     Raises:
-      ZooError: the model's output is not finite.
+        ZooError: the model's output is not finite.
     """
     task, predictions = loaded_model.task, []
     for name, answer in zip(names, loaded_model.predict(features), strict=True):
@@ -123,7 +134,7 @@ def write_predictions(task: Task, predictions: Sequence[dict], path: str | os.Pa
     """Writes a CSV; of a classifier file, label, probability, then one column `probability_<label>` a class, sorted.
 
     Raises:
-      ZooError: the file cannot be written.
+        ZooError: the file cannot be written.
     """
     try:
         with open(path, "w", newline="", encoding="utf-8") as file:
@@ -134,20 +145,16 @@ def write_predictions(task: Task, predictions: Sequence[dict], path: str | os.Pa
         ) from None
 
 
-def _files_of(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Returns the file itself, or the readable files inside a folder, sorted; hidden files are left out."""
-    wanted = " or ".join(suffixes)
+def _files_of(path: Path, reader: Reader) -> list[Path]:
+    """Returns the file itself, or the readable files inside a folder, as training would find them."""
     if path.is_dir():
-        files = sorted(
-            file
-            for file in path.rglob("*")
-            if file.suffix.lower() in suffixes and file.is_file() and not file.name.startswith(".")
-        )
+        files, left_out = walk.walk(path, reader.is_wanted)
+        if left_out:
+            tell(f"notice: {path}: left out {walk.in_words(left_out)}")
         if not files:
-            raise ZooError(f"{path}: no {wanted} file in this folder; name a folder or file that has some")
+            raise ZooError(f"{path}: no {reader.words} in this folder; name a folder or file that has some")
         return files
-    if path.suffix.lower() not in suffixes:
-        raise ZooError(
-            f"{path}: the model reads {wanted} files, not {path.suffix or 'files without an extension'!r}; convert it"
-        )
+    if not reader.is_wanted(path):
+        ending = path.suffix or "files without an ending"
+        raise ZooError(f"{path}: the model reads {reader.words}, not {ending!r}; convert it")
     return [path]

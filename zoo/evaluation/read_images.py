@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.datasets.pictures import MOST_SIDE, fit_picture, is_grey, is_sixteen_bit, open_picture, to_eight_bits
+from zoo.datasets.pictures import (
+    MOST_SIDE,
+    fit_picture,
+    is_grey,
+    is_picture,
+    is_sixteen_bit,
+    open_picture,
+    to_eight_bits,
+)
 from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.safe_reading import read_array
@@ -26,8 +34,13 @@ MOST_GROWN_BYTES = 128 << 20  # of many small images, once they are resized for 
 _MOST_GROWTH = 16
 
 
+def is_wanted(file: Path) -> bool:
+    """Whether a file holds a picture, or an array of them."""
+    return file.suffix.lower() == ".npy" or is_picture(file)
+
+
 def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.ndarray]:
-    """Reads PNG, JPEG and npy files; says on stderr what had to be converted.
+    """Reads pictures and npy files; says on stderr what had to be converted.
 
     An npy file holds one image [height, width] or [height, width, channel], or a batch of them, with 1 (grey),
     3 (colour) or 4 (colour and alpha) channels, and never pickled objects. A 3-dimensional array is one image if its
@@ -35,10 +48,10 @@ def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.
     in the file exceeds 1, else 0 to 255.
 
     Returns:
-      Names (a batch's images are called file.npy[0], …) and uint8[examples, height, width, channel].
+        Names (a batch's images are called file.npy[0], …) and uint8[examples, height, width, channel].
 
     Raises:
-      ZooError: a file is not a readable image.
+        ZooError: a file is not a readable image.
     """
     height, width, channels = loaded_model.model.input_shape[1:]
     size = (height or 1) * (width or 1) * channels

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.datasets.own_data import csv_rows, finite_numbers
+from zoo.datasets.cells import finite_numbers
+from zoo.datasets.own_tables import Table, check_header, open_table
 from zoo.errors import ZooError, nearest, shortened
 from zoo.escaping import tell
 
@@ -21,18 +22,18 @@ def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.
     exactly the model's number of columns, in the model's order.
 
     Returns:
-      Names (file.csv:line) and float32[examples, feature]; of a model with several inputs a dictionary of columns by
-      their names, of the inputs' types.
+        Names (file.csv:line) and float32[examples, feature]; of a model with several inputs a dictionary of columns by
+        their names, of the inputs' types.
 
     Raises:
-      ZooError: a feature column is missing, or a value is not a finite number.
+        ZooError: a feature column is missing, or a value is not a finite number.
     """
     if isinstance(loaded_model.input_shape, dict):
         return _read_inputs(files, loaded_model)
     names, rows = [], []
     for file in files:
-        with csv_rows(file, strict=False) as lines:
-            _read_file(file, lines, loaded_model, names, rows)
+        with open_table(file) as table:
+            _read_file(file, table, loaded_model, names, rows)
     return names, np.stack(rows)
 
 
@@ -43,13 +44,10 @@ def _read_inputs(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[s
         raise ZooError(f"{loaded_model.path}: its input {several!r} is no single value, which a column holds")
     names, cells = [], {name: [] for name in inputs}
     for file in files:
-        with csv_rows(file, strict=False) as lines:
-            header = [column.strip() for column in next(lines, (0, []))[1]]
-            positions = _positions(file, header, list(inputs))
-            for number, row in lines:
+        with open_table(file) as table:
+            positions = _positions(file, table.header, list(inputs))
+            for number, row in table.rows:
                 where = f"{file}:{number}"
-                if len(row) != len(header):
-                    raise ZooError(f"{where}: {len(row)} cells where the header has {len(header)}; mend the line")
                 names.append(where)
                 for name, position in zip(inputs, positions, strict=True):
                     text = inputs[name][1] == "string"
@@ -64,15 +62,12 @@ def _read_inputs(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[s
     }
 
 
-def _read_file(file: Path, lines, loaded_model: "LoadedModel", names: list[str], rows: list[np.ndarray]) -> None:
-    header = [column.strip() for column in next(lines, (0, []))[1]]
-    positions = _feature_positions(file, header, loaded_model)
-    columns = [header[i] for i in positions]
+def _read_file(file: Path, table: Table, loaded_model: "LoadedModel", names: list[str], rows: list[np.ndarray]) -> None:
+    positions = _feature_positions(file, table.header, loaded_model)
+    columns = [table.header[i] for i in positions]
     examples_before = len(rows)
-    for number, row in lines:
+    for number, row in table.rows:
         where = f"{file}:{number}"
-        if len(row) != len(header):
-            raise ZooError(f"{where}: {len(row)} cells where the header has {len(header)}; mend the line")
         names.append(where)
         rows.append(np.array(finite_numbers([row[i] for i in positions], columns, where), np.float32))
     if len(rows) == examples_before:
@@ -83,9 +78,8 @@ def _feature_positions(file: Path, header: list[str], loaded_model: "LoadedModel
     """Returns where in the header each feature is, in the model's order."""
     num_features = loaded_model.model.input_shape[-1]
     feature_names = getattr(loaded_model, "feature_names", None)
-    if not header:
-        raise ZooError(f"{file}: empty file; give a CSV with a header and {num_features} feature columns")
     if not feature_names:
+        check_header(file, header)
         if len(header) != num_features:
             raise ZooError(
                 f"{file}: {len(header)} columns, but the model reads {num_features}; keep the features alone"
@@ -107,6 +101,6 @@ def _positions(file: Path, header: list[str], feature_names: list[str]) -> list[
     features = set(feature_names)
     ignored = [column for column in header if column not in features]
     if ignored:
-        few = shortened(", ".join(ignored), 500)
+        few = shortened(", ".join(name or "one without a name" for name in ignored), 500)
         tell(f"notice: {file}: columns ignored: {few}")
     return [places[name] for name in feature_names]

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.datasets.own_texts import read_rows, read_utf8
+from zoo.datasets.own_tables import find_text, is_table, open_table
+from zoo.datasets.own_texts import LARGEST_TABLE, is_text, read_utf8
 from zoo.datasets.texts import as_array, clean
 from zoo.errors import ZooError, shortened
 from zoo.escaping import tell
@@ -14,18 +15,23 @@ if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
 
+def is_wanted(file: Path) -> bool:
+    """Whether a file is a text, or may be a table of texts."""
+    return is_text(file) or is_table(file)
+
+
 def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.ndarray]:
-    """Reads .txt files, a text each, and .csv files with a column text, a text a row.
+    """Reads .txt files, a text each, and tables with a column of texts, a text a row.
 
     Returns:
-      Names (file.csv:line for rows) and object[examples].
+        Names (file.csv:line for rows) and object[examples].
 
     Raises:
-      ZooError: a file cannot be read, a byte is not UTF-8, or a table has no column text.
+        ZooError: a file cannot be read, a byte is not UTF-8, or a table has no column of texts.
     """
     names, texts = [], []
     for file in files:
-        rows = _read_table(file) if file.suffix.lower() == ".csv" else [(str(file), read_utf8(file))]
+        rows = _read_table(file) if is_table(file) else [(str(file), read_utf8(file))]
         names += [name for name, _ in rows]
         texts += [text for _, text in rows]
     return names, cleaned(names, texts)
@@ -41,12 +47,13 @@ def cleaned(names: list[str], texts: list[str]) -> np.ndarray:
 
 
 def _read_table(file: Path) -> list[tuple[str, str]]:
-    rows = read_rows(file)
-    header = [name.strip() for name in rows[0][1]]
-    if header.count("text") != 1:
-        raise ZooError(f"{file}:1: {header.count('text')} columns 'text' among {shortened(str(header))}; one is needed")
-    column = header.index("text")
-    short = next((number for number, row in rows[1:] if len(row) <= column), None)
-    if short is not None:
-        raise ZooError(f"{file}:{short}: no value in column 'text'; mend the line")
-    return [(f"{file}:{number}", row[column]) for number, row in rows[1:]]
+    with open_table(file, LARGEST_TABLE) as table:
+        rows = list(table.rows)
+    if not rows:
+        raise ZooError(f"{file}: no rows under the header")
+    column = find_text(table.header, rows[0][1])
+    if column is None:
+        raise ZooError(f"{file}:1: no column 'text' among {shortened(str(table.header))}; name the column of texts so")
+    if ignored := [name for place, name in enumerate(table.header) if place != column]:
+        tell(f"notice: {file}: columns ignored: {shortened(', '.join(ignored), 500)}")
+    return [(f"{file}:{number}", row[column]) for number, row in rows]

@@ -23,17 +23,17 @@ def evaluate_corruptions(run_path: str | os.PathLike, data_dir: str | None = Non
     """Judges the model of a run on its test split in every corruption and severity, and writes corruptions.json there.
 
     Args:
-      run_path: a run's folder.
-      data_dir: where the data are, if not where the run says.
-      seed: of the corruptions.
+        run_path: a run's folder.
+        data_dir: where the data are, if not where the run says.
+        seed: of the corruptions.
 
     Returns:
-      {"run", "model", "dataset", "data_digest", "version", "seed", "n", "task", "metric": the headline of the task,
-      "clean": its value as the rows are, "mean": over all corruptions and severities, "values": {corruption: [one a
-      severity]}}.
+        {"run", "model", "dataset", "data_digest", "version", "seed", "n", "task", "metric": the headline of the task,
+        "clean": its value as the rows are, "mean": over all corruptions and severities, "values": {corruption: [one a
+        severity]}}.
 
     Raises:
-      ZooError: there is no such run, model or data, the model reads tables, or the file cannot be written.
+        ZooError: there is no such run, model or data, the model reads tables, or the file cannot be written.
     """
     from zoo.evaluation.evaluate import fitting_split, load_dataset
     from zoo.evaluation.predict import open_model
@@ -80,10 +80,10 @@ def evaluate_corruptions(run_path: str | os.PathLike, data_dir: str | None = Non
 def headline_under(
     loaded_model: "LoadedModel", split: "Split", corruption: str | None, severity: int, seed: int
 ) -> float:
-    """The headline on a split, in a corruption or, where that is None, as it is; a block of rows is held at a time.
+    """The headline on a split with a corruption, or without if that is None; one block of rows is in memory at a time.
 
     Raises:
-      ZooError: the model's task has no score a row to make it of.
+        ZooError: the model's task has no score a row to make it of.
     """
     task, scores, start = loaded_model.task, [], 0
     for number, block in enumerate(on_disk.blocks(split.features)):

@@ -29,19 +29,19 @@ def evaluate_slices(task: Task, answers: np.ndarray, split: "Split", dataset: "D
     score is 0 or 1 by Fisher's exact test, mid-p (Lydersen, Fagerland & Laake 2009), else by Welch's t-test of scores.
 
     Args:
-      task: what the model is asked.
-      answers: to the rows of the split.
-      split: of the dataset.
-      dataset: what the split is of.
-      slice_by: label; length, of texts in characters; or a column of the user's table, a feature or not. Columns of
-        more than ten different numbers, and lengths, are cut at their quartiles.
+        task: what the model is asked.
+        answers: to the rows of the split.
+        split: of the dataset.
+        dataset: what the split is of.
+        slice_by: label; length, of texts in characters; or a column of the user's table, a feature or not. Columns of
+          more than ten different numbers, and lengths, are cut at their quartiles.
 
     Returns:
-      {"task", "by", "n", "slices": [{"slice", "n", the headline, "interval" over rows, "p"}], "worst", "worse": whether
-      the test tells the worst slice from the rest}.
+        {"task", "by", "n", "slices": [{"slice", "n", the headline, "interval" over rows, "p"}], "worst", "worse"};
+        "worse" is whether the test tells the worst slice from the rest.
 
     Raises:
-      ZooError: there is nothing of that name to slice by, it has too many values, or the task has no score a row.
+        ZooError: there is nothing of that name to slice by, it has too many values, or the task has no score a row.
     """
     scores, headline = task.scores(answers, split.targets), task.headline
     if scores is None:
@@ -71,7 +71,7 @@ def _fisher(scores: np.ndarray, slice_of_row: np.ndarray, totals: np.ndarray) ->
 
     right = np.bincount(slice_of_row, weights=scores, minlength=len(totals)).astype(int)
     tested = np.flatnonzero(totals)
-    draws = stats.hypergeom(totals.sum(), right.sum(), totals[tested])  # of right rows in a slice cut by lot
+    draws = stats.hypergeom(totals.sum(), right.sum(), totals[tested])  # right rows in a random slice
     found = right[tested]
     smaller_tail = np.minimum(draws.cdf(found), draws.sf(found - 1))
     return np.minimum(2 * smaller_tail - draws.pmf(found), 1)
@@ -107,15 +107,15 @@ def _assign(split: "Split", dataset: "Dataset", slice_by: str) -> tuple[list[str
 
 
 def _column(file: Path, ids: np.ndarray, name: str) -> list[str]:
-    """The cells of a column of the user's table, in the lines that `ids` names."""
-    from zoo.datasets.own_texts import read_rows
+    """The cells of a column of the user's table, in the rows that `ids` names."""
+    from zoo.datasets.own_tables import open_table
 
-    rows = dict(read_rows(file))
-    header = [cell.strip() for cell in next(iter(rows.values()))]
-    if name not in header:
-        raise ZooError(f"--slice_by={name}: {file} has no such column; {nearest(name, {'label', *header})}")
-    column = header.index(name)
-    return [rows[int(line)][column].strip() for line in ids]
+    with open_table(file) as table:
+        if name not in table.header:
+            raise ZooError(f"--slice_by={name}: {file} has no such column; {nearest(name, {'label', *table.header})}")
+        column = table.header.index(name)
+        cells = [row[column].strip() for _, row in table.rows]
+    return [cells[int(row)] for row in ids]
 
 
 def _by_value(cells: Sequence[str], name: str) -> tuple[list[str], np.ndarray]:

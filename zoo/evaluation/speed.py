@@ -26,19 +26,18 @@ def measure_run(run: "Run") -> dict[str, Any]:
     """Times the saved model of a run, compiled for its size of batch, on examples of its test split.
 
     Returns:
-      As `measure_speed`.
+        As `measure_speed`.
 
     Raises:
-      ZooError: there is no model, or its data cannot be had.
+        ZooError: there is no model, or its data cannot be had.
     """
     import tensorflow as tf
 
     from zoo import datasets
-    from zoo.config import load_config
     from zoo.loading import load_model
 
     loaded = load_model(run)
-    model, section = loaded.model, load_config(path=run.path / "config.yaml").dataset
+    model, section = loaded.model, run.config.dataset
     features = datasets.load_configured(section, task=loaded.task).test.features
     if not hasattr(model, "inputs"):  # an exported file is compiled already
         return measure_speed(lambda batch: model.predict(batch, batch_size=on_disk.count(batch)), features)
@@ -54,8 +53,8 @@ def measure_speed(
     """Times a function from a batch of raw input to answers.
 
     Returns:
-      {"latency_ms": the median for one example, "latency_ms_p99", "throughput": examples a second in batches of
-      "batch_size", "device": which processor and how many threads, "measured": the day}.
+        {"latency_ms": the median for one example, "latency_ms_p99", "throughput": examples a second in batches of
+        "batch_size", "device": which processor and how many threads, "measured": the day}.
     """
     batch_size = _TEXTS if on_disk.are_texts(features) else _BATCH_SIZE
     one = latency(function, features)

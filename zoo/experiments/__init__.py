@@ -1,1 +1,1 @@
-"""Trainings of trainings: seeds, searches, baselines, claims re-run, and processes on several hosts."""
+"""Work that needs many trainings: seeds, searches, baselines, claims measured again, several hosts."""

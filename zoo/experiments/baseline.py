@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from zoo import datasets, runs
-from zoo.config import Config, DatasetSection, load_config
+from zoo.config import Config
 from zoo.errors import ZooError, nearest
 from zoo.experiments.baseline_models import BASELINES, Candidate, Data
+from zoo.settings import DatasetSection
 from zoo.tasks import Task
 from zoo.tasks.catalog import all_tasks, get_task
 from zoo.training.record import git_revision, peak_memory_mib
@@ -30,7 +31,7 @@ def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLi
         name: one of `zoo.experiments.baseline_models.BASELINES`.
         section: which data, split as a training of that section splits them.
         runs_dir: where the run directory is made.
-        seed: of what is drawn; logistic_regression and ridge have no chance in them.
+        seed: of random choices; logistic_regression and ridge make none.
 
     Raises:
         ZooError: there is no such baseline, it is none for these targets, or the data cannot be had.
@@ -57,7 +58,7 @@ def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLi
         best = max(candidates, key=lambda candidate: candidate.rank)
         _write(run, name, section, dataset, task, read, candidates, best, seed, started)
     except BaseException:
-        shutil.rmtree(run.path, ignore_errors=True)  # half a search cannot be resumed
+        shutil.rmtree(run.path, ignore_errors=True)  # a search cannot be resumed half-way
         raise
     return run
 
@@ -100,7 +101,7 @@ def data_of(dataset_name: str | None, run: str | None, data_dir: str | None, tas
         raise ZooError(f"{'both' if run else 'neither'} of --dataset and --run given: say which data")
     if run:
         opened = runs.open_run(run)
-        section = load_config(path=opened.path / "config.yaml").dataset
+        section = opened.config.dataset
         task = task or opened.labels["task"]
     else:
         section = DatasetSection(name=datasets.dataset_info(dataset_name).name)
@@ -163,11 +164,11 @@ def _write(
             for settings in BASELINES[name].grid[kind]]  # fmt: skip
     config = {"model": {"name": name, "options": {"grid": grid}}, "dataset": section.model_dump(),
               "training": {"seed": seed}}  # fmt: skip
-    run.write_text("config.yaml", Config.model_validate(config).to_yaml())
+    run.write_config(Config.model_validate(config).to_yaml())
     labels = task.labels(dataset.info) | {"task": task.name, "reads": kind, "dataset": dataset.info.name,
                                           "feature_names": dataset.feature_names}  # fmt: skip
     run.write_json("labels.json", labels)
-    write_outcome(run, dataset, task, lambda split: (predict(split.features), split.targets), {})
+    draw = write_outcome(run, dataset, task, lambda split: (predict(split.features), split.targets), {})
     wall_seconds, memory = round(time.monotonic() - started, 2), peak_memory_mib()
     run.write_json(FILE, measure_speed(predict, dataset.test.features))
     run.update_record(
@@ -189,3 +190,4 @@ def _write(
         peak_memory_mib=memory,
         **best.facts,
     )
+    draw()

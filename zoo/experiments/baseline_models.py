@@ -77,7 +77,7 @@ def _classifier(model, settings: dict[str, Any], data: Data, probabilities_are: 
         "converged": bool(np.max(model.n_iter_) < _MOST_ITERATIONS),
         "seconds": round(time.time() - started, 2),
     }
-    sparse = not isinstance(data.rows, np.ndarray)  # of a text, how many terms it has decides
+    sparse = not isinstance(data.rows, np.ndarray)  # for texts, the number of terms decides
     return Candidate(
         predict=predict,
         settings=settings | found,
@@ -119,7 +119,7 @@ def _ridge(settings: dict[str, Any], data: Data, seed: int) -> Candidate:
 
 
 def _hist_gradient_boosting(settings: dict[str, Any], data: Data, seed: int) -> Candidate:
-    """As many trees as are best on validation; more of them are grown than that, and the rest is left out."""
+    """Grows more trees than are needed, and keeps as many as are best on validation."""
     import threadpoolctl
     from sklearn.ensemble import HistGradientBoostingRegressor
 
@@ -129,7 +129,7 @@ def _hist_gradient_boosting(settings: dict[str, Any], data: Data, seed: int) -> 
 
     def grow(trees: int):
         grown = HistGradientBoostingRegressor(max_iter=trees, early_stopping=False, random_state=seed, **settings)
-        # Threads wait for each other at every node of a tree, which takes longer than the work of few rows.
+        # Threads wait for each other at every node of a tree: with few rows that takes longer than the work.
         threads = 1 if len(rows) < _ROWS_FOR_SEVERAL_THREADS else None
         with threadpoolctl.threadpool_limits(threads, user_api="openmp"):
             return grown.fit(rows, data.targets)

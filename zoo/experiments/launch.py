@@ -23,8 +23,8 @@ _GRACE_SECONDS = 10
 def launch(command: list[str], workers: int, max_restarts: int, threads: int | None, logs_dir: str) -> int:
     """Run `command` as `workers` processes of one cluster and return the exit status: 0 if all succeeded.
 
-    A signal to stop (Ctrl-C, SIGTERM, SIGHUP) goes on to all, which save their state; whoever is still there after
-    10 seconds is killed, since a TensorFlow worker that waits for its peers hears no other signal.
+    A signal to stop (Ctrl-C, SIGTERM, SIGHUP) goes on to all, which save their state; those still there after
+    10 seconds are killed: a TensorFlow worker that waits for its peers reacts to no other signal.
 
     Raises:
         ZooError: there is no command, or the logs cannot be written.
@@ -66,7 +66,7 @@ def _run_once(command: list[str], workers: int, threads: int | None, logs: pathl
                 env=_users_environment() | _environment(addresses, index, threads),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C of the terminal reaches the workers through us alone
+                start_new_session=True,  # else a Ctrl-C of the terminal would reach the workers directly too
             )
             processes.append(process)
             _give_cores(process.pid, index, workers, threads)
@@ -79,7 +79,7 @@ def _run_once(command: list[str], workers: int, threads: int | None, logs: pathl
             _signal_all(processes, signal.SIGTERM)
             _wait(processes, _GRACE_SECONDS)
         elif _one_failed(processes):
-            _wait(processes, 2)  # the others may say something of use
+            _wait(processes, 2)  # the error of another worker may be the cause
     finally:
         failed_first = [p.returncode for p in processes if p.poll() not in (None, 0)]
         _signal_all(processes, getattr(signal, "SIGKILL", signal.SIGTERM))
@@ -92,7 +92,7 @@ def _run_once(command: list[str], workers: int, threads: int | None, logs: pathl
 
 
 def _give_cores(pid: int, index: int, workers: int, threads: int | None) -> None:
-    """Cores of its own for a worker, one a thread, where there are enough; else they disturb each other."""
+    """Give a worker its own cores, one a thread, if there are enough: sharing cores slows all workers."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
     if threads and workers * threads <= len(cores):
         with contextlib.suppress(ProcessLookupError):
@@ -115,7 +115,7 @@ def _signal_all(processes, number: int) -> None:
 
 
 def _users_environment() -> dict[str, str]:
-    """Without the rule that our own processes live under: a script of the user's may import what lies beside it."""
+    """The environment without PYTHONSAFEPATH, which is for our processes: a user's script may import its neighbours."""
     return {name: value for name, value in os.environ.items() if (name, value) != (SAFE_PATH, SET_HERE)}
 
 

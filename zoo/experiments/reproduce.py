@@ -91,7 +91,7 @@ def _new_figures(config: Config, runs_dir: str | os.PathLike, seeds: int, resume
 def _finished_figures(config: Config, path: str) -> list[float]:
     runs = [run for run in table.find_runs([path]) if run.path.parent.name == config.model.name]
     results, _ = table.read_results(runs)
-    of_this = [r for r in results if recipe(load_config(path=r.run.path / "config.yaml")) == recipe(config)]
+    of_this = [r for r in results if recipe(r.run.config) == recipe(config)]
     if not of_this:
         raise ZooError(f"--finished={path}: no finished run of {config.model.name} with the config of the claim")
     return [result.value for result in of_this]

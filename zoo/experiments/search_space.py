@@ -18,6 +18,8 @@ _FIXED = {
     "dataset.data_dir": "trials are judged on the same validation rows; say --set dataset.data_dir=…",
     "dataset.validation_fraction": "trials are judged on the same validation rows; say it with --set",
     "dataset.task": "it is what the model is asked; say it with --set",
+    "dataset.label": "it is what the model is asked; say it with --set",
+    "dataset.duplicates": "trials are judged on the same validation rows; say it with --set",
     "dataset.image_shape": "trials are judged on the same validation rows; say it with --set",
     "training.seed": "a lucky seed is no setting; say --set training.seed=…",
 }
@@ -86,7 +88,7 @@ def _check(config: Config, key: str, value: Any, path: str | pathlib.Path) -> No
         with_values(config, {key: value}, str(path))
     except ZooError as error:
         section = key.rpartition(".")[0]
-        # What a section says of its values together, such as "momentum belongs to sgd", depends on what else is drawn.
+        # Rules about several values of a section, such as "momentum belongs to sgd", depend on what else is drawn.
         if "unknown key" in str(error) or not str(error).startswith(f"{path}: {section}: "):
             raise
 

@@ -4,13 +4,13 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
-from zoo.config import Config, load_config, recipe, with_values
+from zoo.config import Config, recipe, with_values
 from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.runs import Run
 from zoo.training import claims
+from zoo.training.cluster import is_first_task
 from zoo.training.fitting import fitted
-from zoo.training.strategy import is_first_task
 
 UNFINISHED = ("interrupted", "running")
 
@@ -31,7 +31,7 @@ def train_seeds(
         zoo.errors.Interrupted: as `zoo.train`.
     """
     configs = [(seed, with_values(config, {"training.seed": seed}, f"seed {seed}")) for seed in seeds]
-    # Workers of a cluster must come to the same plan: they look before the first of the seeds is trained.
+    # All workers of a cluster must make the same plan, so they look before the first seed is trained.
     plan = [
         (seed, one, earlier_run(one, runs_dir, ("finished",)), earlier_run(one, runs_dir, UNFINISHED))
         if resume
@@ -54,7 +54,7 @@ def train_seeds(
 
 
 def train_alone(config: Config, runs_dir: str | os.PathLike, **arguments) -> Run | None:
-    """`zoo.train`, after which Keras keeps nothing of it, neither memory nor names of layers, for the next training."""
+    """Call `zoo.train`, then let Keras forget it: the next training gets its memory and the same names of layers."""
     from zoo.training import fit
 
     run = fit.train(config, runs_dir, **arguments)
@@ -83,8 +83,8 @@ def _may_be_taken(run: Run, config: Config, statuses: tuple[str, ...]) -> bool:
     if run.record["status"] not in statuses or not _has_config(run, config):
         return False
     if run.record["status"] == "finished":
-        return "test" in run.results  # else it is a trial of a search
-    # Only the chief looks whether somebody trains the run: by the time that others look, it may be the chief.
+        return "test" in run.results  # without test figures it is a trial of a search
+    # Only the chief checks whether a process trains the run: when the others check, it may be the chief itself.
     if not is_first_task():
         return True
     if not claims.claim(run):
@@ -97,9 +97,9 @@ def _may_be_taken(run: Run, config: Config, statuses: tuple[str, ...]) -> bool:
 
 
 def _has_config(run: Run, config: Config) -> bool:
-    """Whether the run has written down what the config becomes on its data; `auto` is whatever precision it took."""
+    """Whether the config of the run is what `config` becomes on its data; `auto` stands for any precision."""
     try:
-        stored = load_config(path=run.path / "config.yaml")
+        stored = run.config
         counts = run.record["data_report"]["counts"]
         rows, validation_rows = counts["train"]["rows"], counts["validation"]["rows"]
     except (ZooError, KeyError):  # of another version of the zoo, or damaged

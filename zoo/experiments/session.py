@@ -5,14 +5,14 @@ import pathlib
 import shlex
 import sys
 
-from zoo import runs
-from zoo.config import Config, load_config
+from zoo import datasets, runs
+from zoo.config import Config, with_values
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
 from zoo.experiments import seeds
 from zoo.models import catalog
 from zoo.training import checks, claims
-from zoo.training.strategy import is_first_task
+from zoo.training.cluster import is_first_task
 
 
 def train(config: Config, runs_dir: str, resume: runs.Run | None = None, profile: bool = False) -> int:
@@ -51,8 +51,8 @@ def pretrain(config: Config, runs_dir: str) -> int:
     return train(config, runs_dir)
 
 
-def resume(path: str) -> int:
-    """Finish an interrupted run with its own config.
+def resume(path: str, data_dir: str | None = None) -> int:
+    """Finish an interrupted run with its own config; `data_dir` is where its data have gone meanwhile.
 
     Raises:
         ZooError: there is no such run, it has finished, or a process is training it.
@@ -62,7 +62,12 @@ def resume(path: str) -> int:
         raise ZooError(f"--resume={path}: {claims.refusal(run)}")
     if run.record["status"] in ("finished", "pruned"):
         raise ZooError(f"--resume={path}: this run has finished; scripts/evaluate.py --run={path} shows it")
-    return train(load_config(path=run.path / "config.yaml"), str(run.path.parent.parent), resume=run)
+    config = run.config
+    if data_dir:
+        config = with_values(config, {"dataset.data_dir": data_dir}, "--data_dir")
+    else:
+        datasets.refuse_moved(config.dataset)
+    return train(config, str(run.path.parent.parent), resume=run)
 
 
 def resume_newest(config: Config, runs_dir: str) -> int:
@@ -134,7 +139,6 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
     """
     import numpy as np
 
-    from zoo import datasets
     from zoo.training import fit
 
     if config.training.distillation:
@@ -147,7 +151,7 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
     figures, headline = [], task.headline
     for number, fold in enumerate(datasets.cross_validation_folds(whole, num_folds), start=1):
         try:
-            # Apart from whole trainings, which have the same config and seed.
+            # In a folder apart: trainings on all data have the same config and seed.
             run = fit.train(config, pathlib.Path(runs_dir, "cross_validation"), dataset=fold)
         except Interrupted as interruption:
             print(f"interrupted in fold {number} of {num_folds}", file=sys.stderr)

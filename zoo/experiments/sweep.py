@@ -78,7 +78,7 @@ def _search(study, config: Config, space: SearchSpace, folder: pathlib.Path, num
     checks.refuse_unfitting(config, datasets.dataset_info(config.dataset.name))
     dataset = dataclasses.replace(datasets.load_configured(config.dataset, task=task, ask=True), test=None)
     while (done := len(_judged(study))) < num_trials:
-        # A sampler of one seed would draw the same again in each process.
+        # A sampler with the same seed would draw the same values in each process.
         study.sampler = optuna.samplers.TPESampler(seed=config.training.seed + done)
         trial = study.ask(dict(space.distributions))
         _train_trial(study, trial, config, space, folder, dataset, f"trial {done + 1}/{num_trials}")
@@ -100,7 +100,7 @@ def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathl
             show_progress=False, callbacks=[pruning],
         )  # fmt: skip
     except ZooError as error:  # a loss that is not finite, values that contradict each other
-        if earlier_run(drawn, folder / "runs", UNFINISHED):  # no fault of the values: the disk is full
+        if earlier_run(drawn, folder / "runs", UNFINISHED):  # the disk is full, which says nothing of the values
             raise
         trial.set_user_attr("error", str(error))
         study.tell(trial, state=TrialState.FAIL)
@@ -163,7 +163,7 @@ def _take_up_killed(study) -> None:
 
 
 def _judged(study) -> list:
-    """Trials that need not be trained again: complete, pruned, or failed by their own values."""
+    """Trials that are not trained again: complete, pruned, or failed because of their values."""
     finished = (trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished())
     return [trial for trial in finished if trial.state.name != "FAIL" or "error" in trial.user_attrs]
 

@@ -19,7 +19,7 @@ class Pruning(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self.bar is None:
             about = {"total": self.epochs, "initial": epoch, "desc": self.name, "unit": " epochs"}
-            self.bar = tqdm.tqdm(**about, leave=False, disable=None)  # None: unless on a terminal
+            self.bar = tqdm.tqdm(**about, leave=False, disable=None)  # None: tqdm shows it on a terminal only
         self.bar.update()
         value = float(logs[f"val_{self.headline.name}"])
         self.bar.set_postfix_str(f"validation {self.headline.words} {self.headline.text(value)}", refresh=False)

@@ -28,7 +28,7 @@ OPTIMIZERS = {
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """The short training of a model: its data, how many of them no batch divides, and what makes the model small."""
+    """The short training of a model: its data, numbers of rows that no batch divides, options for a small model."""
 
     dataset: str
     steps_per_epoch: int
@@ -39,7 +39,7 @@ class Trial:
 
 TRIALS = {
     "mnist_mlp": Trial("mnist", 16, 1003, 1007),
-    # Rounding soon moves a maximum of a convolutional net to another pixel, and the runs part, on one device too.
+    # In convolutional nets, rounding soon moves a maximum to another pixel, and runs diverge, even on one device.
     "mnist_cnn": Trial("mnist", 1, 1003, 1007),
     "bbc_news_bert": Trial(
         "bbc_news", 4, 211, 421,
@@ -55,8 +55,8 @@ def verify(models: list[str], setups: list[str] | None = None) -> list[dict]:
     Two epochs of a few batches of 64 digits or texts, in float32 without XLA, with dropout, augmentation and
     synchronized batch normalization as the config has them; the numbers of rows for validation and test are prime.
 
-    Replicas add up in another order, and training may amplify the rounding; Adam makes full steps of gradients that are
-    nothing else. How much, "1 device, other rounding" shows: one device without oneDNN, which adds up differently too.
+    Replicas add up in another order, and training may amplify the rounding: Adam makes full steps of gradients that are
+    only rounding. The set-up "1 device, other rounding" shows how much: without oneDNN, which adds up differently too.
 
     Returns:
         One row a comparison: model, optimizer, setup, then the largest absolute difference of weights, evaluation
@@ -150,9 +150,8 @@ def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
         if run is None:
             return
         weights = np.concatenate([w.ravel() for w in zoo.load_model(run).model.get_weights()])
-        history = np.genfromtxt(run.history_file, delimiter=",", names=True)
         headline = catalog.model_info(model).task.headline.name
-        evaluation = np.stack([history["validation_loss"], history[f"validation_{headline}"]])
+        evaluation = np.stack([run.history["validation_loss"], run.history[f"validation_{headline}"]])
         predictions = run.read_predictions("test")
         assert np.array_equal(predictions.ids, dataset.test.ids)
         outcome = {"weights": weights, "evaluation": evaluation, "predictions": predictions.answers}

@@ -21,7 +21,6 @@ from zoo.export.measure import measure
 from zoo.quiet import import_tensorflow
 from zoo.runs import ExportedRun, Run, open_run, size_of
 from zoo.runtimes import file_digest
-from zoo.safe_reading import MOST_YAML_BYTES, read_text
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
 
@@ -31,7 +30,7 @@ _KEPT_OF_RUN = ("status", "model", "dataset", "seed", "data_digest", "parameters
 
 def export(
     run_path: str | os.PathLike,
-    form: str,
+    form: str | Sequence[str],
     quantize: str | None = None,
     output: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
@@ -44,20 +43,21 @@ def export(
 
     Args:
         run_path: the folder of a finished run.
-        form: one of `zoo.export.formats.FORMATS`, or all.
+        form: one of `zoo.export.formats.FORMATS`, several of them, or all.
         quantize: one of `zoo.export.formats.QUANTIZATIONS`.
         output: by default the folder exports of the run.
         data_dir: where the data are, if not where the run, or the environment, says.
         imports: the user's modules, which register classes of the model.
 
     Returns:
-        What parity.json holds, a dict a file, in which `failed` is empty if it passed. With `all`, formats that the
-        model cannot be had in are left out, with the reason on standard error.
+        What parity.json holds, a dict a file, in which `failed` is empty if it passed. Of several formats, those that
+        the model cannot be had in are left out, with the reason on standard error.
 
     Raises:
         ZooError: the run, its data or the combination cannot be exported, or `output` cannot be written.
     """
-    targets = formats.targets(form, quantize)
+    forms = [form] if isinstance(form, str) else form
+    targets = list(dict.fromkeys(target for one in forms for target in formats.targets(one, quantize)))
     run = open_run(run_path)
     dataset = _dataset_of(run, data_dir)
     folder = pathlib.Path(output) if output else run.path / "exports"
@@ -82,7 +82,7 @@ def export(
 
 
 def _possible(targets: list[formats.Target], model) -> list[formats.Target]:
-    """Without the formats that the model cannot be had in, which is an error where no other was asked for."""
+    """The targets that the model can be exported to; it is an error if only one was asked for and it cannot be had."""
     reasons = {target: formats.refusal(target, model) for target in targets}
     for target, reason in reasons.items():
         if reason and len(targets) == 1:
@@ -94,7 +94,6 @@ def _possible(targets: list[formats.Target], model) -> list[formats.Target]:
 
 def _dataset_of(run: Run, data_dir):
     from zoo import datasets
-    from zoo.config import load_config
 
     if isinstance(run, ExportedRun):
         raise ZooError(f"{run.path}: is an export itself; name the run that it was made from")
@@ -103,7 +102,10 @@ def _dataset_of(run: Run, data_dir):
     task = get_task(run.labels["task"])
     if task.judged_by != "model":
         raise ZooError(f"{run.path}: a model of {task.words} is a start for others, and has no answer to export")
-    dataset = datasets.load_configured(load_config(path=run.path / "config.yaml").dataset, data_dir, task)
+    section = run.config.dataset
+    if not data_dir:
+        datasets.refuse_moved(section)
+    dataset = datasets.load_configured(section, data_dir, task)
     if dataset.digest != run.record["data_digest"]:
         raise ZooError(f"{run.path}: the data have changed since it was trained, so that its test rows are others")
     return dataset
@@ -128,7 +130,7 @@ def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
     from zoo.loading import load_model
     from zoo.tokens import describe_tokenizer
 
-    load_model(run)  # what is wrong with the run's own file is told by its own name
+    load_model(run)  # errors of the run's own file carry its own name
     path = working / "model.keras"
     formats.float32_file(run.model_file, path)
     model = load_model(path).model
@@ -140,7 +142,7 @@ def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
 
 
 def _as_trained(run: Run, task: Task, reference: np.ndarray) -> dict[str, Any]:
-    """How far float32 is from the precision of training: the run's own predictions beside the reference's."""
+    """How far float32 is from the precision of training: the predictions of the run beside those of the reference."""
     answers = run.read_predictions("test").answers
     if answers is None or answers.shape != reference.shape or answers.dtype.kind != "f":
         raise ZooError(f"{run.predictions_file()}: not the predictions of its test split; train again")
@@ -193,7 +195,7 @@ def _write_beside(made: Run, target: formats.Target, source: formats.Source, run
     labels = _fitting_labels(source, target).labels
     made.write_json("labels.json", labels)
     made.write_json("parity.json", facts)
-    made.write_text("config.yaml", read_text(run.path / "config.yaml", MOST_YAML_BYTES, "train again"))
+    made.write_config(run.config_text)
     made.write_text("example.py", example_script(target.format, labels, source.model))
     if "vocabulary" in labels.get("tokenizer", {}) and labels["tokenizer"]["kind"] == "word_piece":
         made.write_text("vocab.txt", "\n".join(labels["tokenizer"]["vocabulary"]) + "\n")

@@ -89,7 +89,7 @@ def targets(form: str, quantize: str | None) -> list[Target]:
 
 
 def refusal(target: Target, model) -> str | None:
-    """Why a model cannot be had in a format, in words; None where nothing is known to be in the way."""
+    """Why a model cannot be exported to a format, in words; None if no reason is known."""
     from zoo.layers.front import text_layer
     from zoo.layers.tf_idf import TfIdf
 
@@ -121,7 +121,7 @@ def write(source: Source, target: Target, folder: pathlib.Path) -> None:
             writers[target.format](source, target.quantize, folder / target.file)
     except (ZooError, OSError):
         raise
-    except Exception as error:  # converters raise what they like about a model that they cannot take
+    except Exception as error:  # a converter may raise anything about a model that it cannot take
         lines = [line for line in str(error).splitlines() if "error:" in line] or str(error).splitlines() or [""]
         raise ZooError(f"{target.name}: the converter refuses this model ({lines[0][:200].strip()})") from error
 
@@ -184,7 +184,7 @@ def _write_keras(source: Source, quantize: str | None, path: pathlib.Path) -> No
 
 
 def _write_saved_model(source: Source, quantize: None, path: pathlib.Path) -> None:
-    """By TensorFlow itself: Keras's own export stores every variable twice."""
+    """Written by TensorFlow itself, because the export of Keras stores every variable twice."""
     import tensorflow as tf
 
     model, archive = source.model, tf.Module()
@@ -205,10 +205,12 @@ def _write_onnx(source: Source, quantize: str | None, path: pathlib.Path) -> Non
     import keras
     import onnx
 
+    from zoo.keras_hooks import store_as_constants
+
     model = numbers_model(source.model)
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):  # its tensors would become inputs; arrays become constants
-            layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
+        if isinstance(layer, keras.layers.Normalization):
+            store_as_constants(layer)
     model.export(str(path), format="onnx", verbose=False, input_signature=_signature(model, None))
     if quantize:
         _quantize_onnx(source, quantize, path)
@@ -252,7 +254,7 @@ def _quantize_onnx(source: Source, quantize: str, path: pathlib.Path) -> None:
 
 
 def _write_litert(source: Source, quantize: str | None, path: pathlib.Path) -> None:
-    """Of one example at a time: with an open batch, sizes would be computed at each call, and some layers fail."""
+    """For one example at a time: with an open batch size, sizes are computed at each call, and some layers fail."""
     import tensorflow as tf
 
     model = numbers_model(source.model)

@@ -1,6 +1,6 @@
 """What a file answers, and how fast, in a process of its own: python -m zoo.export.measure FILE FEATURES OUTPUT.
 
-A new process has nothing of the one that wrote the file: what the file lacks, it lacks here.
+A new process knows nothing of the one that wrote the file, so whatever the file lacks is missing here.
 """
 
 import json

@@ -1,10 +1,12 @@
-"""Where a model begins: its inputs, and where a model of texts stops reading strings."""
+"""Where a model begins: its inputs, and the layer that turns strings into numbers."""
+
+from zoo.keras_hooks import inputs_of_calls
 
 
 def inputs_of(model):
     """A Keras model's input tensor, or a dictionary of them by name.
 
-    Keras itself hands out a list in either case, and fails for a sequential model.
+    `Model.inputs` of Keras is a list even if the model has named inputs; `Model.input` fails for a sequential model.
     """
     inputs = getattr(model, "input", None)
     return inputs if isinstance(inputs, dict) else model.inputs[0]
@@ -12,4 +14,6 @@ def inputs_of(model):
 
 def text_layer(model):
     """The layer that reads the strings of a text model; None for a model of anything else."""
-    return model.layers[1] if len(model.inputs) == 1 and model.inputs[0].dtype == "string" else None
+    if len(model.inputs) > 1 or model.inputs[0].dtype != "string":
+        return None
+    return next(layer for layer in model.layers if any(given is model.inputs[0] for given in inputs_of_calls(layer)))

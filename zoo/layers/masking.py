@@ -13,7 +13,7 @@ NOT_HIDDEN = -1
 
 
 class Masking:
-    """`int32[batch, length]` ids → `int32[batch, 2, length]`: what the model sees, and what it is to say or -1.
+    """`int32[batch, length]` ids → `int32[batch, 2, length]`: what the model sees, and the piece to find or -1.
 
     Of the pieces chosen, 80 % become [MASK], 10 % any piece, 10 % stay. Which they are follows from (seed, epoch, row,
     position) alone, anew each epoch (Liu et al., 2019, RoBERTa); with whole words, all pieces of a word are chosen
@@ -21,7 +21,7 @@ class Masking:
     """
 
     def __init__(self, settings, vocabulary: list[str]):
-        """`settings` is a `zoo.config.MaskingSection`."""
+        """`settings` is a `zoo.settings.MaskingSection`."""
         self.settings = settings
         ordinary = [not (piece in SPECIAL_TOKENS or piece.startswith("[unused")) for piece in vocabulary]
         self.ordinary, self.ordinary_ids = tf.constant(ordinary), tf.constant(np.flatnonzero(ordinary), tf.int32)
@@ -50,7 +50,7 @@ class Masking:
 class HiddenPieces(keras.layers.Layer):
     """`float[batch, length, width]`, `int32[batch, length]` → the same of the first `count` hidden pieces of each text.
 
-    The output layer costs more than all others, so that it is to see the hidden pieces alone.
+    The output layer costs more than all others, so it computes only the hidden pieces.
     """
 
     def __init__(self, count: int):

@@ -27,7 +27,7 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
 
     def call(self, inputs):
         low, high = self.edges[:, :-1], self.edges[:, 1:]
-        # Where many rows have one value, a bin is empty, and becomes a step.
+        # If many rows have one value, a bin has no width and becomes a step.
         width = ops.maximum(high - low, 1e-6 * ops.maximum(ops.abs(high), 1e-6))
         return ops.clip((ops.expand_dims(inputs, -1) - low) / width, 0.0, 1.0)
 
@@ -39,8 +39,8 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
 class QuantileNormalization(PiecewiseLinearEncoding):
     """`float32[batch, feature]` → `float32[batch, feature]`: the share of training rows below, scaled to deviation 1.
 
-    Numbers that lie far out do not squeeze the others together, as they do where mean and deviation are the scale; what
-    lies outside the training rows becomes their least or their greatest.
+    Unlike with mean and deviation, a few extreme numbers do not squeeze all others together. A number outside the range
+    of the training rows becomes their least or greatest.
     """
 
     def call(self, inputs):

@@ -98,7 +98,7 @@ class WordPieceTokenizer(keras.layers.Layer):
             raise ZooError(f"{where}: a piece of {len(longest):,} characters, {longest[:20]!r}…; no word is so long")
         _import(
             "tensorflow_text"
-        )  # missing, it is told of here in one line; from inside `call` Keras would add its own
+        )  # if the package is missing, one line says so here; inside `call`, Keras would add lines of its own
         self.vocabulary = self._filled(list(vocabulary))
         self._tokenizer = None
 
@@ -140,7 +140,7 @@ class WordPieceTokenizer(keras.layers.Layer):
 
 
 def read_vocabulary(path: pathlib.Path) -> list[str]:
-    """One piece a line, its id the line's number; only a line feed ends a line, pieces may be other separators.
+    """One piece a line; its id is the line's number. Only a line feed ends a line: a piece may be another separator.
 
     Raises:
         ZooError: the file cannot be read, is larger than MOST_VOCABULARY_BYTES, or not UTF-8.

@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from zoo.measures.metrics import expected_calibration_error
+from zoo.measures.classes import expected_calibration_error
 
-TEMPERATURES = (0.05, 20.0)  # where the fit is looked for
+TEMPERATURES = (0.05, 20.0)  # the fit is searched between these
 _LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # scikit-learn's log_loss clips there too
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature T that makes softmax(logits / T) most likely on held-out rows.
 
-    Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2. The loss is convex in 1/T, so that the
-    root of its slope is the answer; a validation split without a mistake has none, and gives an end of TEMPERATURES.
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2. The loss is convex in 1/T, so the
+    answer is the root of its slope. A validation split without a mistake has no root, and gives an end of TEMPERATURES.
 
     Args:
-      logits: float[examples, num_classes]; log-probabilities are as good.
-      labels: int[examples].
+        logits: float[examples, num_classes]; log-probabilities are as good.
+        labels: int[examples].
     """
     from scipy import optimize
 
@@ -49,13 +49,13 @@ def scaled_figures(
     """Calibration on test after a temperature that was fitted on validation.
 
     Args:
-      validation: float[examples, num_classes] probabilities.
-      validation_labels: int[examples].
-      test: float[other examples, num_classes] probabilities.
-      test_labels: int[other examples].
+        validation: float[examples, num_classes] probabilities.
+        validation_labels: int[examples].
+        test: float[other examples, num_classes] probabilities.
+        test_labels: int[other examples].
 
     Returns:
-      {"temperature", "nll", "ece"}.
+        {"temperature", "nll", "ece"}.
     """
     temperature = fit_temperature(_log(validation), validation_labels)
     scaled = apply_temperature(_log(test), temperature)

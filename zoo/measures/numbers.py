@@ -14,17 +14,17 @@ def regression_results(answers: np.ndarray, targets: np.ndarray) -> dict[str, An
     """Judges predicted numbers against the true ones.
 
     Args:
-      answers: float[rows] or float[rows, outputs].
-      targets: of the same shape.
+        answers: float[rows] or float[rows, outputs].
+        targets: of the same shape.
 
     Returns:
-      A dict that JSON can hold: rmse, mae and r2, each {"value", "interval": 95 %, of a bootstrap over rows}, and n. Of
-      several outputs, errors are averaged over them, and R² is of all of them together. R² is None where the targets
-      are all the same.
+        A dict that JSON can hold: rmse, mae and r2, each {"value", "interval": 95 %, of a bootstrap over rows}, and n.
+        With several outputs, errors are averaged over them, and R² is of all of them together. R² is None where the
+        targets are all the same.
 
     Raises:
-      ZooError: there is no row, or an answer is not finite.
-      ValueError: the shapes do not fit each other.
+        ZooError: there is no row, or an answer is not finite.
+        ValueError: the shapes do not fit each other.
     """
     answers, targets = np.asarray(answers, np.float64), np.asarray(targets, np.float64)
     if not len(targets):
@@ -39,7 +39,7 @@ def regression_results(answers: np.ndarray, targets: np.ndarray) -> dict[str, An
         )
     errors = (answers - targets).reshape(len(targets), -1)
     deviations = targets.reshape(len(targets), -1) - targets.reshape(len(targets), -1).mean(axis=0)
-    # The mean of the targets is another in each resample: their variance is the mean of y² less the mean of y, squared.
+    # Each resample has its own mean of the targets, so their variance is computed as mean(y²) - mean(y)².
     columns = [(errors**2).mean(axis=1), np.abs(errors).mean(axis=1), (deviations**2).mean(axis=1), *deviations.T]
 
     def figures(means: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from zoo.measures.metrics import wilson_interval
+from zoo.measures.classes import wilson_interval
 
 _NUMBERS_AT_ONCE = 2**22
 
@@ -17,8 +17,8 @@ def seeds_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[f
     """Student's t interval of the mean over seeds; None with fewer than two.
 
     Args:
-      values: one figure a seed.
-      confidence: in (0, 1).
+        values: one figure a seed.
+        confidence: in (0, 1).
     """
     from scipy import stats
 
@@ -38,14 +38,14 @@ def mcnemar(only_first, only_second):
     The exact test alone is conservative where disagreements are few; mid-p holds its level and costs nothing.
 
     Args:
-      only_first: rows that the first model alone gets right; a number, or an array of pairs.
-      only_second: rows that the second model alone gets right.
+        only_first: rows that the first model alone gets right; a number, or an array of pairs.
+        only_second: rows that the second model alone gets right.
     """
     from scipy import stats
 
     fewer, disagreements = np.minimum(only_first, only_second), np.add(only_first, only_second)
     p = 2 * stats.binom.cdf(fewer, disagreements, 0.5) - stats.binom.pmf(fewer, disagreements, 0.5)
-    return np.where(np.equal(only_first, only_second), 1.0, p)[()]  # where the tails meet, nothing speaks for either
+    return np.where(np.equal(only_first, only_second), 1.0, p)[()]  # with equal counts nothing speaks for either model
 
 
 def paired_bootstrap(
@@ -53,15 +53,15 @@ def paired_bootstrap(
 ) -> tuple[tuple[float, float], float]:
     """Percentile interval and p-value of mean(first - second), test rows drawn with replacement.
 
-    A resample depends only on how often each distinct difference was drawn, so that the counts are drawn, from their
-    multinomial distribution, in place of the rows: the same distribution at a hundredth of the cost.
+    A resample depends only on how often each distinct difference is drawn. So these counts are drawn, from their
+    multinomial distribution, not the rows: the same distribution at a hundredth of the cost.
 
     Args:
-      first: float[rows], correctness of each row, averaged over seeds.
-      second: float[rows], of the other model on the same rows.
-      draws: resamples.
-      seed: of the resampling.
-      confidence: in (0, 1).
+        first: float[rows], correctness of each row, averaged over seeds.
+        second: float[rows], of the other model on the same rows.
+        draws: resamples.
+        seed: of the resampling.
+        confidence: in (0, 1).
     """
     differences, counts = np.unique(np.round(first - second, 9), return_counts=True)
     rows = int(counts.sum())
@@ -87,11 +87,11 @@ def headline_interval(
     Wilson's interval where rows are right or wrong, else the percentiles of a bootstrap over rows, which seeds share.
 
     Args:
-      scores: float[seeds, rows].
-      headline_of: the headline of rows whose scores have these means, elementwise and monotone.
-      draws: resamples.
-      seed: of the resampling.
-      confidence: in (0, 1).
+        scores: float[seeds, rows].
+        headline_of: the headline of rows whose scores have these means, elementwise and monotone.
+        draws: resamples.
+        seed: of the resampling.
+        confidence: in (0, 1).
     """
     if are_right_or_wrong(scores):
         rows = scores.shape[1]
@@ -108,11 +108,11 @@ def paired_headline_interval(
     """95 % interval of first less second, headlines that are means over seeds, test rows drawn for both together.
 
     Args:
-      first: float[seeds, rows].
-      second: float[seeds, rows] of another model on the same rows.
-      headline_of: as in `headline_interval`.
-      draws: resamples, of scores that are not 0 or 1.
-      seed: of the resampling.
+        first: float[seeds, rows].
+        second: float[seeds, rows] of another model on the same rows.
+        headline_of: as in `headline_interval`.
+        draws: resamples, of scores that are not 0 or 1.
+        seed: of the resampling.
     """
     at_ends = [float(headline_of(np.array(mean))) for mean in (0.0, 0.5, 1.0)]
     straight = abs(at_ends[0] + at_ends[2] - 2 * at_ends[1]) < 1e-12
@@ -145,18 +145,18 @@ def pairwise_p(
     """P-values of every pair of models: over test rows, and over seeds.
 
     Over rows: McNemar's mid-p where both have one seed and each row is right or wrong, else the paired t-test of each
-    row's mean score over seeds. Unlike a bootstrap's, both are resolved far below the levels that a correction for many
-    pairs asks for. Over seeds: Welch's t-test.
+    row's mean score over seeds. Unlike those of a bootstrap, these p-values can be as small as a correction for many
+    pairs needs. Over seeds: Welch's t-test.
 
     Args:
-      scores: float[seeds, rows] a model; seeds may differ in number, rows may not.
-      values: float[seeds] a model, the headline of each seed; by default its mean score.
+        scores: float[seeds, rows] a model; seeds may differ in number, rows may not.
+        values: float[seeds] a model, the headline of each seed; by default its mean score.
 
     Returns:
-      float64[models, models] over rows, 1 on the diagonal, and the same over seeds, NaN where a model has one seed.
+        float64[models, models] over rows, 1 on the diagonal, and the same over seeds, NaN where a model has one seed.
 
     Raises:
-      ValueError: the rows are not as many.
+        ValueError: the rows are not as many.
     """
     if len({one.shape[1] for one in scores}) > 1:
         raise ValueError(f"the models have {sorted({one.shape[1] for one in scores})} rows")
@@ -169,7 +169,7 @@ def _rows_p(shares: np.ndarray, exact: np.ndarray) -> np.ndarray:
     from scipy import stats
 
     rows = shares.shape[1]
-    # Differences alone count: what all models have in common, and the unit, would cost digits.
+    # Only differences count. Subtracting what all models share, and the unit, keeps digits.
     centered = shares - shares.mean(axis=0)
     centered /= np.abs(centered).max() or 1.0
     products, sums = centered @ centered.T, centered.sum(axis=1)
@@ -216,8 +216,8 @@ def rank_ranges(means: Sequence[float], p: np.ndarray, level: float = 0.05) -> l
     1 - level (Mogstad, Romano, Shaikh & Wilhelm 2024, "Inference for ranks"; Al Mohamad, Goeman & van Zwet 2022).
 
     Args:
-      means: the figure, the larger the better.
-      p: float[models, models], corrected.
+        means: the figure, the larger the better.
+        p: float[models, models], corrected.
     """
     means = np.asarray(means)
     different = p < level

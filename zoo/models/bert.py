@@ -109,7 +109,8 @@ def bert_masked_language_model(
 ):
     """`string[batch]` → `float32[batch, length, vocabulary_size]` probabilities of the piece at each position.
 
-    The output layer is the embedding, read backwards (Press & Wolf, 2017). The options are those of `bert_classifier`.
+    The output layer has the weights of the embedding, transposed (Press & Wolf, 2017). For the options see
+    `bert_classifier`.
     """
     import keras
 
@@ -147,8 +148,8 @@ def _encoder(
 ):
     """`int32[batch, length]` → `float[batch, length, hidden_size]`, and the layer that embeds the pieces.
 
-    All texts are of one segment, whose embedding is part of the positions'. There is no dropout on the attention
-    probabilities, so that a fused kernel may keep them to itself.
+    All texts are of one segment, whose embedding is added into that of the positions. Attention probabilities have no
+    dropout, so that a fused kernel need not store them.
     """
     from keras import ops
 

@@ -4,7 +4,7 @@
 def classification_head(features, num_classes: int):
     """`float[batch, feature]` → `float32[batch, num_classes]` probabilities, by layers `logits` and `probabilities`.
 
-    Training reads the logits, which is exact where probabilities round to 0 or 1; users read the probabilities.
+    Training reads the logits, because probabilities may round to 0 or 1; users read the probabilities.
     Both are float32 under mixed precision. One class means a binary task with one sigmoid unit.
     """
     import keras

@@ -49,10 +49,10 @@ def table_regressor(
 ):
     """`float32[batch, feature]` → `float32[batch, num_outputs]` values, in the unit of the training targets.
 
-    Features are normalized inside. With an encoding, each becomes a vector of `embedding_size` then.
+    Features are normalized inside the model. With an encoding, each then becomes a vector of `embedding_size`.
 
     Args:
-        normalization: `mean_variance`; or `quantile`, the share of training rows below, between `bins` quantiles.
+        normalization: `mean_variance`; or `quantile`, the share of training rows below, from `bins` quantiles.
         encoding: `none`; `piecewise_linear`, between `bins` quantiles of the training rows; or `periodic`, sines and
             cosines of `frequencies` learned frequencies that start from a deviation of `frequency_scale`.
 

@@ -1,4 +1,4 @@
-"""Judges of model files: what may be in one, and how much of it, before a library that runs it sees it.
+"""Model files are judged here, before a library reads them: what is in the file, and how much of it.
 
 No module here imports TensorFlow when it is imported.
 """

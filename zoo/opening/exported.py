@@ -1,4 +1,4 @@
-"""What every exported file becomes: as much of a Keras model's surface as prediction and evaluation use."""
+"""An exported file with the methods and attributes of a Keras model that prediction and evaluation use."""
 
 import pathlib
 from collections.abc import Callable
@@ -45,7 +45,7 @@ class ExportedModel:
             features = np.ascontiguousarray(features, self._dtype)
         try:
             return self._compute(features)
-        except Exception as error:  # whatever a runtime makes of a foreign file, or of input that does not fit it
+        except Exception as error:  # a runtime may raise anything about a foreign file or about input that does not fit
             raise ZooError(
                 f"the exported model fails on input of shape {features.shape} ({one_line(error)})"
             ) from error

@@ -13,7 +13,7 @@ from zoo.opening.archive import most_unfolded
 
 WEIGHTS = "model.weights.h5"
 _MOST_OBJECTS = 50_000
-_FILTERS = {1, 2, 3}  # deflate, shuffle, checksum: others may be plugins, which HDF5 looks for on the disk
+_FILTERS = {1, 2, 3}  # deflate, shuffle, checksum; HDF5 would look for other filters on the disk, as plugins
 
 
 def stored_bytes(path: pathlib.Path) -> int:
@@ -61,7 +61,7 @@ def _judge(path: pathlib.Path, file: h5py.File) -> int:
 
 
 def _items(path: pathlib.Path, file: h5py.File) -> Iterator[tuple[str, object]]:
-    """Everything in the file, once, by hard links alone."""
+    """Everything in the file, each object once, following hard links only."""
     waiting, seen = [("", file)], set()
     while waiting:
         name, item = waiting.pop()
@@ -84,7 +84,7 @@ def _items(path: pathlib.Path, file: h5py.File) -> Iterator[tuple[str, object]]:
 
 
 def _refuse_large_notes(path: pathlib.Path, name: str, item) -> None:
-    """Attributes: Keras writes names in them."""
+    """Refuse large attributes: Keras writes only names in them."""
     for key in item.attrs:
         attribute = item.attrs.get_id(key)
         if attribute.get_storage_size() > 1 << 16 or math.prod(attribute.shape) > 1 << 12:

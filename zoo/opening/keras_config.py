@@ -105,7 +105,7 @@ def _refuse_paths(path: pathlib.Path, value: dict[str, Any], layer: str | None) 
 
 
 def _fills(value: dict[str, Any]) -> int:
-    """Numbers or texts that a layer makes when it is made, before its weights are compared with those in the file."""
+    """How many numbers or texts a layer creates when it is made, before its weights are compared with the file."""
     sizes = {key: value.get(key) for key in ("vocabulary_size", "num_mel_bins", "fft_length", "sequence_length")}
     sizes = {key: size if isinstance(size, int) else 0 for key, size in sizes.items()}
     return max(sizes["vocabulary_size"], 0) + max(sizes["num_mel_bins"], 0) * max(

@@ -17,8 +17,8 @@ from zoo.opening.labels import LABELS, read_labels
 from zoo.opening.trial import try_out
 from zoo.quiet import import_tensorflow
 
-_MOST_NUMBERS = 1 << 26  # that a layer makes of one example
-_MOST_STEPS = 1000  # of an unrolled layer, each of which is a part of the program
+_MOST_NUMBERS = 1 << 26  # that a layer gives for one example
+_MOST_STEPS = 1000  # of an unrolled layer; each step makes the program longer
 _SECONDS, _SECONDS_A_MEBIBYTE = 5, 0.3  # of the processor
 
 
@@ -32,7 +32,7 @@ def open_keras(path: pathlib.Path) -> tuple[Any, dict[str, Any]]:
         ZooError: it is damaged, or refused.
     """
     with open(path, "rb") as stream:
-        if stream.read(4) != b"PK\3\4":  # a zip may begin later, behind a file of another kind
+        if stream.read(4) != b"PK\3\4":  # a zip may also begin later in the file, behind another file
             raise ZooError(f"{path}: not a .keras file, or cut short; copy or train it again")
     with open_zip(path, ".keras file") as archive:
         members = set(archive.namelist())
@@ -57,21 +57,20 @@ def open_keras(path: pathlib.Path) -> tuple[Any, dict[str, Any]]:
 def _judge_sizes(path: pathlib.Path, config: dict[str, Any], stored: int) -> None:
     """Build the model in a scope in which variables have a shape and no memory yet."""
     import keras
-    from keras.src.backend.common import global_state
-    from keras.src.saving.serialization_lib import ObjectSharingScope
 
-    state = random.getstate()  # Keras draws seeds from it, and this model does not count
+    from zoo.keras_hooks import all_layers, without_memory
+
+    state = random.getstate()  # Keras takes seeds from it; a model that is only judged must not change them
     try:
-        with keras.StatelessScope(initialize_variables=False), ObjectSharingScope():
+        with without_memory():
             model = keras.saving.deserialize_keras_object(config | {"compile_config": None}, safe_mode=True)
             if not isinstance(model, keras.Model):
                 raise ZooError(f"{path}: holds a {type(model).__name__}, no model; copy or train it again")
             declared = sum(math.prod(v.shape) * _item_size(v.dtype) for v in model.variables)
             shapes = {tuple(size or 1 for size in tensor.shape): tensor.name for tensor in _tensors(model)}
             steps = max(map(max, filter(None, shapes)), default=0)
-            unrolled = steps > _MOST_STEPS and any(getattr(x, "unroll", False) for x in model._flatten_layers())
+            unrolled = steps > _MOST_STEPS and any(getattr(x, "unroll", False) for x in all_layers(model))
     finally:
-        global_state.set_global_attribute("uninitialized_variables", [])  # else a later scope gives them memory
         random.setstate(state)
     if declared > stored * 1.1 + (1 << 20):
         raise ZooError(
@@ -96,10 +95,11 @@ def _item_size(dtype: str) -> int:
 
 
 def _tensors(model) -> Iterator[Any]:
-    """What every layer and operation makes, those of models inside included."""
+    """The tensors that each layer and operation gives, also inside nested models."""
+    from zoo.keras_hooks import outputs_of_calls
+
     for operation in getattr(model, "operations", None) or model.layers:
-        for node in operation._inbound_nodes:
-            yield from node.output_tensors
+        yield from outputs_of_calls(operation)
         if hasattr(operation, "layers"):
             yield from _tensors(operation)
 
@@ -135,7 +135,7 @@ def _one_line(path: pathlib.Path) -> Iterator[None]:
         yield
     except ZooError:
         raise
-    except Exception as error:  # the file is the user's: whatever Keras makes of it is one line
+    except Exception as error:  # the file may be anything, and so may what Keras raises
         raise ZooError(f"{path}: {_why(error)}") from error
 
 

@@ -10,7 +10,7 @@ import pydantic
 
 from zoo.errors import ZooError
 
-LABELS = "labels.json"  # its name: a member of a zip, a file in a SavedModel's assets.extra
+LABELS = "labels.json"  # the name of the member of a zip, or of the file in assets.extra of a SavedModel
 MOST_BYTES = 16 << 20  # a vocabulary of 250,000 pieces takes 4 MB
 _MOST_DEPTH = 20
 
@@ -27,7 +27,7 @@ def _short(text: str) -> str:
 
 
 def _different(names: list[str]) -> list[str]:
-    """A repeated name would show the probability of one class under the name of another."""
+    """If two classes had one name, the probability of one would be shown as that of the other."""
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
         raise ValueError(f"the name {repeated[0][:80]!r} stands there twice; each class has a name of its own")

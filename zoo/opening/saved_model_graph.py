@@ -75,7 +75,7 @@ class _Judge:
                     raise self._refused(f"its graph asks for the device {_shown(node.device)}")
 
     def _refuse_large_constants(self) -> None:
-        """A constant may be declared with one value for all places."""
+        """A constant may declare a huge shape and store one value for all of it."""
         from tensorflow.core.framework import tensor_pb2
 
         declared, most = 0, most_unfolded(self.path / "saved_model.pb")
@@ -128,7 +128,7 @@ class _Judge:
 
     def _from_asset(self, function: str, argument: str, seen: set[tuple[str, str]]) -> bool:
         """Whether an argument of a function can be nothing but the name of an asset of the model."""
-        if function == "" or (function, argument) in seen:  # the top is not run: TensorFlow 2 calls functions
+        if function == "" or (function, argument) in seen:  # the main graph is never run, functions are
             return function == ""
         arguments = [given.name for given in self.functions[function].signature.input_arg]
         if argument not in arguments:

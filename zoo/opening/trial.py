@@ -80,11 +80,11 @@ def main() -> None:
     except ZooError as error:
         answer = {"refused": str(error)}
     print("\n" + json.dumps(answer), flush=True)
-    os._exit(0)  # a library that is confused by the file has no say in how this ends
+    os._exit(0)  # leave at once: a library that the file has confused could hang or crash at exit
 
 
 def _limit(seconds: float, most_bytes: int) -> None:
-    """Beyond what the process has and has used; where the system knows no such limits, there are none."""
+    """Set limits, on top of what the process has used already. Systems without such limits get none."""
     try:
         import resource
     except ModuleNotFoundError:

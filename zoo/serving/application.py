@@ -54,7 +54,7 @@ class Service:
         self._batching: asyncio.Task | None = None
         self._reading = SideThread("reading", _MAX_SIDE_JOBS)
         self._explaining = SideThread("explanations", _MAX_SIDE_JOBS)
-        layers = getattr(loaded_model.model, "layers", [])  # an exported model has none to look into
+        layers = getattr(loaded_model.model, "layers", [])  # an exported model has no layers
         possible = loaded_model.task.explains and loaded_model.reads in ("image", "text")
         self._explains = possible and any(layer.name == "logits" for layer in layers)
         self._page = _page(name, guard.asks_token)
@@ -155,7 +155,7 @@ class Service:
         raise Refused(404, f"Not Found: {shown}")
 
     def _check_body(self, request: Request) -> None:
-        """A type that forms send is refused: a page of another site may send it without asking the browser first."""
+        """Refuse the content types of HTML forms: browsers let pages of other sites send those without asking first."""
         kind = request.headers.get(b"content-type", b"").split(b";")[0].strip().lower()
         if kind not in (b"", b"application/json") or b"content-encoding" in request.headers:
             raise Refused(415, "the body is to be application/json (curl --json), not compressed")
@@ -164,7 +164,7 @@ class Service:
             raise Refused(413, f"the body has over {self.limits.max_body_bytes:,} bytes")
 
     async def _features(self, request: Request, row_keys=("instances",), max_rows: int | None = None) -> Features:
-        """Gives the body back to memory: what waits for its batch are the features alone."""
+        """The features of a body, which is freed: only the features wait for their batch."""
         body, request.body = request.body, bytearray()
         arguments = body, self.signature, row_keys, max_rows or self.limits.max_queue
         if len(body) <= _QUICK_BYTES and b'"b64"' not in body:
@@ -175,7 +175,7 @@ class Service:
         try:
             computed = await self.batcher.compute(features)
         except QueueFull:
-            # Else clients that ask again at once would take all the time, and the rows that wait would wait on.
+            # Else clients that retry at once would take all the time, and the rows in the queue would wait longer.
             await asyncio.sleep(min(1.0, self.limits.request_timeout / 4))
             raise Refused(503, "too many rows wait for an answer; try again", RETRY) from None
         if not np.isfinite(computed).all():
@@ -195,7 +195,7 @@ class Service:
 
 
 def _read_large(*arguments) -> Features:
-    gc.disable()  # millions of small lists would be searched for cycles again and again, of which JSON has none
+    gc.disable()  # the garbage collector would search millions of small lists for cycles, and JSON has none
     try:
         return read_features(*arguments)
     except Refused as refused:

@@ -22,8 +22,8 @@ class _Waiting(NamedTuple):
 class Batcher:
     """Computes the first rows that wait, up to `max_batch_size`, then the next.
 
-    A row waits at most `max_wait` seconds for others to fill its batch; those that come while a batch is computed have
-    waited meanwhile. Everything but `function` runs on the event loop, so that nothing is locked.
+    A row waits at most `max_wait` seconds for others to fill its batch; time that it spends waiting while another batch
+    is computed counts. Everything but `function` runs on the event loop, so that nothing is locked.
 
     Args:
         function: `[rows, …]` → `[rows, classes]`, for up to `max_batch_size` rows; called in one thread.
@@ -116,7 +116,7 @@ class Batcher:
         while self._queue and len(self._queue[0].rows) <= room:
             waiting = self._queue.popleft()
             self.waiting_rows -= len(waiting.rows)
-            if not waiting.answer.done():  # else its client has given up
+            if not waiting.answer.done():  # if it is done, its client has given up
                 batch.append(waiting)
                 room -= len(waiting.rows)
         return batch

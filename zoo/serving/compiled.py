@@ -12,20 +12,21 @@ from zoo.quiet import import_tensorflow
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
-_SMALL_BYTES = 8_000_000  # of a model's file
+_SMALL_BYTES = 8_000_000  # size of a model's file
 
 
 def spare_threads(path: Path) -> None:
     """Lets TensorFlow compute a small model in one thread; to be called before it computes anything.
 
-    To share out operations of some microseconds costs more than it saves, and takes the core that reads the requests.
+    Sharing operations of a few microseconds among threads costs more than it saves, and keeps a core from reading
+    requests.
     """
     if not path.is_file() or path.stat().st_size > _SMALL_BYTES:
         return
     import_tensorflow(start=False)
     import tensorflow as tf
 
-    with contextlib.suppress(RuntimeError):  # whoever calls `serve` has computed something: no fault, only slower
+    with contextlib.suppress(RuntimeError):  # TensorFlow has computed already: nothing is wrong, it is only slower
         tf.config.threading.set_intra_op_parallelism_threads(1)
 
 

@@ -17,8 +17,8 @@ MAX_CONNECTIONS = 4096
 _SPARE_FILES = 128  # descriptors for everything that is no connection
 _HELD_BODIES = 32  # of the largest size, in memory at once; smaller ones in proportion
 _ACCEPTED_AT_ONCE = 64
-_FAREWELL_SECONDS = 0.5  # in which clients that go on asking get their 503
-_GRACE_SECONDS = 2.0  # in which those that came last may send their request
+_FAREWELL_SECONDS = 0.5  # during which clients that go on asking get a 503
+_GRACE_SECONDS = 2.0  # during which the last clients may still send their request
 _SO_ATTACH_FILTER = 26  # of Linux; Python does not name it
 
 
@@ -79,7 +79,7 @@ class Connections:
             await asyncio.sleep(0.02)
         self.loop.remove_reader(self._listening)
         _let_nobody_in(self._listening)
-        while self._accept():  # the last that the kernel has let in: closed unaccepted, they would be reset
+        while self._accept():  # the kernel has let them in already; closing without accepting would reset them
             pass
         self._listening.close()
         while self.members or self._opening:
@@ -94,7 +94,7 @@ class Connections:
             self.loop.add_reader(self._listening, self._accept)
 
     def _accept(self) -> bool:
-        """Lets in who waits. Returns whether there may be more."""
+        """Accept the clients that wait, and return whether there may be more."""
         for _ in range(_ACCEPTED_AT_ONCE):
             try:
                 accepted, _ = self._listening.accept()
@@ -119,7 +119,7 @@ class Connections:
             accepted.close()  # it has left already
 
     def _close_idle(self) -> None:
-        """Closes those that ask nothing, but not those whose request has arrived and is yet unread."""
+        """Closes idle connections, except those whose request has arrived and is not read yet."""
         latest = self.now() - _GRACE_SECONDS
         idle = {member.fileno: member for member in self.members if member.is_idle and member.since < latest}
         poll = select.poll()
@@ -140,7 +140,7 @@ class Connections:
 def _let_nobody_in(listening: socket.socket) -> None:
     """Lets the kernel drop what comes for a listening socket, so that nobody comes between the last one and its end.
 
-    Who is dropped tries again, and finds nobody who listens.
+    A client whose packet is dropped tries again, and then finds that nobody listens.
     """
     drop_all = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF: return 0 bytes of the packet
     program = struct.pack("HL", 1, ctypes.addressof(drop_all))

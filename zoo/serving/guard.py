@@ -20,8 +20,8 @@ class Guard:
     """Decides on the headers of a request.
 
     The page of another site can make a browser send requests to this machine, and, if that site's name is made to
-    point here (DNS rebinding), read the answers. So the Host has to be one that such a name cannot be, and the browser
-    has to say that the request comes from this server's own page, or from no page.
+    point here (DNS rebinding), read the answers. So the Host must be one that such a site cannot have, and the browser
+    must say that the request comes from this server's own page, or from no page.
 
     Args:
         address: what the server listens at. At a loopback address only loopback hosts are answered; at another,
@@ -137,7 +137,7 @@ def _without_port(host: str) -> str:
 
 
 def _follows_a_link(request: Request) -> bool:
-    """Whether a visitor goes to the page by a link in another: harmless, for nothing of it can be read or framed."""
+    """Whether a visitor follows a link to the page: harmless, because the other site can neither read nor frame it."""
     headers = request.headers
     return (
         request.method in ("GET", "HEAD")

@@ -42,7 +42,7 @@ class Metrics:
 
     def observe_request(self, operation: str, status: int, seconds: float) -> None:
         key = operation, status
-        if key not in self._children:  # to find them by their labels takes longer than to count
+        if key not in self._children:  # looking them up by their labels takes longer than counting
             self._children[key] = self._requests.labels(operation, status), self._seconds.labels(operation)
         counter, histogram = self._children[key]
         counter.inc()

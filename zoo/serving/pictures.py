@@ -10,7 +10,8 @@ from zoo.errors import ZooError
 from zoo.serving.messages import Refused
 
 MAX_PIXELS = 25_000_000  # of all the pictures of a request: 75 MB of colour, about half a second
-_MAX_SECONDS = 5.0  # for them; what is packed into a picture beside its pixels takes time too
+_FORMATS = ("PNG", "JPEG")
+_MAX_SECONDS = 5.0  # for all of them: unpacking other data inside a picture takes time too
 
 
 def decode_pictures(files: list[bytes], shape: tuple[int, ...]) -> list[np.ndarray]:
@@ -25,7 +26,7 @@ def decode_pictures(files: list[bytes], shape: tuple[int, ...]) -> list[np.ndarr
     for file in files:
         _check_time(ends)
         try:
-            picture = open_picture(io.BytesIO(file), '"b64"', max_pixels=MAX_PIXELS)
+            picture = open_picture(io.BytesIO(file), '"b64"', MAX_PIXELS, _FORMATS)
         except ZooError as error:
             raise Refused(400, str(error)) from None
         pictures.append(fit_picture(to_eight_bits(picture), *shape))
@@ -42,7 +43,7 @@ def _refuse_bombs(files: list[bytes], ends: float) -> None:
 
 
 def _work(file: bytes) -> int:
-    """The pixels of a picture as its header says; more for a JPEG that goes over them again and again."""
+    """The pixels of a picture by its header, as often as ten passes of a JPEG go over them."""
     from PIL import Image
 
     try:
@@ -51,7 +52,7 @@ def _work(file: bytes) -> int:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return MAX_PIXELS + 1
     except (OSError, SyntaxError, ValueError):
-        return 0  # to open it once more will say why
+        return 0  # the next attempt to open it will say why
     scans = file.count(b"\xff\xda")  # within the data of a scan, 0xFF never stands before this byte
     return pixels * max(1, scans // 10)
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from zoo.serving.connections import Connections
 
 MAX_HEADER_BYTES = 65_536
-MAX_PIPELINED = 256  # requests that were sent before the answer to the first; the connection is closed after so many
+MAX_PIPELINED = 256  # requests that a client may send before the first answer; with more, the connection is closed
 _REQUEST_BYTES, _HEADER_BYTES = 2048, 128  # what a request, and a header of it, take beside their text
-_TOLD_TOO_MANY = 256  # clients beyond the largest number of connections that are told so; others are cut
-_LINGER_SECONDS = 2.0  # in which a client may read the last answer, and what it still sends is thrown away
+_TOLD_TOO_MANY = 256  # clients over the limit that get an answer; further ones are cut off
+_LINGER_SECONDS = 2.0  # during which a client may read the last answer; what it sends is thrown away
 _ONCE = {b"host", b"origin", b"authorization", b"content-type", b"sec-fetch-site", b"transfer-encoding", b"expect"}
 
 
@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserCallbackError:
             raise  # a fault of ours
         except httptools.HttpParserUpgrade:
-            self._deaf = True  # an offer of another protocol is not taken up, and its request is the last
+            self._deaf = True  # an upgrade to another protocol is not accepted, and its request is the last
         except httptools.HttpParserError as error:
             if not self._deaf:
                 self._refuse(Refused(400, f"this is no request of HTTP/1.1: {error}"))
@@ -138,7 +138,7 @@ class Connection(asyncio.Protocol):
         request.held += _REQUEST_BYTES
         self._all.began(request)
         if request.refusal is not None:
-            request.keep_alive = False  # another server may see its end elsewhere
+            request.keep_alive = False  # another server may think that it ends elsewhere
             return
         try:
             self._all.check_room(0)
@@ -154,7 +154,7 @@ class Connection(asyncio.Protocol):
         request = self._request
         if self._deaf or request.refusal is not None:
             return
-        self._unparsed_bytes = 0  # what else a body has, extensions and trailers, counts as headers do
+        self._unparsed_bytes = 0  # extensions and trailers of a body count as headers do
         try:
             if len(request.body) + len(body) > self._all.limits.max_body_bytes:
                 raise Refused(413, f"the body has over {self._all.limits.max_body_bytes:,} bytes")
@@ -196,7 +196,7 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             _log(error)
             response = refusal(Refused(500, "the server failed; its log has the traceback"))
-        if self._answered is request:  # else its time is over, or its client has left
+        if self._answered is request:  # if not, its time is over, or its client has left
             self._send(response)
             self._answer_next()
 
@@ -214,7 +214,7 @@ class Connection(asyncio.Protocol):
                 self.transport.resume_reading()
 
     def _refuse(self, refused: Refused) -> None:
-        """Answers what arrives, once its turn comes, and closes: nobody knows where a next request would begin."""
+        """Answers the broken request in its turn and closes: nobody knows where the next request would begin."""
         request = self._request or Request(self._all.now())
         self._all.began(request)
         self._request, self._deaf = None, True
@@ -253,7 +253,7 @@ class Connection(asyncio.Protocol):
         return self._request is self._answered is None and not self._waiting and not self._lingers
 
     def _linger(self) -> None:
-        """Closes this end alone: to close both, with bytes unread, would take the last answer back from the client."""
+        """Closes only our end: closing both with bytes unread would make the client lose the last answer."""
         self._deaf = self._lingers = True
         if self._client_is_done:
             return self.transport.close()
@@ -268,7 +268,7 @@ class Connection(asyncio.Protocol):
 
 
 def _wrong_form(request: Request) -> Refused | None:
-    """What is wrong with a request of another HTTP, or not of the one form that all servers read alike."""
+    """What is wrong with a request that is not HTTP/1, or that other servers might read differently."""
     if request.held > MAX_HEADER_BYTES:
         return Refused(431, "the request's headers are too long")
     if request.version not in ("1.1", "1.0"):
@@ -285,7 +285,7 @@ def _wrong_form(request: Request) -> Refused | None:
 
 
 def _log(error: Exception) -> None:
-    """A traceback may quote what a client sent: nothing in it is to steer the terminal or to forge a line."""
+    """Print a traceback. It may quote a client, so nothing in it may control the terminal or look like another line."""
     lines = "".join(traceback.format_exception(error)).splitlines()
     text = "".join(f"{line.encode('unicode_escape').decode()}\n" for line in lines)
     print(text, end="", file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ from zoo.serving.pictures import decode_pictures
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
-MAX_CHARACTERS = 200_000  # of a text: what is behind them, no model of the zoo reads
+MAX_CHARACTERS = 200_000  # of a text: no model of the zoo reads further
 _DTYPES = {"image": "uint8", "table": "float32", "text": "string"}
 _VALUES = {"uint8": "whole numbers 0 to 255", "float32": "finite numbers", "string": "texts"}
 
@@ -191,7 +191,7 @@ def _depth(values: Any) -> int:
 
 
 def _found(values: list[Any]) -> str:
-    """How a wrong shape begins."""
+    """The beginning of a wrong shape, for the message."""
     sizes, first = [], values[0]
     while isinstance(first, list) and len(sizes) < 8:
         sizes.append(len(first))

@@ -66,7 +66,7 @@ def serve(
         print("notice: other machines may ask, without a token; see --token_file", file=sys.stderr)
     service = Service(loaded_model, name, limits, guard)
     gc.collect()
-    gc.freeze()  # else each full collection would go through all of TensorFlow and Keras, for a fifth of a second
+    gc.freeze()  # else each full garbage collection would search TensorFlow and Keras, for a fifth of a second
     try:
         listening.listen(_BACKLOG)
     except OSError as error:
@@ -75,7 +75,7 @@ def serve(
     if not unanswered:
         return 0
     print(f"{unanswered} requests were left unanswered", file=sys.stderr, flush=True)
-    os._exit(1)  # a thread that still computes would hold up an ordinary exit
+    os._exit(1)  # an ordinary exit would wait for threads that still compute
 
 
 async def _serve(service: "Service", listening: socket.socket) -> int:
@@ -101,7 +101,7 @@ async def _serve(service: "Service", listening: socket.socket) -> int:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """Taken before the model is loaded, so that a mistake shows at once; nobody is let in yet."""
+    """A bound socket, before the model is loaded: a wrong address shows at once. Nobody can connect yet."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)

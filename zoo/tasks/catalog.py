@@ -10,7 +10,7 @@ from zoo.tasks.regression import Regression
 
 _TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression(), MaskedLanguage())}
 
-# What the first version called a model's task said what it reads as well.
+# In the first version, the name of a task also said what its models read.
 _FORMER = {
     "image_classification": ("image", "classification"),
     "table_classification": ("table", "classification"),
@@ -64,7 +64,7 @@ def read_labels(labels: dict[str, Any]) -> dict[str, Any]:
     if labels["task"] in _FORMER:
         reads, task = _FORMER[labels["task"]]
         return labels | {"reads": reads, "task": task}
-    return {"reads": "text"} | labels  # pre-training was the one task besides
+    return {"reads": "text"} | labels  # the only other task of that version was pre-training, of texts
 
 
 def _origin(task: Task) -> tuple[str, str]:

@@ -31,7 +31,6 @@ class Classification(Task):
     views = ("roc", "reliability", "confusion", "disagreements")
     baselines = ("logistic_regression", "linear_svm")
     explains = True
-    draws = ("image", "text")
     verb = "classify"
 
     # ---- the data
@@ -84,7 +83,7 @@ class Classification(Task):
         return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
 
     def results(self, answers, targets, labels: dict[str, Any]) -> dict[str, Any]:
-        from zoo.measures.metrics import classification_results
+        from zoo.measures.classes import classification_results
 
         return classification_results(answers, targets, labels["label_names"])
 
@@ -105,7 +104,7 @@ class Classification(Task):
 
     def table_figures(self, results: dict[str, Any], test, validation=None) -> dict[str, float | None]:
         from zoo.measures.calibration import scaled_figures
-        from zoo.measures.metrics import accuracy_at_coverage
+        from zoo.measures.classes import accuracy_at_coverage
 
         found = {
             "macro_f1": results["macro_f1"],
@@ -155,7 +154,10 @@ class Classification(Task):
 
         names = labels["label_names"]
         figures.save_confusion_matrix(results, names, folder / "confusion_matrix.png")
-        figures.save_worst_mistakes(split.features, split.targets, answers, split.ids, names, folder / "mistakes.png")
+        if not isinstance(split.features, dict):
+            figures.save_worst_mistakes(
+                split.features, split.targets, answers, split.ids, names, folder / "mistakes.png"
+            )
 
     def draw_card(self, results: dict[str, Any], predictions, labels: dict[str, Any], folder) -> None:
         from zoo.drawing import figures

@@ -34,7 +34,7 @@ class MaskedLanguage(Task):
         return dataclasses.replace(split, features=masked)
 
     def trained_output(self, model):
-        """What comes after it is computed for the hidden pieces alone."""
+        """The layer before the output layer: `graph` computes the output layer for the hidden pieces only."""
         return model.get_layer("masked_transform").input
 
     def augmentation(self, training: Training, of_data: Callable | None) -> Callable:
@@ -49,7 +49,7 @@ class MaskedLanguage(Task):
         model, twin = training.model, networks["model"]
         length = twin.input_shape[1]
         masked = keras.Input((2, length), dtype="int32")
-        # One and a half times as many as are hidden on average: more are hidden in one text of a thousand.
+        # One and a half times the average; only one text in a thousand has more hidden pieces.
         count = math.ceil(1.5 * training.config.training.masking.fraction * length)
         states, targets = HiddenPieces(count)(twin(masked[:, 0]), masked[:, 1])
         x = model.get_layer("masked_norm")(model.get_layer("masked_transform")(states))
@@ -68,7 +68,7 @@ class MaskedLanguage(Task):
 
     def results(self, answers, targets, labels: dict[str, Any]) -> dict[str, Any]:
         """Over all hidden pieces, each counted once."""
-        from zoo.measures.metrics import wilson_interval
+        from zoo.measures.classes import wilson_interval
 
         loss, right, count = answers.sum(axis=0, dtype="float64")
         return {

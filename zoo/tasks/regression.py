@@ -83,7 +83,7 @@ class Regression(Task):
         from keras import ops
 
         class RootMeanSquaredError(keras.metrics.MeanMetricWrapper):
-            """In the target's unit; Keras's own would not know of the scale."""
+            """RMSE in the target's unit: Keras's own metric would be that of the standardized numbers."""
 
             def result(self):
                 return ops.sqrt(super().result())

@@ -46,7 +46,7 @@ class History(keras.callbacks.Callback):
                 total=total, initial=done, unit=" examples", unit_scale=True, bar_format=bar_format,
                 disable=not sys.stderr.isatty(),
             )  # fmt: skip
-            if not self.bar.disable:  # its own clock can be set back
+            if not self.bar.disable:  # tqdm's own clock, the wall clock, can be set back
                 self.bar._time = time.monotonic
                 self.bar.start_t = self.bar.last_print_t = time.monotonic()
         self.started, self.done_at_start, self.train_seconds = time.perf_counter(), done, None
@@ -86,7 +86,7 @@ class History(keras.callbacks.Callback):
             )
 
     def _in_words(self, values: dict, prefix: str = "", between: str = "  ") -> str:
-        """The loss, and the headline where there is one: players that train against each other have none."""
+        """The loss, and the headline if there is one: networks that train against each other have none in training."""
         words = [f"loss {values[f'{prefix}loss']:.4f}"]
         value = values.get(f"{prefix}{self.headline.name}")
         return between.join(words if value is None else [*words, f"{self.headline.words} {self.headline.text(value)}"])
@@ -99,7 +99,7 @@ class History(keras.callbacks.Callback):
 class Selection(keras.callbacks.Callback):
     """Keep the weights of the epoch with the best headline on validation (ties: the lower loss); stop early on request.
 
-    It must stand before `AverageInValidation` among the callbacks, so that it sees the averaged weights.
+    Among the callbacks it must stand before `AverageInValidation`, so that it sees the averaged weights.
     """
 
     _STATE = ("best", "best_loss", "best_epoch", "to_beat", "epochs_without_improvement")
@@ -109,7 +109,7 @@ class Selection(keras.callbacks.Callback):
         """`counts(model)` says whether an epoch may be chosen: one that is not pruned enough yet may not."""
         super().__init__()
         self.headline, self.early_stopping, self.counts = headline, early_stopping, counts
-        # Both as `Metric.goodness` gives them: larger is better.
+        # `best` and `to_beat` are as `Metric.goodness` gives them: larger is better.
         self.best, self.best_loss, self.best_epoch = -math.inf, math.inf, 0
         self.to_beat, self.epochs_without_improvement = -math.inf, 0
         self.best_weights: list[np.ndarray] = []
@@ -156,23 +156,11 @@ def _numbered(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
     return [arrays[f"{name}.{i}"] for i in range(count) if f"{name}.{i}" in arrays]
 
 
-class AverageInValidation(keras.callbacks.SwapEMAWeights):
-    """Validate with the averaged weights and go on training with the others."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Keras would write the average into the model after the last epoch of each `fit`; a resumed run has two."""
-
-    def _apply_to_ema_optimizers(self, tf_fn, backend_fn):
-        """Keras knows of one optimizer."""
-        for optimizer in self.model.optimizers:
-            tf_fn(getattr(optimizer, "inner_optimizer", optimizer))
-
-
 class Checkpoints(keras.callbacks.Callback):
     """Save all state every few minutes and when a signal asks to stop; end the training when the loss is not finite.
 
-    Workers of a cluster agree after each call on whether one of them has been asked to stop and whether the chief
-    wants to save: reading the metrics of replicas is a common step of all workers. Only the chief writes.
+    After each call the workers of a cluster agree whether one of them has been asked to stop, and whether the chief
+    wants to save: all workers must take part in reading the state of replicas. Only the chief writes.
     """
 
     def __init__(
@@ -209,7 +197,7 @@ class Checkpoints(keras.callbacks.Callback):
         return self.saved_step
 
     def on_epoch_begin(self, epoch, logs=None):
-        if self.restored_arrays is not None:  # `fit` has just reset the metrics that the checkpoint had in mid-epoch
+        if self.restored_arrays is not None:  # `fit` has just reset the metrics of the checkpoint
             if self.model.step % self.plan.steps_per_epoch:
                 checkpoints.restore_trainer(self.model, self.restored_arrays)
             self.restored_arrays = None
@@ -235,7 +223,7 @@ class Checkpoints(keras.callbacks.Callback):
             self.save(step)
 
     def save(self, step: int) -> bool:
-        """Write a checkpoint. A disk that refuses it is told of, ends no training and harms no older checkpoint."""
+        """Write a checkpoint. If the disk refuses it, a line says so, training goes on, and older checkpoints stay."""
         started = self.saved_at = time.monotonic()
         self.saved_step, self.saved = step, True
         arrays, selection = self.selection.state()
@@ -270,7 +258,7 @@ class Checkpoints(keras.callbacks.Callback):
             signals.restore(previous)
 
     def end_training(self) -> None:
-        """Save the state, which only needs to be judged; while it is, a signal to the chief ends all at once."""
+        """Save the state after the last step. Until `end_judging`, a signal to the chief ends the run at once."""
         can_end = False
 
         def on_signal(number):
@@ -287,9 +275,9 @@ class Checkpoints(keras.callbacks.Callback):
             raise Interrupted(self.signal_number, self.saved)
 
     def end_judging(self) -> None:
-        """What is left takes moments, and is not interrupted any more."""
+        """From here on a signal ends nothing: what is left takes moments."""
         self._judged = True
 
     def close(self) -> None:
-        """Give the signals back."""
+        """Restore the signal handlers that were there before."""
         signals.restore(self._handlers)

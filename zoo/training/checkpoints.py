@@ -33,7 +33,7 @@ def save_checkpoint(folder: pathlib.Path, step: int, arrays: dict[str, np.ndarra
 
 
 def load_checkpoint(folder: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-    """The newest whole checkpoint as (arrays, state), or None; a damaged one is passed over with a line on stderr.
+    """The newest undamaged checkpoint as (arrays, state), or None. A line on stderr names each that is damaged.
 
     Raises:
         ZooError: there are checkpoints and all are damaged.

@@ -1,10 +1,11 @@
-"""Whether a model, its task, the data and the settings of a training fit together: told before any work."""
+"""Whether a model, its task, the data and the settings of a training fit together, checked before any work."""
 
 from typing import Any
 
-from zoo.config import Config, TrainingSection
+from zoo.config import Config
 from zoo.errors import ZooError
 from zoo.models import catalog
+from zoo.settings import TrainingSection
 from zoo.tasks import OWN_SETTINGS, Training
 from zoo.tasks.catalog import all_tasks, get_task
 

@@ -8,7 +8,7 @@ from zoo.errors import ZooError
 from zoo.locks import FileLock
 from zoo.runs import Run
 
-# What a training that was killed while it wrote leaves in its folders; other programs write other files there.
+# Files that a training leaves when it is killed while it writes. Other hidden files belong to other programs.
 _LEFT_BEHIND = re.compile(
     r"\.(run\.json|config\.yaml|history\.csv|labels\.json|results\.json|step-\d+\.npz)\.[a-z0-9_]{8}|\.saving-[a-z0-9_]{8}"
 )
@@ -18,8 +18,7 @@ _held: dict[pathlib.Path, FileLock] = {}
 def claim(run: Run) -> bool:
     """Hold the run until `release` or the end of this process; False where another process holds it.
 
-    Whoever reads what the run's state is reads it after this. What a process that was killed left half-written in it
-    is removed.
+    Read the run's state only after this. Half-written files of a process that was killed are removed.
 
     Raises:
         ZooError: its folder cannot be written.

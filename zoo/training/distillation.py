@@ -12,15 +12,15 @@ from zoo.runs import Run
 
 
 class Distillation:
-    """Mixes what a teacher says of the same batch, as augmented, into the loss.
+    """Adds to the loss how far the model is from a teacher that sees the same augmented batch.
 
     The loss is (1 - alpha) · cross-entropy with the labels + alpha · temperature² · KL divergence from the teacher's
     probabilities to the student's, both at the temperature. The square keeps the gradients of both parts alike in size.
-    The teacher computes within the step, never as in training, and does not change.
+    The teacher is computed inside the step, in inference mode, and does not change.
     """
 
     def __init__(self, settings, teacher: LoadedModel):
-        """`settings` is a `zoo.config.DistillationSection`; `teacher` has passed `load_teacher`."""
+        """`settings` is a `zoo.settings.DistillationSection`; `teacher` has passed `load_teacher`."""
         self.settings, self.path, self.model = settings, teacher.path, teacher.model
         front = text_layer(teacher.model)
         inputs = front.output if front else teacher.model.inputs[0]
@@ -34,8 +34,8 @@ class Distillation:
         """The loss of a replica's share of a batch, divided by the number of replicas, as `loss` is.
 
         Args:
-            loss: float32[], from the labels, with the penalties in it.
-            penalties: float32[] of each regularizer, which stay whole.
+            loss: float32[], from the labels, penalties included.
+            penalties: float32[] of each regularizer; alpha does not scale them.
             x: what the student sees.
             logits: float32[batch, num_classes] of the student.
             sample_weight: float32[batch].
@@ -59,7 +59,7 @@ def load_teacher(settings, model, dataset, resume: Run | None = None) -> Distill
     """The distillation that a training asks for, or None.
 
     Args:
-        settings: a `zoo.config.TrainingSection`.
+        settings: a `zoo.settings.TrainingSection`.
         model: the student.
         dataset: the `zoo.datasets.Dataset` that the student learns.
         resume: the run that goes on, if one does.
@@ -107,7 +107,7 @@ def load_teacher(settings, model, dataset, resume: Run | None = None) -> Distill
 
 
 def _words_of(model):
-    """What decides the ids of a text; None for a model of anything else."""
+    """Everything that decides the ids of a text, to be compared; None for models that read no texts."""
     front = text_layer(model)
     if front is None:
         return None
@@ -121,6 +121,6 @@ def _few(names) -> str:
 
 
 def _two_columns_or_more(logits):
-    """One sigmoid unit's logit is that of the second class over the first."""
+    """Logits of both classes from that of one sigmoid unit: the first class has logit 0."""
     logits = tf.cast(logits, tf.float32)
     return tf.concat([tf.zeros_like(logits), logits], axis=1) if logits.shape[1] == 1 else logits

@@ -30,7 +30,7 @@ class PositionedDropout(keras.layers.Layer):
     """
 
     def __init__(self, layer: keras.layers.Dropout, position: BatchPosition, number: int):
-        """`number` tells the model's dropout layers apart; their names count on through all models of a process."""
+        """`number` tells the dropout layers of a model apart; Keras counts their names through a whole process."""
         super().__init__(name=f"positioned_{layer.name}", dtype=layer.dtype_policy)
         self.rate, self.position, self.supports_masking = layer.rate, position, True
         digest = hashlib.sha256(f"{position.seed}:{number}".encode()).digest()

@@ -5,19 +5,19 @@ from zoo.processor import bfloat16_unit
 
 _ENOUGH_UPDATES = 1_000
 _FEW_UPDATES = 200
-_ROWS_A_STEP = 16  # at least as many steps an epoch, where rows are few
+_ROWS_A_STEP = 16  # an epoch of few rows has at least this many steps
 _SMALLEST_BATCH = 8
 _MOST_EPOCHS = 500
 _LONGEST_WARMUP = 0.25  # of the training
-_VALIDATION_ROWS_TO_SELECT = 200  # with fewer, the best of many epochs is mostly the luckiest
+_VALIDATION_ROWS_TO_SELECT = 200  # with fewer rows, the best of many epochs is mostly luck
 
 
 def fitted(config: Config, rows: int, validation_rows: int, replicas: int = 1) -> tuple[Config, list[str]]:
     """The config as the run will write it down, and what to tell the user.
 
-    Keys that `training.fit_to_rows` names follow from the number of training rows: a batch is at most a sixteenth of
-    them, and there are 1,000 updates or more, for a recipe's own numbers are those of its own data; a pretrained model
-    needs no more updates than its recipe says. With few validation rows the last epoch is kept, not the best.
+    A recipe's own numbers are for its own data. The keys that `training.fit_to_rows` names follow from the number of
+    training rows instead: a batch has at most a sixteenth of them, and there are at least 1,000 updates, or, for a
+    pretrained model, those of its recipe. With few validation rows the last epoch is kept, not the best.
     """
     settings = config.training
     lines, values = [], {}
@@ -50,7 +50,7 @@ def fitted(config: Config, rows: int, validation_rows: int, replicas: int = 1) -
 
 
 def _batch_size(settings, rows: int, replicas: int) -> int:
-    """The recipe's, or a power of two for few rows; always a multiple of what one update is cut into."""
+    """The recipe's batch size, or a smaller power of two for few rows; always a multiple of replicas times parts."""
     most = max(rows // _ROWS_A_STEP, _SMALLEST_BATCH)
     size = min(settings.batch_size, 2 ** (most.bit_length() - 1), rows)
     unit = replicas * settings.optimizer.gradient_accumulation_steps
@@ -60,7 +60,7 @@ def _batch_size(settings, rows: int, replicas: int) -> int:
 def resolved_precision(precision: str) -> tuple[str, str | None]:
     """What `auto` is on this machine, and a line that says which and why; any other precision as it is.
 
-    bfloat16 pays where the device computes in it. A processor that does not takes 7 to 13 times as long as in float32.
+    A processor without bfloat16 arithmetic takes 7 to 13 times as long in bfloat16 as in float32.
     """
     has = _bfloat16_accelerator() or bfloat16_unit()
     if precision == "auto":

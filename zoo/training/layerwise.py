@@ -2,6 +2,7 @@
 
 import fnmatch
 import re
+from collections.abc import Callable
 
 from zoo.errors import ZooError
 
@@ -21,11 +22,19 @@ def freeze(model, patterns: list[str]) -> None:
             layer.trainable = False
 
 
-def decay_learning_rates(optimizer, variables, trainer, decay: float) -> None:
+def slower_below(variables, trainer, decay: float) -> Callable:
     """Multiply the learning rate of a block by `decay` once for each block above it (Howard & Ruder, 2018, ULMFiT).
 
-    Blocks are told by the layers' names: `embeddings_*`, `block_0_*`, `block_1_*`, …, then everything else. The
-    decoupled weight decay keeps the undivided rate. `variables` are those of the optimizer.
+    Blocks are told by the names of layers: `embeddings_*`, `block_0_*`, `block_1_*`, …, then everything else. The
+    decoupled weight decay keeps the undivided rate.
+
+    Args:
+        variables: those that the optimizer changes, in its order.
+        trainer: the model whose layers hold them.
+        decay: at most 1.
+
+    Returns:
+        One of the steps of `zoo.keras_hooks.stand_around_updates`.
     """
     depths = {}
     for layer in trainer.layers:
@@ -35,9 +44,4 @@ def decay_learning_rates(optimizer, variables, trainer, decay: float) -> None:
     top = max((depth for depth in depths.values() if depth is not None), default=0) + 1
     in_order = [depths.get(id(variable)) for variable in variables]
     factors = [1.0 if depth is None else decay ** (top - depth) for depth in in_order]
-    plain_step = optimizer.update_step
-
-    def update_step(gradient, variable, learning_rate):
-        plain_step(gradient, variable, learning_rate * factors[optimizer._get_variable_index(variable)])
-
-    optimizer.update_step = update_step
+    return lambda update, index, variable, learning_rate: update(learning_rate * factors[index])

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from zoo.config import OptimizerSection, ScheduleSection
+from zoo.settings import OptimizerSection, ScheduleSection
 
 
 class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
@@ -37,11 +37,11 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def _averages_briefly_at_first(optimizer_class: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
-    """The optimizer, whose averaged weights forget the initial ones soon, however short the training is.
+    """A subclass whose averaged weights soon forget the initial weights, however short the training is.
 
     The average's momentum after t updates is min(`ema_momentum`, (1 + t) / (10 + t)), as in
-    `tf.train.ExponentialMovingAverage`: an average over about the last tenth of a short training. It follows from the
-    count of updates alone, which a checkpoint holds and all replicas share.
+    `tf.train.ExponentialMovingAverage`: in a short training, an average over about its last tenth. It depends only on
+    the number of updates, which checkpoints hold and all replicas share.
     """
 
     class BrieflyAveraging(optimizer_class):
@@ -61,7 +61,7 @@ def _averages_briefly_at_first(optimizer_class: type[keras.optimizers.Optimizer]
 def build_optimizer(
     settings: OptimizerSection, schedule: ScheduleSection, steps_per_epoch: int, epochs: int
 ) -> keras.optimizers.Optimizer:
-    """The Keras optimizer that the config describes; biases and normalization are spared weight decay."""
+    """The Keras optimizer that the config describes; weight decay leaves biases and normalization out."""
     learning_rate = WarmupDecay(
         peak=settings.learning_rate,
         warmup_steps=round(schedule.warmup_epochs * steps_per_epoch),

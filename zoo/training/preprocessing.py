@@ -1,7 +1,7 @@
-"""What models learn from the training split before the first step, and what of a text model runs once, not each epoch.
+"""What happens to model and data before the first step: layers adapt to the training split, texts become ids.
 
-A model of texts takes raw strings: its first layer turns them into ids. Training starts at that layer's output, with
-the ids of all examples computed once, so that everything after the strings is arrays, as for pictures and tables.
+A model of texts reads strings, and its first layer turns them into ids. The ids of all examples are computed once, and
+training starts behind that layer: there texts are arrays, as pictures and tables are.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from zoo.layers.front import text_layer
 def adapt(model, features: Features) -> None:
     """Let every layer with an `adapt` of its own (vocabulary, TF-IDF, normalization) see the training features.
 
-    Layers that turn answers back into the target's unit wait for the targets: they are the task's.
+    Layers that turn answers back into the target's unit are left out: the task adapts them to the targets.
     """
     front = text_layer(model)
     if front is not None:
@@ -23,7 +23,9 @@ def adapt(model, features: Features) -> None:
         features = encode(model, features)
     for layer in model.layers:
         if layer is not front and hasattr(layer, "adapt") and not getattr(layer, "invert", False):
-            layer.adapt(_input_of(layer, model, features) if isinstance(features, dict) else features)
+            seen = _input_of(layer, model, features) if isinstance(features, dict) else features
+            # Of numbers far from 0, such as seconds since 1970, sums in float32 lose more than their spread.
+            layer.adapt(seen.astype("float64") if getattr(seen, "dtype", None) == "float32" else seen)
 
 
 def _input_of(layer, model, features: dict) -> np.ndarray:

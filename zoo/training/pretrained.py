@@ -1,4 +1,4 @@
-"""Encoders that somebody has trained: read, compared with the model, and taken whole or refused."""
+"""Pretrained encoders: read, compared with the model, and taken as a whole or refused."""
 
 import dataclasses
 import os
@@ -19,7 +19,7 @@ _ENCODER = ("embeddings_", "block_", "final_norm")
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """An encoder's weights by layer, in the order of the layer's own, its vocabulary, and what nobody will use."""
+    """An encoder: its weights by layer, in the order of `Layer.weights`; its vocabulary; names that are not used."""
 
     weights: dict[str, list[np.ndarray]]
     vocabulary: list[str]

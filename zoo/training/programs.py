@@ -4,12 +4,12 @@ import math
 
 from zoo.datasets.on_disk import Features, bytes_of_one, count
 
-_OPERATIONS_A_CALL = 2e11  # a second or two of a CPU: as long as a signal waits, and a progress bar
+_OPERATIONS_A_CALL = 2e11  # a second or two of a CPU; signals and the progress bar wait for the end of a call
 _BYTES_A_CALL = 2**26
 
 
 def uses_xla(model, choice: str) -> bool:
-    """XLA, unless told otherwise, for models without convolutions or texts: on CPUs those become many times slower."""
+    """Whether XLA compiles the training: by default, unless convolutions or texts would become slow on a CPU."""
     import keras
     import tensorflow as tf
 
@@ -17,15 +17,15 @@ def uses_xla(model, choice: str) -> bool:
         return choice == "on"
     convolutional = any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv1D) for layer in model.layers)
     texts = any(tensor.dtype == "string" for tensor in model.inputs)
-    several_texts = texts and len(model.inputs) > 1  # which stay strings, of which XLA has none
+    several_texts = texts and len(model.inputs) > 1  # these stay strings inside the step, and XLA knows no strings
     return (bool(tf.config.list_physical_devices("GPU")) and not several_texts) or not (convolutional or texts)
 
 
 def steps_per_call(model, features: Features, batch_size: int, use_xla: bool) -> int:
-    """About 128 steps a call under XLA and 32 without, cut so that calls are alike.
+    """About 128 steps a call with XLA and 32 without, chosen so that all calls are of similar length.
 
-    Fewer where the features of a call would be over 64 MiB, or its arithmetic long: a step that takes a good part of a
-    second gains nothing from company.
+    Fewer if the features of a call would take over 64 MiB, or its arithmetic long: a step that takes a good part of a
+    second gains nothing from more steps in one call.
     """
     steps = count(features) // batch_size
     by_bytes = _BYTES_A_CALL // (batch_size * bytes_of_one(features))
@@ -35,7 +35,7 @@ def steps_per_call(model, features: Features, batch_size: int, use_xla: bool) ->
 
 
 def operations_of_kernels(model) -> int:
-    """Floating-point operations, forward and back, that an example costs in layers with a kernel, at least."""
+    """A lower bound of the floating-point operations, forward and back, of one example: layers with a kernel only."""
     total = 0
     for layer in model.layers:
         kernel = getattr(layer, "kernel", None)

@@ -11,6 +11,8 @@ import time
 from zoo.config import Config
 from zoo.processor import bfloat16_unit, peak_memory
 from zoo.runs import Run
+from zoo.tasks import Training
+from zoo.training import weight_pruning
 from zoo.training.strategy import strategy_name
 
 
@@ -20,7 +22,7 @@ def start_record(run: Run, config: Config, dataset, model, trainer, plan, strate
     import tensorflow as tf
 
     before = run.record if (run.path / "run.json").exists() else {}
-    run.write_text("config.yaml", config.to_yaml())
+    run.write_config(config.to_yaml())
     devices = [tf.config.experimental.get_device_details(d).get("device_name", d.name) for d in
                tf.config.list_physical_devices("GPU")]  # fmt: skip
     run.update_record(
@@ -45,11 +47,13 @@ def start_record(run: Run, config: Config, dataset, model, trainer, plan, strate
     )
 
 
-def finish_record(run: Run, started: float, trainer, history, checkpoints) -> str | None:
+def finish_record(run: Run, started: float, training: Training, trainer, history, checkpoints) -> str | None:
     """Close the record of a run that began, or went on, at `started` (`time.monotonic()`), and drop its checkpoints.
 
     Returns a line of advice where the training often waited for data.
     """
+    if training.config.training.pruning:
+        run.update_record(pruned=weight_pruning.sizes(training.model))
     waited = trainer.data_wait_seconds / max(history.seconds_of_training, 1e-9)
     run.update_record(
         status="finished",
@@ -62,6 +66,7 @@ def finish_record(run: Run, started: float, trainer, history, checkpoints) -> st
     )
     for checkpoint in run.checkpoints.glob("step-*.npz"):
         checkpoint.unlink()
+    run.update_record(flops=flops(training.model))
     if waited <= 0.1:
         return None
     return (
@@ -71,12 +76,12 @@ def finish_record(run: Run, started: float, trainer, history, checkpoints) -> st
 
 
 def flops(model) -> int | None:
-    """As `count_flops`; None for a model that it cannot take apart, which need not cost a finished training."""
+    """As `count_flops`; None if counting fails, so that a finished training is not lost."""
     from zoo.evaluation.flops import count_flops
 
     try:
         return count_flops(model)
-    except Exception as error:  # the model is the user's: whatever Keras or the profiler make of it
+    except Exception as error:  # the model may be the user's: Keras and the profiler may raise anything
         print(f"floating-point operations not counted: {' '.join(str(error).split())[:200]}", file=sys.stderr)
         return None
 

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from zoo.keras_hooks import compute_moments_by
+
 
 def sum_over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
     """`float32[…]` tensors of this replica, each summed over all of them, in one exchange."""
@@ -15,26 +17,19 @@ def sum_over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
 def normalize_in_one_exchange(model: keras.Model) -> None:
     """Let synchronized batch normalization exchange sum and sum of squares together.
 
-    Keras makes three exchanges of them forward and two back. The arithmetic is Keras's own.
+    Keras itself makes three exchanges forward and two back. The arithmetic is the same.
     """
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization) and layer.synchronized:
-            layer._moments = _Moments(tuple(layer._reduction_axes))
+            compute_moments_by(layer, _moments)
 
 
-class _Moments:
+def _moments(inputs, axes: tuple[int, ...]):
     """Mean and variance, `float[channel]`, of `float[batch, …, channel]` over the shares of all replicas."""
-
-    def __init__(self, axes: tuple[int, ...]):
-        self.axes = axes
-
-    def __call__(self, inputs, mask):
-        if mask is not None:
-            raise NotImplementedError("masked batch normalization over several replicas")
-        values = tf.cast(inputs, tf.float32)
-        local = tf.stack([tf.reduce_sum(values, self.axes), tf.reduce_sum(tf.square(values), self.axes)])
-        count = tf.size(values) // tf.shape(local)[1]
-        count *= tf.distribute.get_replica_context().num_replicas_in_sync  # their shares are of equal size
-        mean, mean_of_squares = tf.unstack(sum_over_replicas([local])[0] / tf.cast(count, tf.float32))
-        variance = tf.maximum(mean_of_squares - tf.square(mean), 0.0)
-        return tf.cast(mean, inputs.dtype), tf.cast(variance, inputs.dtype)
+    values = tf.cast(inputs, tf.float32)
+    local = tf.stack([tf.reduce_sum(values, axes), tf.reduce_sum(tf.square(values), axes)])
+    count = tf.size(values) // tf.shape(local)[1]
+    count *= tf.distribute.get_replica_context().num_replicas_in_sync  # their shares are of equal size
+    mean, mean_of_squares = tf.unstack(sum_over_replicas([local])[0] / tf.cast(count, tf.float32))
+    variance = tf.maximum(mean_of_squares - tf.square(mean), 0.0)
+    return tf.cast(mean, inputs.dtype), tf.cast(variance, inputs.dtype)

@@ -1,62 +1,18 @@
-"""Which devices train together: `--strategy` as a `tf.distribute` strategy, and what does not go with which."""
+"""Which devices train together: `--strategy` as a `tf.distribute` strategy, and what its workers do together."""
 
-import dataclasses
 import functools
 import os
 import sys
 import threading
 from collections.abc import Callable
 
-from zoo.config import TrainingSection
 from zoo.errors import ZooError
 from zoo.quiet import import_tensorflow
-from zoo.safe_reading import parse_json
+from zoo.settings import TrainingSection
+from zoo.training.cluster import cluster, described_strategy, is_first_task, slurm_tasks
+from zoo.training.combinations import check_combinations
 
-STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
 _PEERS_SECONDS = 300
-
-
-@dataclasses.dataclass(frozen=True)
-class Combination:
-    """A setting of a training, and the strategies that are known not to work with it, each with the reason."""
-
-    setting: str
-    is_set: Callable[[TrainingSection], bool]
-    refused: dict[str, str] = dataclasses.field(default_factory=dict)
-
-
-_XLA = "XLA compiles a step of one replica; with several it is ignored or fails (keras-team/keras#19246)"
-
-COMBINATIONS = (
-    Combination("training.precision=float32", lambda s: s.precision == "float32"),
-    Combination("training.precision=mixed_bfloat16", lambda s: s.precision == "mixed_bfloat16"),
-    Combination(
-        "training.precision=mixed_float16",
-        lambda s: s.precision == "mixed_float16",
-        {"tpu": "TPUs compute in bfloat16; use mixed_bfloat16"},
-    ),
-    Combination("training.xla=on", lambda s: s.xla == "on", {"mirrored": _XLA, "multi_worker": _XLA}),
-    Combination(
-        "training.deterministic=true",
-        lambda s: s.deterministic,
-        {"tpu": "TensorFlow has no deterministic mode on TPUs"},
-    ),
-    Combination(
-        "training.optimizer.gradient_accumulation_steps=2",
-        lambda s: s.optimizer.gradient_accumulation_steps > 1,
-    ),
-    Combination("training.optimizer.ema_momentum=0.9", lambda s: s.optimizer.ema_momentum is not None),
-    Combination("training.optimizer.clip_norm=1.0", lambda s: s.optimizer.clip_norm is not None),
-    Combination("training.early_stopping={patience: 1}", lambda s: s.early_stopping is not None),
-    Combination("training.pruning={steps_between: 2}", lambda s: s.pruning is not None),
-    Combination("training.distillation={teacher: RUN}", lambda s: s.distillation is not None),
-    Combination("training.steps_per_call=8", lambda s: (s.steps_per_call or 1) > 1),
-    Combination(
-        "training.length_buckets=[8]",
-        lambda s: bool(s.length_buckets),
-        {"tpu": "TPUs need batches of one shape"},
-    ),
-)
 
 
 def refuse_early(settings: TrainingSection) -> None:
@@ -65,9 +21,9 @@ def refuse_early(settings: TrainingSection) -> None:
     Raises:
         ZooError: the description of the cluster is missing or damaged, or a setting does not go with the strategy.
     """
-    name = _described() if settings.strategy == "auto" else settings.strategy
+    name = described_strategy() if settings.strategy == "auto" else settings.strategy
     check_combinations(name, settings)
-    if name == "multi_worker" and not _cluster() and _slurm_tasks() <= 1:
+    if name == "multi_worker" and not cluster() and slurm_tasks() <= 1:
         raise ZooError(
             "--strategy=multi_worker: no cluster is described; set TF_CONFIG, start under Slurm's srun, or try it "
             "here with python scripts/launch.py --workers=2 -- python scripts/train.py …"
@@ -76,28 +32,8 @@ def refuse_early(settings: TrainingSection) -> None:
 
 def refuse_workers(settings: TrainingSection, what: str) -> None:
     """Raises: ZooError: the settings or the environment ask for a cluster, and `what` runs in one process."""
-    if (_described() if settings.strategy == "auto" else settings.strategy) == "multi_worker":
+    if (described_strategy() if settings.strategy == "auto" else settings.strategy) == "multi_worker":
         raise ZooError(f"{what} runs in one process; leave TF_CONFIG, srun and strategy multi_worker out")
-
-
-def check_combinations(strategy_name: str | None, settings: TrainingSection) -> None:
-    """Raises: ZooError: the strategy is known not to work with one of the settings; the text says why."""
-    for combination in COMBINATIONS:
-        reason = combination.refused.get(strategy_name)
-        if reason and combination.is_set(settings):
-            raise ZooError(f"{combination.setting.split('=')[0]} does not go with strategy {strategy_name}: {reason}")
-
-
-def combinations_table() -> str:
-    """The table of the README, in Markdown."""
-    lines = ["| setting | " + " | ".join(STRATEGIES) + " |", "|---" * (len(STRATEGIES) + 1) + "|"]
-    for combination in COMBINATIONS:
-        cells = [
-            "refused" if name in combination.refused else "not tested" if name == "tpu" else "runs"
-            for name in STRATEGIES
-        ]
-        lines.append(f"| `{combination.setting}` | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
 
 
 def make_strategy(settings: TrainingSection):
@@ -180,9 +116,9 @@ def refuse_disagreement(strategy, start_step: int) -> None:
 
 
 def distribute(strategy, build: Callable):
-    """The dataset of `build(shard)`, with a pipeline a worker; a `zoo.datasets.pipeline.Shard` says for which replicas.
+    """The dataset of `build(shard)`, a pipeline for each worker; a `zoo.datasets.pipeline.Shard` names its replicas.
 
-    `build` must give one element a replica in turn: the shares of one global batch follow each other.
+    `build` must give one element for each replica in turn: the shares of one global batch follow each other.
     """
     from zoo.datasets.pipeline import Shard
 
@@ -200,52 +136,7 @@ def _automatic(settings: TrainingSection) -> str:
     import tensorflow as tf
 
     count = settings.devices or settings.virtual_devices or len(tf.config.list_physical_devices("GPU"))
-    return _described() or ("mirrored" if count > 1 else "default")
-
-
-def _described() -> str | None:
-    """The strategy that the environment asks for."""
-    if len(_cluster().get("worker", ())) + len(_cluster().get("chief", ())) > 1 or _slurm_tasks() > 1:
-        return "multi_worker"
-    return "tpu" if os.environ.get("TPU_NAME") else None
-
-
-def is_first_task() -> bool:
-    """Whether the environment makes this process the first of its cluster: its job chief, else worker 0."""
-    task = _tf_config().get("task", {})
-    if "chief" in _cluster():
-        return task.get("type") == "chief"
-    return (task.get("index") or int(os.environ.get("SLURM_PROCID") or 0)) == 0
-
-
-def _cluster() -> dict:
-    return _tf_config().get("cluster", {})
-
-
-def _tf_config() -> dict:
-    text = os.environ.get("TF_CONFIG") or "{}"
-    try:
-        config = dict(parse_json(text, "TF_CONFIG"))
-    except (ZooError, ValueError, TypeError):
-        raise ZooError(f"TF_CONFIG is not a JSON object: {text[:60]!r}; scripts/launch.py sets a right one") from None
-    cluster, task = config.get("cluster", {}), config.get("task", {})
-    described = isinstance(cluster, dict) and all(isinstance(addresses, list) for addresses in cluster.values())
-    if not described or not isinstance(task, dict):
-        raise ZooError(
-            'TF_CONFIG: write {"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}, with '
-            f"the index of each worker; given: {text[:60]!r}"
-        )
-    if cluster and not 0 <= _index(task) < len(cluster.get(task.get("type"), ())):
-        raise ZooError(f"TF_CONFIG: the cluster has no task {task}; its jobs: {', '.join(sorted(cluster))}")
-    return config
-
-
-def _index(task: dict) -> int:
-    return task["index"] if isinstance(task.get("index"), int) else -1
-
-
-def _slurm_tasks() -> int:
-    return int(os.environ.get("SLURM_STEP_NUM_TASKS") or 1)
+    return described_strategy() or ("mirrored" if count > 1 else "default")
 
 
 def _configure_devices(settings: TrainingSection) -> None:
@@ -280,8 +171,8 @@ def _devices(count: int | None) -> list[str]:
     return names[:count]
 
 
-# A second strategy in one process would count its exchanges from the start again, and TensorFlow takes those for the
-# first one's: "Shape mismatch in the collective instance".
+# A second strategy in one process would number its exchanges from the start again. TensorFlow would confuse them with
+# those of the first: "Shape mismatch in the collective instance".
 @functools.cache
 def _mirrored(devices: tuple[str, ...]):
     import tensorflow as tf
@@ -295,10 +186,10 @@ def _multi_worker():
 
     resolver = (
         tf.distribute.cluster_resolver.TFConfigClusterResolver()
-        if _cluster()
+        if cluster()
         else tf.distribute.cluster_resolver.SlurmClusterResolver()
     )
-    # TensorFlow waits for its peers for ever, deaf to SIGTERM.
+    # TensorFlow waits for its peers for ever, and does not react to SIGTERM.
     watchdog = threading.Timer(_PEERS_SECONDS, _give_up)
     watchdog.daemon = True
     watchdog.start()

@@ -1,34 +1,36 @@
-"""The Keras hooks under which `model.fit` runs many steps per call, on one device or on many replicas."""
+"""The training loop: `model.fit` runs many steps per call, on one device or on many replicas."""
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo import keras_hooks
 from zoo.datasets.on_disk import Features, count, each
-from zoo.layers.front import inputs_of, text_layer
+from zoo.layers.front import inputs_of
 from zoo.tasks import Player, Task, Training
-from zoo.training.dropout import BatchPosition, PositionedDropout
-from zoo.training.replicas import normalize_in_one_exchange, sum_over_replicas
+from zoo.training.dropout import BatchPosition
+from zoo.training.networks import shorter_network, training_network
+from zoo.training.replicas import sum_over_replicas
 
 _ROWS_AT_ONCE = 32
 
 
-class Trainer(keras.Model):
+class Trainer(keras_hooks.LoopModel):
     """A model from raw input to what its task trains, which shares its layers with the model that users get.
 
-    Several networks may train in it, the players, one after the other in each step, each with its own optimizer; then
-    the trainer's outputs are only what validation judges.
+    Several networks, the players, may train in it: one after the other in each step, each with its own optimizer. The
+    trainer's outputs are then used in validation only.
 
     `fit` takes the elements of `zoo.datasets.pipeline.training_calls`: a block of batches and how many of them count.
     Each call is one program: compiled by XLA with `jit_compile`, else a TensorFlow loop. A loss that is not finite ends
     the call at that step, so that `optimizer.iterations` names it. `evaluate` takes those of `evaluation_batches`.
 
-    Stock Keras draws its loop through Optionals, which replicas cannot share (keras-team/keras#20585, #19246); here the
-    loop is over a block that every replica already has.
+    The loop of Keras itself passes Optionals, which replicas cannot share (keras-team/keras#20585, #19246). Here the
+    loop runs over a block of batches that every replica already has.
     """
 
     data_wait_seconds = 0.0
@@ -42,10 +44,11 @@ class Trainer(keras.Model):
         networks: Mapping[int, keras.Model] | None = None,
         players: Sequence[Player] = (),
     ):
-        """
+        """Make a trainer, to be compiled by `set_up`.
+
         Args:
             inputs, outputs: Keras tensors.
-            position: what the dropout of the layers follows.
+            position: where training stands, for the dropout layers.
             networks: length of a batch of ids → a network of the same layers for so short texts.
             players: the networks that train, where there are several.
         """
@@ -78,8 +81,8 @@ class Trainer(keras.Model):
             others = [keras.optimizers.LossScaleOptimizer(optimizer) for optimizer in others]
         self.optimizers = (self.optimizer, *others)
         for optimizer in self.optimizers:
-            # `fit` ends by writing averaged weights into the model, and a run resumed inside an epoch calls it twice.
-            optimizer.finalize_variable_values = lambda variables: None
+            keras_hooks.leave_averages_alone(optimizer)
+            keras_hooks.take_summed_gradients(optimizer)
 
     @property
     def trained(self) -> list[tuple[keras.optimizers.Optimizer, list]]:
@@ -88,7 +91,7 @@ class Trainer(keras.Model):
         return list(zip(self.optimizers, groups, strict=True))
 
     def network_of(self, x) -> keras.Model:
-        """What maps a batch of training to outputs: the trainer, or a network of the same layers for shorter texts."""
+        """The network for a batch: the trainer itself, or one of the same layers for shorter texts."""
         return self.shorter_networks.get(x.shape[1], self) if self.shorter_networks else self
 
     @property
@@ -103,16 +106,10 @@ class Trainer(keras.Model):
             batch: (features, targets, weights) of a replica's share as `keras.KerasTensor`s.
         """
         with self.distribute_strategy.scope():
-            for optimizer, variables in self.trained:
-                # Keras sums after clipping, each replica having clipped its own share; `train_step` sums before.
-                inner = getattr(optimizer, "inner_optimizer", optimizer)
-                inner._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
-                if self.players:
+            if self.players:
+                for optimizer, variables in self.trained:
                     optimizer.build(variables)
-            self._symbolic_build(data_batch=batch)
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Keras would draw a batch here, and take a block for a batch; `prepare` has done it."""
+            self.build_state(batch)
 
     def train_step(self, data):
         """One update from a replica's share of the batch, seen in parts to save memory.
@@ -130,7 +127,7 @@ class Trainer(keras.Model):
                 if self.distillation is not None:
                     loss = self.distillation(loss, self.losses, x, outputs, sample_weight)
                 scaled_loss = self.optimizer.scale_loss(loss / self.gradient_accumulation_steps)
-            self._loss_tracker.update_state(loss * replicas, sample_weight=tf.shape(y)[0])
+            self.mean_loss.update_state(loss * replicas, sample_weight=tf.shape(y)[0])
             gradients = _added(gradients, tape.gradient(scaled_loss, [v.value for v in self.trainable_variables]))
             logs = self.compute_metrics(x, y, outputs)
         *gradients, sums = sum_over_replicas([*gradients, tf.stack(list(logs.values()))])
@@ -170,14 +167,12 @@ class Trainer(keras.Model):
         padded_count = tf.cast(tf.size(weights) * self.distribute_strategy.num_replicas_in_sync, tf.float32)
         weighted_sum = self.compute_loss(x, y, outputs, weights, training=False) * padded_count
         count = tf.reduce_sum(weights)
-        self._loss_tracker.update_state(tf.math.divide_no_nan(weighted_sum, count), sample_weight=count)
+        self.mean_loss.update_state(tf.math.divide_no_nan(weighted_sum, count), sample_weight=count)
         logs = self.compute_metrics(x, y, outputs, weights)
         return {name: value for name, value in logs.items() if name not in {m.name for m in self.player_losses}}
 
-    def make_train_function(self, force=False):
-        """Called by `fit`; the function takes the iterator over calls and returns the logs after the last step."""
-        if self.train_function is not None and not force:
-            return self.train_function
+    def train_call(self):
+        """A function that takes the iterator over calls and returns the logs after the last step of one."""
 
         def step_of_block(block, index):
             return self.train_step(tf.nest.map_structure(lambda tensor: tensor[index], block))
@@ -205,13 +200,10 @@ class Trainer(keras.Model):
             self.data_wait_seconds += time.perf_counter() - started
             return run_steps(*block)
 
-        self.train_function = run_call
         return run_call
 
-    def make_test_function(self, force=False):
-        """Called by `evaluate`; the function takes the iterator over batches."""
-        if self.test_function is not None and not force:
-            return self.test_function
+    def test_call(self):
+        """A function that takes the iterator over batches and returns the logs of one."""
 
         @tf.function(jit_compile=self.jit_compile, autograph=False)
         def run_batch(features, targets, weights):
@@ -221,7 +213,6 @@ class Trainer(keras.Model):
         def run_next_batch(iterator):
             return run_batch(*iterator.get_next())
 
-        self.test_function = run_next_batch
         return run_next_batch
 
     def _on_all_replicas(self, function, arguments):
@@ -252,47 +243,21 @@ def build_trainer(task: Task, training: Training, shorter: Sequence[keras.Model]
     """
     model, position = training.model, BatchPosition(training.config.training.seed)
     numbers = itertools.count()
-    networks = {"model": _twin(model, task.trained_output(model), position, numbers)}
+    networks = {"model": training_network(model, task.trained_output(model), position, numbers)}
     for name, partner in task.partners(training).items():
-        networks[name] = _twin(partner, partner.outputs[0], position, numbers)
+        networks[name] = training_network(partner, partner.outputs[0], position, numbers)
     inputs, outputs = task.graph(training, networks)
     lengths = {}
     for other in shorter:
-        network = _with_layers_of(networks["model"], other, task)
+        network = shorter_network(networks["model"], other, task)
         lengths[network.input_shape[1]] = network
     return Trainer(
         inputs, outputs, position=position, networks=lengths, players=task.players(training, networks),
     )  # fmt: skip
 
 
-def _with_layers_of(twin: keras.Model, other: keras.Model, task: Task) -> keras.Model:
-    """The graph of `other`, from what follows its strings to what trains, with the layers of `twin` that hold state."""
-    shared = {layer.name.removeprefix("positioned_"): layer for layer in twin.layers}
-
-    def with_state(layer):
-        holds_state = type(layer) is keras.layers.Dropout or getattr(layer, "weights", ())
-        return shared[layer.name] if holds_state else layer
-
-    part = keras.Model(text_layer(other).output, task.trained_output(other))
-    return keras.models.clone_model(part, clone_function=with_state)
-
-
-def _twin(model: keras.Model, output, position: BatchPosition, numbers: Iterator[int]) -> keras.Model:
-    """The part of a model from its input, or what follows its strings, to `output`, with dropout for training."""
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-        normalize_in_one_exchange(model)
-
-    def for_training(layer):
-        plain_dropout = type(layer) is keras.layers.Dropout and layer.noise_shape is None
-        return PositionedDropout(layer, position, next(numbers)) if plain_dropout else layer
-
-    front = text_layer(model)
-    part = keras.Model(front.output if front else inputs_of(model), output)
-    return keras.models.clone_model(part, clone_function=for_training)
-
-
 def _added(sums: list | None, gradients: list) -> list:
-    # An embedding's comes a row an occurrence; Keras would clip and square those before it adds them up.
+    # The gradient of an embedding has a row an occurrence; Keras would clip and square rows before it adds them up.
     gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
     return gradients if sums is None else [a + b for a, b in zip(sums, gradients, strict=True)]
 

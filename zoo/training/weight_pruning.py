@@ -1,7 +1,7 @@
 """Magnitude pruning: while a model trains, ever more of its smallest weights become 0 and stay so.
 
-Zhu & Gupta (2017), To prune, or not to prune: the sparsity of every kernel rises by a cubic from 0 to its final value,
-fast at first, while there is much to spare, then slowly; the training that follows lets the rest adapt.
+Zhu & Gupta (2017), To prune, or not to prune: the sparsity of every kernel rises as a cubic from 0 to its final value,
+fast at first, while many weights can be spared, then slowly. The training that follows lets the other weights adapt.
 """
 
 import math
@@ -23,7 +23,7 @@ def steps_of_pruning(settings, plan) -> tuple[int, int]:
     """The first step of the cubic and the last, at which sparsity is final.
 
     Args:
-        settings: a `zoo.config.PruningSection`.
+        settings: a `zoo.settings.PruningSection`.
         plan: a `zoo.datasets.pipeline.BatchPlan`.
     """
     begin, end = settings.epochs_of(plan.epochs)
@@ -32,7 +32,7 @@ def steps_of_pruning(settings, plan) -> tuple[int, int]:
 
 
 def is_finished(settings) -> Callable[[Any], bool]:
-    """A function of a model: whether its kernels are as sparse as they are to become, so that it may be chosen."""
+    """A function that says whether the kernels of a model have their final sparsity; only then it may be chosen."""
 
     def finished(model) -> bool:
         for kernel in map(np.asarray, pruned_variables(model.trainable_variables)) if settings else ():
@@ -43,36 +43,45 @@ def is_finished(settings) -> Callable[[Any], bool]:
     return finished
 
 
-def prune_while_training(optimizer, variables, settings, plan) -> None:
-    """Let each update of the optimizer also prune those variables, within its step, whatever the steps a call.
+def pruning_step(optimizer, variables, settings, plan) -> Callable:
+    """Prune each kernel right after its update, inside the step, whatever the number of steps a call.
 
-    What is 0 is pruned: the weights are their own masks, and a checkpoint, or another replica, needs no other. The
-    averaged weights get the same zeros.
+    A weight that is 0 is pruned: no mask is stored, neither in checkpoints nor on replicas. The averaged weights get
+    the same zeros.
+
+    Args:
+        optimizer: whose updates they are.
+        variables: those that the optimizer changes, in its order.
+        settings: a `zoo.settings.PruningSection`.
+        plan: a `zoo.datasets.pipeline.BatchPlan`.
+
+    Returns:
+        One of the steps of `zoo.keras_hooks.stand_around_updates`.
 
     Raises:
         ZooError: there is no kernel to prune.
     """
     import tensorflow as tf
 
+    from zoo.keras_hooks import average_of
+
     kernels = {id(variable) for variable in pruned_variables(variables)}
     if not kernels:
         raise ZooError("training.pruning: the model has no kernel that it trains, so there is nothing to prune")
     is_pruned = [id(variable) in kernels for variable in variables]
     first, last = steps_of_pruning(settings, plan)
-    plain_step = optimizer.update_step
 
     def sparsity_at(step):
         left = 1 - tf.cast(step - first, tf.float32) / max(last - first, 1)
         return settings.final_sparsity * (1 - tf.clip_by_value(left, 0, 1) ** 3)
 
-    def update_step(gradient, variable, learning_rate):
-        index = optimizer._get_variable_index(variable)
+    def update_and_prune(update, index, variable, learning_rate):
         if not is_pruned[index]:
-            return plain_step(gradient, variable, learning_rate)
+            return update(learning_rate)
         step = optimizer.iterations.value
         before = tf.convert_to_tensor(variable)
         kept = (before != 0) | (step <= first)
-        plain_step(gradient, variable, learning_rate)
+        update(learning_rate)
         magnitudes = tf.where(kept, tf.abs(tf.convert_to_tensor(variable)), 0)
 
         def largest():
@@ -83,18 +92,18 @@ def prune_while_training(optimizer, variables, settings, plan) -> None:
         due = (step > first) & ((step - first) % settings.steps_between == 0) | (step == last)
         kept = tf.cond(due, largest, lambda: kept)
         variable.assign(tf.where(kept, variable, 0))
-        if optimizer.use_ema:
-            average = optimizer._model_variables_moving_average[index].value
+        average = average_of(optimizer, index)
+        if average is not None:
             average.assign(tf.where(kept, average, 0))
 
-    optimizer.update_step = update_step
+    return update_and_prune
 
 
 def _smallest(magnitudes, count):
-    """The `count`-th smallest, float32[], of float32[…] of 0 and more, exact.
+    """The `count`-th smallest, float32[], of numbers float32[…] that are not negative; exact.
 
-    Such floats are ordered as their bits are, which are found from the highest down: with XLA's sort on a CPU,
-    mnist_mlp trained forty times as slowly.
+    Such numbers have the order of their bits, so the answer is found bit by bit, from the highest down. Sorting by XLA
+    on a CPU made mnist_mlp forty times as slow.
     """
     import tensorflow as tf
 

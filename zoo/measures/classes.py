@@ -14,18 +14,18 @@ def classification_results(probabilities: np.ndarray, labels: np.ndarray, label_
     was predicted (scikit-learn's rule), and ROC-AUC, which is undefined then, is None.
 
     Args:
-      probabilities: float32[examples, num_classes], rows summing to one.
-      labels: int32[examples], each in [0, num_classes).
-      label_names: num_classes distinct names.
+        probabilities: float32[examples, num_classes], rows summing to one.
+        labels: int32[examples], each in [0, num_classes).
+        label_names: num_classes distinct names.
 
     Returns:
-      A dict that JSON can hold: accuracy (value and 95 % Wilson interval), per_class (precision, recall, f1, support),
-      macro_f1, roc_auc (one against the rest, macro), negative_log_likelihood, expected_calibration_error,
-      confusion_matrix (row: true class, column: predicted class) and n.
+        A dict that JSON can hold: accuracy (value and 95 % Wilson interval), per_class (precision, recall, f1,
+        support), macro_f1, roc_auc (one against the rest, macro), negative_log_likelihood, expected_calibration_error,
+        confusion_matrix (row: true class, column: predicted class) and n.
 
     Raises:
-      ZooError: there is no example, or a probability is not finite.
-      ValueError: the shapes or values do not fit each other.
+        ZooError: there is no example, or a probability is not finite.
+        ValueError: the shapes or values do not fit each other.
     """
     from sklearn import metrics
 
@@ -64,8 +64,8 @@ def roc_auc(probabilities: np.ndarray, labels: np.ndarray) -> float | None:
     """Returns the macro mean of each class's area under the ROC curve against the rest; None if a class is absent.
 
     Args:
-      probabilities: float[examples, num_classes].
-      labels: int[examples].
+        probabilities: float[examples, num_classes].
+        labels: int[examples].
     """
     from sklearn import metrics
 
@@ -81,9 +81,9 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3; bin m holds confidences in ((m-1)/M, m/M].
 
     Args:
-      probabilities: float[examples, num_classes].
-      labels: int[examples].
-      bins: how many bins share [0, 1].
+        probabilities: float[examples, num_classes].
+        labels: int[examples].
+        bins: how many bins share [0, 1].
     """
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
@@ -97,9 +97,9 @@ def accuracy_at_coverage(probabilities: np.ndarray, labels: np.ndarray, coverage
     """Accuracy on the share of rows of which the model is most confident.
 
     Args:
-      probabilities: float[rows, num_classes].
-      labels: int[rows].
-      coverage: in (0, 1].
+        probabilities: float[rows, num_classes].
+        labels: int[rows].
+        coverage: in (0, 1].
     """
     kept = np.argsort(-probabilities.max(axis=1), kind="stable")[: max(1, round(coverage * len(labels)))]
     return float((probabilities.argmax(axis=1) == labels)[kept].mean())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from zoo.errors import ZooError
-from zoo.measures.metrics import (
+from zoo.measures.classes import (
     classification_results,
     expected_calibration_error,
     roc_auc,

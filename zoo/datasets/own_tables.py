@@ -1,0 +1,239 @@
+"""The user's own tables: a header and rows, found and read the same way for training and for prediction."""
+
+import array
+import collections
+import contextlib
+import csv
+import io
+import itertools
+import os
+import pathlib
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from zoo.datasets.cells import as_float32, finite_numbers, is_number
+from zoo.datasets.own_data import Column, Examples, Reading
+from zoo.datasets.splits import Split, content_hashes
+from zoo.errors import ZooError, nearest, shortened
+from zoo.safe_reading import opened
+
+ENDINGS = (".csv", ".tsv")
+_SEPARATORS = ",;\t"
+_LONGEST_LINE = 1 << 24
+_LARGEST_CELL = 1 << 30  # the csv module's own limit, 128 KiB, is less than a book
+_LABELS = ("label", "labels", "target", "class")  # what no column of another meaning is called
+_MAYBE_LABELS = {
+    "category", "diagnosis", "outcome", "price", "quality", "result", "sentiment", "species", "survived", "y",
+}  # fmt: skip
+_TEXTS = ("text", "review", "sentence", "comment", "message", "content", "body", "document", "tweet")
+_IDENTIFIER = re.compile(r"(^|.*[_ ])(id|ids|index|key|no|nr|number|uuid)|.*(Id|ID)")
+_INDEX = re.compile(r"|Unnamed: 0(\.\d+)?")  # what pandas calls the index that it has written
+
+
+class Table(NamedTuple):
+    """A table that is open: the names in its header, and (line, cells) of its rows, of as many cells."""
+
+    header: list[str]
+    rows: Iterator[tuple[int, list[str]]]
+
+
+def is_table(file: pathlib.Path) -> bool:
+    """Whether a file is a table, by its name: its content could be any text's."""
+    return file.suffix.lower() in ENDINGS
+
+
+@contextlib.contextmanager
+def open_table(file: pathlib.Path, most_bytes: int | None = None) -> Iterator[Table]:
+    """A UTF-8 table, read row by row. Commas, semicolons or tabs part its cells: whichever part the header most.
+
+    Spaces around a cell's quotes and names go; empty lines are left out.
+
+    Raises:
+        ZooError: it is not there, no regular file, over `most_bytes`, not UTF-8, no table, or a row has more or fewer
+            cells than the header.
+    """
+    limit = csv.field_size_limit(_LARGEST_CELL)
+    reader = None
+    try:
+        with opened(file, "csv reads one FILE.csv") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if most_bytes and size > most_bytes:
+                raise ZooError(f"{file}: {size:,} bytes; at most {most_bytes:,} are read; cut it")
+            lines = _lines(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""))
+            first = next((line for line in lines if line.strip("\r\n")), "")
+            separator = max(_SEPARATORS, key=lambda each: len(_header(first, each)))
+            reader = csv.reader(
+                itertools.chain([first], lines), strict=True, skipinitialspace=True, delimiter=separator
+            )
+            header = [name.strip() for name in next(reader, [])]
+            if not header:
+                raise ZooError(f"{file}: no rows under the header")
+            yield Table(header, _rows(file, reader, len(header), separator))
+    except UnicodeDecodeError:
+        raise ZooError(f"{file}{_odd_byte(file)}; save the file as UTF-8") from None
+    except (OSError, csv.Error) as error:
+        line = f":{reader.line_num}" if reader else ""
+        raise ZooError(f"{file}{line}: cannot be read as a UTF-8 table ({error}); mend the quotes") from None
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _header(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    except csv.Error:
+        return []
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise csv.Error(f"a line of {_LONGEST_LINE:,} characters")
+        yield line
+
+
+def _rows(file: pathlib.Path, reader, width: int, separator: str) -> Iterator[tuple[int, list[str]]]:
+    for row in reader:
+        if row and len(row) != width:
+            raise ZooError(
+                f"{file}:{reader.line_num}: {len(row)} values, but the header has {width} columns; put a text that "
+                f"holds {separator!r} between double quotes"
+            )
+        if row:
+            yield reader.line_num, row
+
+
+def _odd_byte(file: pathlib.Path) -> str:
+    with opened(file) as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                line.decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                return f":{number}: cannot be read as a UTF-8 table (byte 0x{line[error.start]:02x})"
+    return ": cannot be read as a UTF-8 table (it ends within a character)"
+
+
+def read_csv(file: pathlib.Path, reading: Reading) -> Examples:
+    """A table of numbers with a label → `float32[examples, feature]` and targets.
+
+    The label is the column that `reading` names, else the one of a usual name, else the last. An index that pandas has
+    written, a first column without name of different whole numbers, is left out. Ids are rows from 0, as pandas
+    counts them.
+
+    Raises:
+        ZooError: as `open_table`; a header that is none, a missing or wrong number (with file, line and column), a
+            column that float32 cannot hold, or a label column that the task cannot learn from.
+    """
+    cells, labels, lines = array.array("d"), [], array.array("q")
+    with open_table(file) as table:
+        check_header(file, table.header)
+        if len(table.header) == 1:
+            raise ZooError(
+                f"{file}: only one column; numbers and a label are needed, parted by commas, semicolons or tabs"
+            )
+        label_column, notes = find_label(file, table.header, reading.label)
+        names = table.header[:label_column] + table.header[label_column + 1 :]
+        for number, row in table.rows:
+            label = row.pop(label_column).strip()
+            if not label:
+                raise ZooError(f"{file}:{number}: the label is missing")
+            cells.extend(finite_numbers(row, names, f"{file}:{number}"))
+            labels.append(sys.intern(label))
+            lines.append(number)
+    if not labels:
+        raise ZooError(f"{file}: no rows under the header")
+    features = np.frombuffer(cells, "float64").reshape(len(labels), len(names))
+    features, names, more = _without_index(file, features, names)
+    column = Column(file, table.header[label_column], labels, lines)
+    targets, described = reading.targets(column)
+    split = Split(as_float32(features, names, str(file)), targets, np.arange(len(labels)).astype(str))
+    few = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    notes += [f"{len(names)} features: {few}", *more, *_constants(features, names), *_identifiers(features, names)]
+    # Numbers that are equal in float32 alone are no equal rows.
+    return Examples(split, described, tuple(names), notes=notes, exact_hashes=lambda: content_hashes(features))
+
+
+def check_header(file: pathlib.Path, header: Sequence[str]) -> None:
+    """Raises: ZooError: a name is missing, a number, or there twice; the first column may have none."""
+    if len(set(header)) < len(header):
+        repeated = min(name for name, count in collections.Counter(header).items() if count > 1)
+        raise ZooError(f"{file}:1: {shortened(repr(repeated))} names more than one column; rename one")
+    for place, name in enumerate(header, start=1):
+        if is_number(name):
+            raise ZooError(
+                f"{file}:1: column {place} is called {shortened(repr(name))}, a number: the first line is to name the "
+                "columns, in words; write such a line above the rows"
+            )
+        if not name and place > 1:
+            raise ZooError(f"{file}:1: column {place} has no name; name it, or take it away")
+
+
+def find_label(file: pathlib.Path, header: list[str], named: str | None) -> tuple[int, list[str]]:
+    """Where the label is, and a line that says so.
+
+    Raises:
+        ZooError: there is no such column.
+    """
+    folded = [name.casefold() for name in header]
+    if named is not None:
+        place = next((p for p, name in enumerate(header) if name == named), None)
+        if place is None:
+            raise ZooError(f"{file}:1: no column {named!r}, which dataset.label names; {nearest(named, header)}")
+        return place, [f"label {header[place]!r}, as dataset.label says"]
+    known = next((name for name in _LABELS if folded.count(name) == 1), None)
+    place = folded.index(known) if known else len(header) - 1
+    likely = [header[p] for p, name in enumerate(folded) if p != place and name in {*_LABELS, *_MAYBE_LABELS}]
+    how = "by its name" if known else "the last column"
+    other = f"; or is it {' or '.join(map(repr, likely[:3]))}? Say it" if likely else "; another"
+    return place, [f"label {header[place]!r}, {how}{other}: --set dataset.label=NAME"]
+
+
+def find_text(header: list[str], first_row: Sequence[str] = ()) -> int | None:
+    """Where the texts are: the column `text` in any letter case, or one of a usual name that begins with no number."""
+    folded = [name.casefold() for name in header]
+    for name in _TEXTS:
+        if folded.count(name) == 1:
+            place = folded.index(name)
+            if name == "text" or (len(first_row) > place and not is_number(first_row[place])):
+                return place
+    return None
+
+
+def _without_index(
+    file: pathlib.Path, features: np.ndarray, names: list[str]
+) -> tuple[np.ndarray, list[str], list[str]]:
+    if not _INDEX.fullmatch(names[0]):
+        return features, names, []
+    if not (_are_different_integers(features[:, :1]).all() and len(names) > 1):
+        raise ZooError(f"{file}:1: column 1 has no name; name it, or take it away")
+    return features[:, 1:], names[1:], ["left out: the first column, which is an index without a name"]
+
+
+def _constants(features: np.ndarray, names: Sequence[str]) -> list[str]:
+    constant = np.flatnonzero(features.min(axis=0) == features.max(axis=0))
+    few = ", ".join(repr(names[column]) for column in constant[:10]) + (", …" if len(constant) > 10 else "")
+    return [f"warning: says nothing, one value in all rows: {few}"] if len(constant) else []
+
+
+def _are_different_integers(features: np.ndarray) -> np.ndarray:
+    """`bool[feature]`"""
+    whole = (features == np.floor(features)).all(axis=0)
+    return whole & (np.diff(np.sort(features, axis=0), axis=0) > 0).all(axis=0)
+
+
+def _identifiers(features: np.ndarray, names: Sequence[str]) -> list[str]:
+    if len(features) < 10:
+        return []
+    different = _are_different_integers(features)
+    rising = (np.diff(features, axis=0) > 0).all(axis=0)
+    dense = np.ptp(features, axis=0) < 2 * len(features)
+    return [
+        f"warning: column {names[i]!r} holds another whole number in each row, as identifiers do; take it away if it "
+        "says nothing of the label"
+        for i in np.flatnonzero(different)
+        if rising[i] or dense[i] or _IDENTIFIER.fullmatch(names[i])
+    ]

@@ -1,0 +1,180 @@
+"""Every place where the zoo uses a part of Keras that Keras does not document: here, by name, and nowhere else.
+
+Each says what breaks if Keras changes that part; tests/test_keras_hooks.py notices it when it does.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.backend.common import global_state
+from keras.src.saving.serialization_lib import ObjectSharingScope
+
+# What stands around the update of one variable: (update, index, variable, learning_rate) → None. It calls `update` with
+# a learning rate; `index` counts the optimizer's variables. What it does is part of the compiled step.
+AroundUpdate = Callable[[Callable[[Any], None], int, Any, Any], None]
+
+
+class LoopModel(keras.Model):
+    """A model whose `fit` and `evaluate` call functions of ours with the iterator over the data.
+
+    If Keras calls `_maybe_symbolic_build` no more, or by another name, `fit` takes a block of batches for one batch and
+    fails before the first step. If `_loss_tracker` goes, the column `loss` of history.csv goes.
+    """
+
+    def build_state(self, batch) -> None:
+        """Create the state of optimizer and metrics, without drawing a batch of data.
+
+        Args:
+            batch: (features, targets, weights) as `keras.KerasTensor`s.
+        """
+        self._symbolic_build(data_batch=batch)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Keras would draw a batch here to do what `build_state` does."""
+
+    @property
+    def mean_loss(self) -> keras.metrics.Mean:
+        """What `fit` and `evaluate` report as `loss`."""
+        return self._loss_tracker
+
+    def make_train_function(self, force=False):
+        """Keras calls it at the start of `fit`, then calls `train_function` with its iterator, once a step."""
+        if self.train_function is None or force:
+            self.train_function = self.train_call()
+        return self.train_function
+
+    def make_test_function(self, force=False):
+        """Keras calls it at the start of `evaluate`, then calls `test_function` with its iterator, once a step."""
+        if self.test_function is None or force:
+            self.test_function = self.test_call()
+        return self.test_function
+
+    def train_call(self) -> Callable[[Iterator], dict[str, Any]]:
+        """A function that takes the iterator over the data, trains once, and returns the logs."""
+        raise NotImplementedError
+
+    def test_call(self) -> Callable[[Iterator], dict[str, Any]]:
+        """A function that takes the iterator over the data, tests once, and returns the logs."""
+        raise NotImplementedError
+
+
+class AverageInValidation(keras.callbacks.SwapEMAWeights):
+    """Validate with the averaged weights, and go on training with the others.
+
+    If Keras renames `_apply_to_ema_optimizers`, only the first of several optimizers is averaged.
+    """
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Keras would write the average into the model at the end of each `fit`; a resumed run may call `fit` twice."""
+
+    def _apply_to_ema_optimizers(self, tf_fn, backend_fn):
+        """Keras knows of one optimizer only."""
+        for optimizer in self.model.optimizers:
+            tf_fn(innermost(optimizer))
+
+
+def innermost(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer itself, without the wrapper that scales the loss in mixed_float16."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def leave_averages_alone(optimizer: keras.optimizers.Optimizer) -> None:
+    """Keep `fit` from writing averaged weights into the model when it ends: a resumed run may call `fit` twice.
+
+    If Keras ends `fit` by other means, a resumed run with averaging differs from one that was never interrupted.
+    """
+    optimizer.finalize_variable_values = lambda variables: None
+
+
+def take_summed_gradients(optimizer: keras.optimizers.Optimizer) -> None:
+    """Let the optimizer take gradients as they are: they are already summed over the replicas.
+
+    Keras sums after each replica has clipped its own share. If Keras renames `_all_reduce_sum_gradients`, gradients are
+    summed twice, and two replicas learn at twice the rate of one.
+    """
+    innermost(optimizer)._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
+
+
+def stand_around_updates(optimizer: keras.optimizers.Optimizer, steps: Sequence[AroundUpdate]) -> None:
+    """Let `steps` stand around the update of each variable, each around those before it.
+
+    If Keras renames `update_step` or `_get_variable_index`, layer_decay and pruning fail or do nothing.
+    """
+    optimizer = innermost(optimizer)
+    update_step = optimizer.update_step
+
+    def update_through_steps(gradient, variable, learning_rate):
+        index = optimizer._get_variable_index(variable)
+        update = functools.partial(update_step, gradient, variable)
+        for step in steps:
+            update = functools.partial(step, update, index, variable)
+        update(learning_rate)
+
+    optimizer.update_step = update_through_steps
+
+
+def average_of(optimizer: keras.optimizers.Optimizer, index: int):
+    """The averaged weights of one variable as a `tf.Variable`; None if the optimizer keeps no averages.
+
+    If Keras renames `_model_variables_moving_average`, a pruned run with averaging fails.
+    """
+    optimizer = innermost(optimizer)
+    return optimizer._model_variables_moving_average[index].value if optimizer.use_ema else None
+
+
+def compute_moments_by(layer: keras.layers.BatchNormalization, moments: Callable[[Any, tuple[int, ...]], Any]) -> None:
+    """Let batch normalization take mean and variance from `moments(inputs, axes)`; the layer has been built.
+
+    If Keras renames `_moments`, the result stays right, and each layer exchanges data three times, not once. If
+    `_reduction_axes` goes, training on several replicas fails at once.
+    """
+    axes = tuple(layer._reduction_axes)
+
+    def unmasked_moments(inputs, mask):
+        if mask is not None:
+            raise NotImplementedError("masked batch normalization over several replicas")
+        return moments(inputs, axes)
+
+    layer._moments = unmasked_moments
+
+
+def store_as_constants(layer: keras.layers.Normalization) -> None:
+    """Turn what the layer subtracts and divides by into arrays; the exported graph would have tensors as inputs.
+
+    If Keras renames `mean` or `variance`, the export to ONNX fails when the file is loaded.
+    """
+    layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
+
+
+@contextlib.contextmanager
+def without_memory() -> Iterator[None]:
+    """Inside, a layer declares its variables, and they get no memory: a file may claim more than the machine has.
+
+    If Keras changes the list of variables that wait for memory, a later model gets the memory of one that was refused.
+    """
+    try:
+        with keras.StatelessScope(initialize_variables=False), ObjectSharingScope():
+            yield
+    finally:
+        global_state.set_global_attribute("uninitialized_variables", [])
+
+
+def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """The model and all layers in it, also those inside layers and models. If it goes, no `.keras` file opens."""
+    return model._flatten_layers()
+
+
+def inputs_of_calls(operation) -> Iterator[keras.KerasTensor]:
+    """What each call of a layer or operation takes. If Keras renames its nodes, no model of texts trains."""
+    for node in operation._inbound_nodes:
+        yield from node.input_tensors
+
+
+def outputs_of_calls(operation) -> Iterator[keras.KerasTensor]:
+    """What each call of a layer or operation gives. If Keras renames its nodes, no `.keras` file opens."""
+    for node in operation._inbound_nodes:
+        yield from node.output_tensors

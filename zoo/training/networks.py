@@ -1,0 +1,37 @@
+"""The networks that train: parts of models, with the models' own weights and with dropout for training."""
+
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+from zoo.layers.front import inputs_of, text_layer
+from zoo.tasks import Task
+from zoo.training.dropout import BatchPosition, PositionedDropout
+from zoo.training.replicas import normalize_in_one_exchange
+
+
+def training_network(model: keras.Model, output, position: BatchPosition, numbers: Iterator[int]) -> keras.Model:
+    """The part of a model from its input, or from behind its text layer, to `output`, with dropout for training."""
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        normalize_in_one_exchange(model)
+
+    def for_training(layer):
+        plain_dropout = type(layer) is keras.layers.Dropout and layer.noise_shape is None
+        return PositionedDropout(layer, position, next(numbers)) if plain_dropout else layer
+
+    front = text_layer(model)
+    part = keras.Model(front.output if front else inputs_of(model), output)
+    return keras.models.clone_model(part, clone_function=for_training)
+
+
+def shorter_network(twin: keras.Model, other: keras.Model, task: Task) -> keras.Model:
+    """The graph of `other`, from behind its text layer to what trains, with weights and dropout layers of `twin`."""
+    shared = {layer.name.removeprefix("positioned_"): layer for layer in twin.layers}
+
+    def with_state(layer):
+        holds_state = type(layer) is keras.layers.Dropout or getattr(layer, "weights", ())
+        return shared[layer.name] if holds_state else layer
+
+    part = keras.Model(text_layer(other).output, task.trained_output(other))
+    return keras.models.clone_model(part, clone_function=with_state)
