@@ -18,6 +18,7 @@ DATA_DIR = flags.DEFINE_string("data_dir", None, "Where prepared data live, or y
 RUN = flags.DEFINE_string("run", None, "A run whose data and split to take, in place of --dataset.")
 MODELS = flags.DEFINE_list("models", None, "Which baselines (default: all that go with the targets of the data).")
 TASK = flags.DEFINE_string("task", None, "What the label column of your own table is for, such as regression.")
+SET = flags.DEFINE_multi_string("set", [], "Override any key of the config's dataset, such as dataset.label=price.")
 SEED = flags.DEFINE_integer("seed", 0, "Seed of what is drawn, as the order of linear_svm's solver.", 0, 2**31 - 1)
 RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where run directories are made.")
 
@@ -28,7 +29,7 @@ def main() -> None:
 
     if MODELS.value is not None:
         check_names(MODELS.value)
-    section = data_of(DATASET.value, RUN.value, DATA_DIR.value, TASK.value)
+    section = data_of(DATASET.value, RUN.value, DATA_DIR.value, TASK.value, SET.value)
     for name in MODELS.value or baselines_of(section):
         run = train_in_own_process(name, section, RUNS_DIR.value, SEED.value)
         summary = get_task(run.labels["task"]).summary(run.results["test"], run.labels)

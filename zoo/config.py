@@ -1,6 +1,7 @@
 """From a YAML file, flags and assignments to one validated description of a training."""
 
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 import pydantic
@@ -8,7 +9,7 @@ import pydantic
 from zoo import safe_reading
 from zoo.errors import ZooError, nearest, shortened
 from zoo.models import catalog
-from zoo.settings import ClaimSection, Config, first_mistake
+from zoo.settings import ClaimSection, Config, DatasetSection, first_mistake
 
 
 def config_path(model_name: str) -> pathlib.Path:
@@ -45,17 +46,32 @@ def load_config(
     if path or source.exists():
         values = read_yaml(source) | ({} if path is None or model_name is None else values)
     own_dataset, given = _value_at(values, "dataset.name"), set(overrides or {})
-    for assignment in assignments:
-        key, separator, text = assignment.partition("=")
-        if not separator:
-            raise ZooError(f"--set={shortened(assignment)}: write key=value, such as training.epochs=3")
-        _assign(values, key.strip(), safe_reading.parse_yaml(text, f"--set={shortened(assignment)}"))
-        given.add(key.strip())
+    given |= _assign_texts(values, assignments)
     for key, value in (overrides or {}).items():
         _assign(values, key, value)
     if path is None and own_dataset not in (None, _value_at(values, "dataset.name")):
         _leave_own_data(values, given)
     return validate(values, str(source) if source.exists() else "the command line")
+
+
+def dataset_section(values: dict[str, Any], assignments: Iterable[str] = ()) -> DatasetSection:
+    """The part of a config that names data, for scripts that train no model of the registry.
+
+    Args:
+        values: of the section.
+        assignments: values to lay over it, as text with full keys, `dataset.label=price`.
+
+    Raises:
+        ZooError: a key or value is wrong; the text has the key's full path and the nearest valid key.
+    """
+    laid_over = {"dataset": values}
+    for key in _assign_texts(laid_over, assignments):
+        if not key.startswith("dataset."):
+            raise ZooError(f"--set {shortened(key)}: dataset alone has keys to set here, such as dataset.label")
+    try:
+        return Config.model_validate(laid_over | {"model": {"name": "none"}}).dataset
+    except pydantic.ValidationError as error:
+        raise ZooError(f"the command line: {first_mistake(error)}") from None
 
 
 def _leave_own_data(values: dict[str, Any], given: set[str]) -> None:
@@ -136,6 +152,18 @@ def read_yaml(path: str | pathlib.Path) -> dict[str, Any]:
     if not isinstance(values, dict | None):
         raise ZooError(f"{path}: holds no mapping; write key: value")
     return values or {}
+
+
+def _assign_texts(values: dict[str, Any], assignments: Iterable[str]) -> set[str]:
+    """Lays each `key=value` over the values, and returns the keys."""
+    keys = set()
+    for assignment in assignments:
+        key, separator, text = assignment.partition("=")
+        if not separator:
+            raise ZooError(f"--set={shortened(assignment)}: write key=value, such as training.epochs=3")
+        _assign(values, key.strip(), safe_reading.parse_yaml(text, f"--set={shortened(assignment)}"))
+        keys.add(key.strip())
+    return keys
 
 
 def _assign(values: dict[str, Any], key: str, value: Any) -> None:

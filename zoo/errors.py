@@ -28,6 +28,8 @@ class Interrupted(BaseException):  # noqa: N818, no error
 def nearest(name: str, candidates: Iterable[str]) -> str:
     """A sentence that names the candidates nearest to a mistyped name, or all of them if none is near."""
     candidates = sorted(candidates)
+    if same := [candidate for candidate in candidates if candidate.casefold() == name.casefold()]:
+        return f"did you mean {' or '.join(same)}?"
     matches = difflib.get_close_matches(name, candidates, n=3, cutoff=0.5)
     if matches:
         return f"did you mean {' or '.join(matches)}?"

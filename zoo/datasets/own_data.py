@@ -105,7 +105,7 @@ class Reading:
         targets, described = self.task.read_targets(column)
         if "label_names" in described:
             refuse_odd_classes(described["label_names"], str(column.file))
-        return targets, {"targets": self.task.targets} | described
+        return targets, {"targets": self.task.targets, "target_name": column.name} | described
 
 
 def notes_on_classes(names: Sequence[str], targets: np.ndarray) -> list[str]:

@@ -182,7 +182,7 @@ def find_label(file: pathlib.Path, header: list[str], named: str | None) -> tupl
     if named is not None:
         place = next((p for p, name in enumerate(header) if name == named), None)
         if place is None:
-            raise ZooError(f"{file}:1: no column {named!r}, which dataset.label names; {nearest(named, header)}")
+            raise ZooError(f"{file}:1: no column {named!r}, which is to be the label; {nearest(named, header)}")
         return place, [f"label {header[place]!r}, as dataset.label says"]
     known = next((name for name in _LABELS if folded.count(name) == 1), None)
     place = folded.index(known) if known else len(header) - 1

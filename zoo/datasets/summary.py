@@ -2,41 +2,49 @@
 
 import pathlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from zoo import datasets
+from zoo.config import dataset_section
 from zoo.datasets import official, sources
 from zoo.datasets.walk import in_words
 from zoo.errors import ZooError
-from zoo.tasks.catalog import get_task
+from zoo.settings import DatasetSection
 
 
-def prepare(name: str = "all", data_dir: str | None = None, task: str | None = None) -> list[dict[str, Any]]:
+def prepare(
+    name: str = "all", data_dir: str | None = None, task: str | None = None, assignments: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Load one dataset, or all that need no files of the user, and report on each.
 
-    `task` says what the label column of the user's own table is for.
+    `task` says what the label column of the user's own table is for, `assignments` are other keys of the config's
+    section `dataset`, as `dataset.label=price`.
 
     With `all`, one that cannot be had has its reason in `error` and the others go on.
 
     Raises:
-        ZooError: the one dataset that was asked for cannot be had.
+        ZooError: the one dataset that was asked for cannot be had, or an assignment is wrong.
     """
     if name != "all":
-        return [_describe(name, data_dir, task)]
+        return [_describe(dataset_section({"name": name, "task": task}, assignments), data_dir)]
+    if assignments:
+        raise ZooError(f"--set={assignments[0]}: for one dataset; say which, --dataset=NAME")
     rows = []
     for info in datasets.list_datasets():
         if info.needs_data_dir:
             continue
         try:
-            rows.append(_describe(info.name, data_dir))
+            rows.append(_describe(dataset_section({"name": info.name}), data_dir))
         except ZooError as error:
             rows.append({"name": info.name, "error": str(error)})
     return rows
 
 
-def _describe(name: str, data_dir: str | None, task: str | None = None) -> dict[str, Any]:
+def _describe(section: DatasetSection, data_dir: str | None) -> dict[str, Any]:
     started = time.perf_counter()
-    dataset = datasets.load(name, data_dir, task=get_task(task) if task else None, ask=task is None)
+    name, data_dir = section.name, data_dir or section.data_dir
+    dataset = datasets.load_configured(section, data_dir, ask=True)
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
     return {
         "name": name,

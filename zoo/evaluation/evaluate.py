@@ -112,13 +112,35 @@ def load_dataset(
         section = open_run(run).config.dataset
         if not data_dir:
             datasets.refuse_moved(section)
-        return datasets.load_configured(section, data_dir, loaded_model.task)
+        section = section.model_copy(update={"label": section.label or _label_column(section.name, loaded_model)})
+        return _in_classes_of(loaded_model, datasets.load_configured(section, data_dir, loaded_model.task))
     name = dataset_name or loaded_model.dataset
     if not name:
         raise ZooError(f"{loaded_model.path}: the file does not say which data it was trained on; give --dataset=NAME")
     shape = loaded_model.input_shape
     own_images = datasets.dataset_info(name).feature_shape is None and len(shape) == 3
-    return datasets.load(name, data_dir, image_shape=shape if own_images else None, task=loaded_model.task)
+    label = _label_column(name, loaded_model)
+    image_shape = shape if own_images else None
+    dataset = datasets.load(name, data_dir, image_shape=image_shape, task=loaded_model.task, label=label)
+    return _in_classes_of(loaded_model, dataset)
+
+
+def _label_column(dataset_name: str, loaded_model: "LoadedModel") -> str | None:
+    """Of the user's own table that the model was trained on: guessed anew, it may be another in another file."""
+    return loaded_model.labels.get("target_name") if dataset_name == loaded_model.dataset == "csv" else None
+
+
+def _in_classes_of(loaded_model: "LoadedModel", dataset: "Dataset") -> "Dataset":
+    """The user's own data with the model's classes in its order, where some of them do not occur in the data."""
+    classes, known = dataset.info.label_names, list(loaded_model.label_names)
+    if not (dataset.info.needs_data_dir and set(classes) < set(known)):
+        return dataset
+    places = np.array([known.index(name) for name in classes], "int32")
+    parts = {
+        name: dataclasses.replace(getattr(dataset, name), targets=places[getattr(dataset, name).targets])
+        for name in ("train", "validation", "test")
+    }
+    return dataclasses.replace(dataset, info=dataclasses.replace(dataset.info, label_names=tuple(known)), **parts)
 
 
 def refuse_other_data(run: str, dataset: "Dataset") -> None:

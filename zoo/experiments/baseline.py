@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from zoo import datasets, runs
-from zoo.config import Config
+from zoo.config import Config, dataset_section
 from zoo.errors import ZooError, nearest
 from zoo.experiments.baseline_models import BASELINES, Candidate, Data
 from zoo.settings import DatasetSection
@@ -85,7 +85,13 @@ def check_names(names: Sequence[str]) -> None:
         raise ZooError(f"--models: name one or more of {', '.join(BASELINES)}")
 
 
-def data_of(dataset_name: str | None, run: str | None, data_dir: str | None, task: str | None = None) -> DatasetSection:
+def data_of(
+    dataset_name: str | None,
+    run: str | None,
+    data_dir: str | None,
+    task: str | None = None,
+    assignments: Sequence[str] = (),
+) -> DatasetSection:
     """Which data a baseline is fitted on: those of a name, or those of a run, split as its config says.
 
     Args:
@@ -93,9 +99,10 @@ def data_of(dataset_name: str | None, run: str | None, data_dir: str | None, tas
         run: the folder of a run, in place of a name.
         data_dir: where the data are.
         task: what the label column of the user's own table is for.
+        assignments: other keys, as `dataset.label=price`.
 
     Raises:
-        ZooError: both or neither is given, or there is no such dataset, run or task.
+        ZooError: both or neither is given, there is no such dataset, run or task, or an assignment is wrong.
     """
     if bool(dataset_name) == bool(run):
         raise ZooError(f"{'both' if run else 'neither'} of --dataset and --run given: say which data")
@@ -105,6 +112,7 @@ def data_of(dataset_name: str | None, run: str | None, data_dir: str | None, tas
         task = task or opened.labels["task"]
     else:
         section = DatasetSection(name=datasets.dataset_info(dataset_name).name)
+    section = dataset_section(section.model_dump(), assignments)
     values = {"data_dir": data_dir, "task": get_task(task).name if task else None}
     own = datasets.dataset_info(section.name).targets is None
     return section.model_copy(update={key: value for key, value in values.items() if value and (own or key != "task")})

@@ -45,7 +45,8 @@ class Classification(Task):
         return np.array([positions[cell] for cell in column.cells], "int32"), {"label_names": names}
 
     def labels(self, info) -> dict[str, Any]:
-        return {"label_names": list(info.label_names)}
+        named = {"target_name": info.target_name} if info.target_name else {}
+        return {"label_names": list(info.label_names)} | named
 
     # ---- the training
 
