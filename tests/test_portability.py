@@ -61,6 +61,19 @@ def test_a_keras_json_of_the_users_changes_nothing(tmp_path, settings):
     (tmp_path / "keras.json").write_text(json.dumps(settings))
     code = "import zoo; m = zoo.create_model('simple_cnn'); print(m.count_params(), m.output.dtype)"
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "KERAS_HOME": str(tmp_path)}
-    command = [sys.executable, "-c", "from zoo.quiet import import_tensorflow; import_tensorflow(); " + code]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.stdout.split() == ["34826", "float32"], done.stderr
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == (["34826", "float32"], "")
+
+
+def test_several_models_of_one_process_are_no_reason_to_warn():
+    """TensorFlow sees functions that are traced again and again, where each seed has a model of its own."""
+    code = """
+import numpy as np, zoo
+for seed in range(8):
+    model = zoo.create_model("binary_mlp")
+    for rows in (3, 5):
+        model.predict(np.zeros((rows, *model.input_shape[1:]), "float32"), verbose=0)
+"""
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

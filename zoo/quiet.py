@@ -16,6 +16,8 @@ def import_tensorflow(start: bool = True) -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+        if os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "0":
+            tf.get_logger().setLevel("ERROR")  # it warns whoever predicts with several models in a process
         if start:
             tf.constant(0)
         import keras

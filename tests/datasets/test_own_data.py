@@ -97,7 +97,7 @@ def test_bad_folders(pictures, tmp_path):
             datasets.load("image_folder", folder)
 
     refuses(tmp_path / "nowhere", "nowhere: no such folder")
-    refuses(pictures / "cat", "0 folders of classes; at least 2")
+    refuses(pictures / "cat", "0 folders of classes; at least 2 are needed; image_folder reads FOLDER/class_name/")
     refuses(None, "is your own data: say where, --data_dir=PATH")
     (pictures / "empty").mkdir()
     refuses(pictures, "empty: holds no picture")

@@ -87,6 +87,8 @@ def test_a_column_of_many_numbers_asks_what_it_is_for(run_script, tmp_path):
         ([""], ["rents.csv:6", "label is missing"]),
         (["1e99"], ["rents.csv:6", "'1e99'"]),
         (["7"] * 60, ["'rent'", "only 7", "constant"]),
+        (["yes", "no"] * 30, ["rents.csv:2", "'rent'", "'yes' is no number", "a model of classification"]),
+        (['"7,5"', '"8,5"'] * 30, ["rents.csv:2", "write decimals with a point"]),
     ],
 )
 def test_targets_that_are_none_end_with_the_row(run_script, tmp_path, cells, words):

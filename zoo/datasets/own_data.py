@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets.cells import as_float32, finite_number
+from zoo.datasets.cells import as_float32, finite_number, is_number
 from zoo.datasets.splits import Split, refuse_odd_classes
-from zoo.errors import ZooError
+from zoo.errors import ZooError, shortened
 from zoo.tasks import Task
 
 _MANY_NUMBERS = 20  # so many different ones may be classes or something to predict
@@ -76,6 +76,11 @@ class Column:
             ZooError: a cell is no finite number; the text names its line. Or float32 cannot tell them apart.
         """
         places = (f"{self.file}:{line}: column {self.name!r}" for line in self.lines)
+        if self.cells and not is_number(self.cells[0]) and "," not in self.cells[0]:
+            raise ZooError(
+                f"{next(places)}: {shortened(repr(self.cells[0]))} is no number, and the label is to be predicted as one; "
+                "mend it, or take a model of classification if the label names classes"
+            )
         values = [finite_number(cell, place) for cell, place in zip(self.cells, places, strict=True)]
         return as_float32(np.array(values)[:, None], [self.name], str(self.file))[:, 0]
 

@@ -47,7 +47,7 @@ def read_classes(folder: pathlib.Path, is_wanted: Callable[[pathlib.Path], bool]
     left_out, found = collections.Counter(layout.left_out), []
     names = sorted({path.name for path in layout.classes.get("", layout.classes.get("train"))})
     if len(names) < 2:
-        raise ZooError(f"--data_dir={folder}: {len(names)} folders of classes; at least 2 are needed")
+        raise ZooError(f"--data_dir={folder}: {len(names)} folders of classes; at least 2 are needed; {reads}")
     refuse_odd_classes(names, f"--data_dir={folder}")
     for part, folders in layout.classes.items():
         for of_class in folders:

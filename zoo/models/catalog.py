@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.errors import ZooError, nearest
 from zoo.models import bert, cnn, mlp, tables, texts  # noqa: F401
+from zoo.quiet import import_tensorflow
 from zoo.registry import KINDS, ModelInfo, check_options, registered
 from zoo.tasks.catalog import get_task
 
@@ -52,6 +53,7 @@ def create_model(name: str, **overrides: Any):
     """
     info = model_info(name)
     check_options(info, overrides, ZooError)
+    import_tensorflow(start=False)
     try:
         return info.builder(**(info.default_options | overrides))
     except (ValueError, TypeError) as error:

@@ -43,7 +43,7 @@ def fitted(config: Config, rows: int, validation_rows: int, replicas: int = 1) -
         )
     if steps_per_epoch * epochs < _FEW_UPDATES:
         lines.append(
-            f"only {steps_per_epoch * epochs} updates in all: the model will hardly have learned; "
+            f"only {steps_per_epoch * epochs} updates in all: the model may have learned little; "
             "raise --epochs, or lower --batch_size"
         )
     return with_values(config, {f"training.{key}": value for key, value in values.items()}, "fitted"), lines

@@ -11,6 +11,7 @@ import time
 from zoo.config import Config
 from zoo.processor import bfloat16_unit, peak_memory
 from zoo.runs import Run
+from zoo.settings import AugmentationSection
 from zoo.tasks import Training
 from zoo.training import weight_pruning
 from zoo.training.strategy import strategy_name
@@ -69,10 +70,12 @@ def finish_record(run: Run, started: float, training: Training, trainer, history
     run.update_record(flops=flops(training.model))
     if waited <= 0.1:
         return None
-    return (
-        f"training waited for data {waited:.0%} of its time: batches are made, and augmented, on the processor; "
-        "give it more cores, or leave a transform of dataset.augmentation out"
-    )
+    more = ", or leave a transform of dataset.augmentation out" if _augments(training.config) else ""
+    return f"training waited for data {waited:.0%} of its time: the processor makes batches; give it more cores{more}"
+
+
+def _augments(config) -> bool:
+    return config.dataset.augmentation != AugmentationSection()
 
 
 def flops(model) -> int | None:
