@@ -84,6 +84,14 @@ def test_folds_hold_out_every_row_once_as_test_and_leave_the_official_test_alone
             assert not np.isin(first.hashes, second.hashes).any()
 
 
+def test_folds_say_what_was_guessed(tmp_path):
+    rows = [f"{number % 7},{number},{'ab'[number % 2]}" for number in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,user_id,kind", *rows]))
+    dataset = datasets.load("csv", tmp_path / "t.csv")
+    for fold in datasets.cross_validation_folds(dataset, 2):
+        assert fold.report["notes"] == dataset.report["notes"] != []
+
+
 @pytest.mark.parametrize(("num_folds", "words"), [(1, "at least 2"), (0, "at least 2"), (5, "too few for 5 parts")])
 def test_bad_numbers_of_folds(num_folds, words):
     with pytest.raises(ZooError, match=words):

@@ -176,7 +176,7 @@ def test_equal_rows_with_unequal_labels_stay_and_stay_together(tmp_path):
         ("a,b,label\n1,2,x\n1e99,2,y\n", "table.csv:3: column 'a': '1e99'"),
         ("a,b,label\n1,2,x\n1_0,2,y\n", "table.csv:3: column 'a': '1_0'"),
         ("a,b,label\n1,2,x\n3,4\n", "table.csv:3: 2 values, but the header has 3 columns"),
-        ("a,b,label\n1,2,x\n3,4,\n", "table.csv:3: the label is missing"),
+        ("a,b,label\n1,2,x\n3,4,\n", "table.csv:3: the label is missing: 'label' is empty; fill it"),
         ("a,b,label\n1,2,x\n3,4,x\n", "only the label 'x'"),
         ("a,a,label\n1,2,x\n3,4,y\n", "table.csv:1: 'a' names more than one column"),
         ("a,b,label\n", "no rows under the header"),

@@ -54,8 +54,19 @@ def test_the_label_column_is_found_and_said(load, header, how, label, said):
     assert said in summarize(dataset.report)
 
 
+@pytest.mark.parametrize(
+    ("cells", "advice"),
+    [("True", "write 1 and 0 for it"), ("no", "write 1 and 0 for it"), ("1.234,5", "write decimals with a point"),
+     ("10 %", "write the number alone"), ("$3", "write the number alone"), ("3 kg", "write the number alone"),
+     ("Köln", "mend the value, or take the row or the column away"), ("nan", "mend the value"), ("two\nlines", "mend the value")],
+)  # fmt: skip
+def test_cells_that_are_no_numbers_are_answered_with_what_to_write(load, cells, advice):
+    with pytest.raises(ZooError, match=rf"t\.csv:\d: column 'a': .* is not a finite number; {advice}"):
+        load(table(["a", "b", "label"], lambda n: [f'"{cells}"', n % 5, "xy"[n % 2]]))
+
+
 def test_a_label_that_is_not_there(load):
-    with pytest.raises(ZooError, match=r"no column 'lable', which dataset\.label names; did you mean label"):
+    with pytest.raises(ZooError, match=r"no column 'lable', which is to be the label; did you mean label"):
         load(table(["a", "b", "label"]), label="lable")
 
 
@@ -97,12 +108,20 @@ def test_a_column_of_identifiers_is_told(load):
         (["Yes", "yes", "no"], "taken for different classes: 'Yes' (20 rows), 'yes' (20 rows)"),
         (["0", "0.0", "1"], "taken for different classes: '0' (20 rows), '0.0' (20 rows)"),
         (["new  york", "New York", "x"], "taken for different classes: "),
+        (["13.5", "17.0", "4"], "taken for classes: numbers such as '13.5'; to predict them, --task=regression"),
     ],
 )
 def test_labels_that_look_strange_are_told(load, labels, said):
     dataset = load(table(["a", "b", "label"], lambda n: [n / 7, n % 5, labels[n % len(labels)]]))
     assert said in notes(dataset)
     assert set(dataset.info.label_names) == set(labels)
+
+
+def test_a_number_of_its_own_in_each_row_is_hardly_a_class(load):
+    dataset = load(table(["a", "b", "year"], lambda n: [n / 7, n % 5, 1947 + n % 16], rows=18))
+    assert "taken for classes: numbers such as '1947'; to predict them" in notes(dataset)
+    dataset = load(table(["a", "b", "digit"], lambda n: [n / 7, n % 5, float(n % 10)]))
+    assert "warning" not in notes(dataset)
 
 
 def test_spaces_around_labels_are_no_part_of_them(load):

@@ -194,12 +194,13 @@ def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset
     validation_fraction = len(dataset.validation) / (len(dataset.train) + len(dataset.validation))
     whole = splits.concatenate([dataset.train, dataset.validation])
     folds = splits.split_by_content(whole, [1 / num_folds] * num_folds)
+    said = {key: dataset.report[key] for key in ("notes", "left_out") if key in dataset.report}
     for number, held_out in enumerate(folds):
         others = splits.concatenate(folds[:number] + folds[number + 1 :])
         validation, train = splits.split_by_content(others, [validation_fraction, 1 - validation_fraction])
         origin = f"{dataset.report['origin']}, fold {number + 1} of {num_folds} held out as test"
         yield _dataset(
-            dataset.info, train, validation, held_out, {"origin": origin},
+            dataset.info, train, validation, held_out, said | {"origin": origin},
             feature_names=dataset.feature_names, known=dataset.known,
         )  # fmt: skip
 

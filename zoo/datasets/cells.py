@@ -47,6 +47,14 @@ def finite_numbers(texts: Sequence[str], names: Sequence[str], where: str) -> li
     return [finite_number(text, f"{where}: column {name!r}") for text, name in zip(texts, names, strict=True)]
 
 
+_ADVICE = (
+    (r"[+-]?\d+(\.\d{3})*,\d+", "write decimals with a point"),
+    ("true|false|yes|no", "write 1 and 0 for it, or take the column away"),
+    (r"[^\d\s]{1,3} ?[+-]?[\d.,]+|[+-]?[\d.,]+ ?[^\d\s]{1,3}", "write the number alone"),
+    ("(?s:.*)", "mend the value, or take the row or the column away"),
+)
+
+
 def finite_number(text: str, where: str) -> float:
     """A number that float32 holds; `where` begins the message of the `ZooError` for anything else."""
     try:
@@ -54,9 +62,7 @@ def finite_number(text: str, where: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or abs(value) > _LARGEST:
-        advice = "mend the value, or take the row or the column away"
-        if re.fullmatch(r"\s*[+-]?\d+,\d+\s*", text):
-            advice = "write decimals with a point"
+        advice = next(advice for pattern, advice in _ADVICE if re.fullmatch(pattern, text.strip().lower()))
         raise ZooError(f"{where}: {shortened(repr(text))} is not a finite number; {advice}")
     return value
 

@@ -78,8 +78,8 @@ class Column:
         places = (f"{self.file}:{line}: column {self.name!r}" for line in self.lines)
         if self.cells and not is_number(self.cells[0]) and "," not in self.cells[0]:
             raise ZooError(
-                f"{next(places)}: {shortened(repr(self.cells[0]))} is no number, and the label is to be predicted as one; "
-                "mend it, or take a model of classification if the label names classes"
+                f"{next(places)}: {shortened(repr(self.cells[0]))} is no number, and the label is to be predicted as "
+                "one; mend it, or take a model of classification if the label names classes"
             )
         values = [finite_number(cell, place) for cell, place in zip(self.cells, places, strict=True)]
         return as_float32(np.array(values)[:, None], [self.name], str(self.file))[:, 0]
@@ -121,6 +121,13 @@ def notes_on_classes(names: Sequence[str], targets: np.ndarray) -> list[str]:
     if missing := [(name, count) for name, count in zip(names, counts, strict=True) if name.casefold() in _MISSING]:
         shown = ", ".join(f"{name!r} ({count:,} rows)" for name, count in missing)
         lines.append(f"warning: taken for a class like others: {shown}; take these rows away if their label is unknown")
+    numbers = [float(name) for name in names if _is_finite(name)]
+    broken = [name for name, number in zip(names, numbers, strict=False) if not number.is_integer()]
+    if len(numbers) == len(names) and (broken or len(names) > len(targets) / 2):
+        lines.append(
+            f"warning: taken for classes: numbers such as {[*broken, *names][0]!r}; to predict them, --task=regression "
+            "and a model of regression"
+        )
     alike = collections.defaultdict(list)
     for name, count in zip(names, counts, strict=True):
         alike[_spelling(name)].append(f"{name!r} ({count:,} rows)")

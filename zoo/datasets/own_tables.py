@@ -140,7 +140,10 @@ def read_csv(file: pathlib.Path, reading: Reading) -> Examples:
         for number, row in table.rows:
             label = row.pop(label_column).strip()
             if not label:
-                raise ZooError(f"{file}:{number}: the label is missing")
+                raise ZooError(
+                    f"{file}:{number}: the label is missing: {shortened(repr(table.header[label_column]))} is empty; "
+                    "fill it, or take the row away; or another column is the label: --set dataset.label=NAME"
+                )
             cells.extend(finite_numbers(row, names, f"{file}:{number}"))
             labels.append(sys.intern(label))
             lines.append(number)
