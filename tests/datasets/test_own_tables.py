@@ -58,7 +58,8 @@ def test_the_label_column_is_found_and_said(load, header, how, label, said):
     ("cells", "advice"),
     [("True", "write 1 and 0 for it"), ("no", "write 1 and 0 for it"), ("1.234,5", "write decimals with a point"),
      ("10 %", "write the number alone"), ("$3", "write the number alone"), ("3 kg", "write the number alone"),
-     ("Köln", "mend the value, or take the row or the column away"), ("nan", "mend the value"), ("two\nlines", "mend the value")],
+     ("Köln", "mend the value, or take the row or the column away"), ("nan", "mend the value"),
+     ("two\nlines", "mend the value")],
 )  # fmt: skip
 def test_cells_that_are_no_numbers_are_answered_with_what_to_write(load, cells, advice):
     with pytest.raises(ZooError, match=rf"t\.csv:\d: column 'a': .* is not a finite number; {advice}"):
