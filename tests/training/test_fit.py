@@ -13,7 +13,7 @@ def plain_weights(digits, tmp_path_factory):
 
 
 def test_same_seed_gives_the_same_weights_and_a_run_holds_its_record(digits, plain_weights, tmp_path):
-    run = train(digits, tmp_path)
+    run = train(digits, tmp_path, draw=True)
     np.testing.assert_array_equal(weights(run), plain_weights)
     assert run.record["status"] == "finished"
     assert run.results["test"]["n"] == 140
