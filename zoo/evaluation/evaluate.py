@@ -133,7 +133,7 @@ def _label_column(dataset_name: str, loaded_model: "LoadedModel") -> str | None:
 def _in_classes_of(loaded_model: "LoadedModel", dataset: "Dataset") -> "Dataset":
     """The user's own data with the model's classes in its order, where some of them do not occur in the data."""
     classes, known = dataset.info.label_names, list(loaded_model.label_names)
-    if not (dataset.info.needs_data_dir and set(classes) < set(known)):
+    if not (dataset.info.needs_data_dir and classes and set(classes) < set(known)):
         return dataset
     places = np.array([known.index(name) for name in classes], "int32")
     parts = {
