@@ -66,7 +66,7 @@ def known_dataset(monkeypatch):
 
     asked = []
 
-    def load(name, data_dir=None, validation_fraction=None, image_shape=None, task=None, *more):
+    def load(name, data_dir=None, validation_fraction=None, image_shape=None, task=None, *more, **by_name):
         asked.append((name, data_dir, validation_fraction, image_shape))
         return dataset_of()
 
