@@ -13,6 +13,7 @@ from zoo.datasets import official, on_disk, sources, splits, synthetic, tables, 
 from zoo.datasets.catalog import DatasetInfo, add_dataset, dataset_info, list_datasets
 from zoo.datasets.own_data import Examples, Reading, notes_on_classes
 from zoo.datasets.splits import Split
+from zoo.datasets.walk import fewer_kinds
 from zoo.errors import ZooError
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
@@ -233,7 +234,7 @@ def _load_own(
     if info.label_names:
         report["notes"] += notes_on_classes(info.label_names, examples.split.targets)
     if examples.left_out:
-        report["left_out"] = {kind: count for kind, count in examples.left_out.items() if count}
+        report["left_out"] = fewer_kinds(examples.left_out)
     if examples.part_of_row is not None:
         report["validation_rows_also_in_train"] = splits.overlap(train, validation)
     return _dataset(info, train, validation, test, report, feature_names=names)
@@ -247,7 +248,7 @@ def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Readi
         return "image", own_pictures.read_image_folder(path, image_shape)
     if info.kind == "text":
         return "text", own_texts.read_text_folder(path)
-    if own_texts.is_text_table(path):
+    if own_texts.is_text_table(path, reading.label):
         return "text", own_texts.read_text_csv(path, reading)
     return "table", own_tables.read_csv(path, reading)
 

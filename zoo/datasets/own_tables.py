@@ -206,11 +206,11 @@ def find_text(header: list[str], first_row: Sequence[str] = ()) -> int | None:
 def _without_index(
     file: pathlib.Path, features: np.ndarray, names: list[str]
 ) -> tuple[np.ndarray, list[str], list[str]]:
-    if not _INDEX.fullmatch(names[0]):
-        return features, names, []
-    if not (_are_different_integers(features[:, :1]).all() and len(names) > 1):
+    if _INDEX.fullmatch(names[0]) and _are_different_integers(features[:, :1]).all() and len(names) > 1:
+        return features[:, 1:], names[1:], ["left out: the first column, which is an index without a name"]
+    if not names[0]:
         raise ZooError(f"{file}:1: column 1 has no name; name it, or take it away")
-    return features[:, 1:], names[1:], ["left out: the first column, which is an index without a name"]
+    return features, names, []
 
 
 def _constants(features: np.ndarray, names: Sequence[str]) -> list[str]:
