@@ -60,9 +60,12 @@ class Run:
         Raises:
             ZooError: it is missing or damaged, or its model is not registered here.
         """
-        from zoo.config import load_config
+        from zoo.config import validate
 
-        return load_config(path=self._config_file)
+        values = self.config_values
+        if "dataset" in values:
+            values["dataset"] = self.dataset_values
+        return validate(values, str(self._config_file))
 
     @property
     def config_values(self) -> dict[str, Any]:
@@ -70,6 +73,13 @@ class Run:
         from zoo.config import read_yaml
 
         return read_yaml(self._config_file)
+
+    @property
+    def dataset_values(self) -> Any:
+        """The `dataset` of config.yaml as plain values, as this version of the zoo says what that of the run did."""
+        values = self.config_values.get("dataset")
+        table = isinstance(values, dict) and values.get("name") == "csv"
+        return {"duplicates": "drop"} | values if table else values  # before there was the key, equal rows were dropped
 
     @property
     def config_text(self) -> str:

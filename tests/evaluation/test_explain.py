@@ -181,5 +181,12 @@ def test_predict_draws_what_mattered(run_script, tmp_path, digits):
         assert np.asarray(sheet.convert("RGB")).std() > 20
     page = (tmp_path / "page.html").read_text()
     assert page.count("<img") == 6 and "<0>" not in page
+    before = (tmp_path / "explained.png").read_bytes()
+    for inputs in (["explained.png"], ["."]):
+        refused = run_script("predict", "--model_file=model.keras", *inputs, "--explain")
+        assert refused.returncode == 2 and "--explain=explained.png: is an input" in refused.stderr
+    refused = run_script("predict", "--model_file=model.keras", "batch.npy", "--output=model.keras")
+    assert refused.returncode == 2 and "--output=model.keras: is an input" in refused.stderr
+    assert (tmp_path / "explained.png").read_bytes() == before
     refused = run_script("predict", "--model_file=model.keras", "batch.npy", "--explain", "--output=explained.png/x")
     assert refused.returncode == 2 and "Traceback" not in refused.stderr
