@@ -187,6 +187,8 @@ def test_equal_numbers_are_equal_in_float64(load):
 def test_pictures_and_texts_may_keep_their_copies(load):
     text = "text,label\n" + "".join(f"text {n % 20},{'ab'[n % 2]}\n" for n in range(40))
     assert load(text).report["duplicates_removed"] == 20
+    with pytest.raises(ZooError, match="duplicates is 'Drop'; drop or keep"):
+        load(text, duplicates="Drop")
     kept = load(text, duplicates="keep")
     assert sum(map(len, (kept.train, kept.validation, kept.test))) == 40
     assert kept.report["test_rows_also_in_train"] == 0

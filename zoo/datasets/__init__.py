@@ -103,6 +103,8 @@ def load(
         raise ZooError(f"validation_fraction is {validation_fraction}; a number between 0 and 1 is needed")
     if image_shape is not None and (len(image_shape) != 3 or min(image_shape) < 1 or image_shape[2] not in (1, 3)):
         raise ZooError(f"image_shape is {list(image_shape)}; [height, width, channel] with 1 or 3 channels is needed")
+    if duplicates not in (None, "drop", "keep"):
+        raise ZooError(f"duplicates is {duplicates!r}; drop or keep is needed")
     if label is not None and name != "csv":
         raise ZooError(f"dataset.label is {label!r}; it names a column of a table of yours, and {name!r} is none")
     path = pathlib.Path(data_dir).expanduser() if data_dir else None

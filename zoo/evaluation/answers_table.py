@@ -18,7 +18,7 @@ from zoo.runs import write_atomically
 from zoo.tasks import Task
 
 FILE = "test_predictions.csv"
-_MOST_CELLS = 5_000_000  # some 50 MB
+_MOST_CELLS = 5_000_000  # of numbers, some 100 MB
 
 
 def write_answers(
