@@ -64,7 +64,7 @@ class Run:
 
         values = self.config_values
         if "dataset" in values:
-            values["dataset"] = self.dataset_values
+            values["dataset"] = _in_the_words_of_this_version(values["dataset"])
         return validate(values, str(self._config_file))
 
     @property
@@ -76,10 +76,8 @@ class Run:
 
     @property
     def dataset_values(self) -> Any:
-        """The `dataset` of config.yaml as plain values, as this version of the zoo says what that of the run did."""
-        values = self.config_values.get("dataset")
-        table = isinstance(values, dict) and values.get("name") == "csv"
-        return {"duplicates": "drop"} | values if table else values  # before there was the key, equal rows were dropped
+        """The `dataset` of config.yaml alone, as plain values; its model may not be registered here."""
+        return _in_the_words_of_this_version(self.config_values.get("dataset"))
 
     @property
     def config_text(self) -> str:
@@ -193,6 +191,12 @@ class Run:
         """Lay values over `run.json`."""
         before = self.record if (self.path / "run.json").exists() else {}
         self.write_json("run.json", before | values)
+
+
+def _in_the_words_of_this_version(dataset: Any) -> Any:
+    """The `dataset` of a config.yaml: before it had the key `duplicates`, equal rows of a table were dropped."""
+    is_table = isinstance(dataset, dict) and dataset.get("name") == "csv"
+    return {"duplicates": "drop"} | dataset if is_table else dataset
 
 
 class ExportedRun(Run):

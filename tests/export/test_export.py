@@ -71,6 +71,21 @@ def test_several_formats_are_all_made(table_run, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"keras", "onnx"}
 
 
+def test_several_formats_none_of_which_can_be_had_are_an_error():
+    import keras
+
+    from zoo.errors import ZooError
+    from zoo.export.export import _possible
+    from zoo.export.formats import targets
+
+    inputs = [keras.Input((1,), name=name) for name in "ab"]
+    model = keras.Model(inputs, keras.layers.Add()(inputs))
+    both = targets("onnx", None) + targets("saved_model", None)
+    with pytest.raises(ZooError, match=r"--format=onnx: a model of several inputs \(a, b\)"):
+        _possible(both, model)
+    assert _possible(both + targets("keras", None), model) == targets("keras", None)
+
+
 def test_a_file_outside_its_limit_is_not_left_under_its_name(table_run, tmp_path, monkeypatch):
     monkeypatch.setattr(Classification, "parity_limits", lambda *_: {"max_abs_difference": -1.0})
     (facts,) = export(table_run, "litert", output=tmp_path)

@@ -24,7 +24,7 @@ from zoo.safe_reading import opened
 ENDINGS = (".csv", ".tsv")
 _SEPARATORS = ",;\t"
 _LONGEST_LINE = 1 << 24
-_LARGEST_CELL = 1 << 30  # the csv module's own limit, 128 KiB, is less than a book
+_LARGEST_CELL = 1 << 24  # characters; the csv module takes 128 KiB, less than a book
 _LABELS = ("label", "labels", "target", "class")  # what no column of another meaning is called
 _MAYBE_LABELS = {
     "category", "diagnosis", "outcome", "price", "quality", "result", "sentiment", "species", "survived", "y",
