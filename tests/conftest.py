@@ -21,6 +21,11 @@ REPOSITORY = pathlib.Path(__file__).parents[1]
 hypothesis.settings.register_profile("zoo", deadline=None)  # a busy machine is no mistake
 hypothesis.settings.load_profile("zoo")
 
+# Background jobs and nohup ignore these, their children too; tests send them.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+
 
 def pytest_collection_modifyitems(items):
     """The longest first, so that no worker of pytest-xdist ends long after the others."""
