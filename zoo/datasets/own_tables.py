@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.datasets.cells import as_float32, finite_numbers, is_number
 from zoo.datasets.own_data import Column, Examples, Reading
-from zoo.datasets.splits import Split, content_hashes
+from zoo.datasets.splits import LONGEST_NAME, Split, content_hashes
 from zoo.errors import ZooError, nearest, shortened
 from zoo.safe_reading import opened
 
@@ -158,7 +158,7 @@ def read_csv(file: pathlib.Path, reading: Reading) -> Examples:
 
 
 def check_header(file: pathlib.Path, header: Sequence[str]) -> None:
-    """Raises: ZooError: a name is missing, a number, or there twice; the first column may have none."""
+    """Raises: ZooError: a name is missing, too long, a number, or there twice; the first column may have none."""
     if len(set(header)) < len(header):
         repeated = min(name for name, count in collections.Counter(header).items() if count > 1)
         raise ZooError(f"{file}:1: {shortened(repr(repeated))} names more than one column; rename one")
@@ -167,6 +167,11 @@ def check_header(file: pathlib.Path, header: Sequence[str]) -> None:
             raise ZooError(
                 f"{file}:1: column {place} is called {shortened(repr(name))}, a number: the first line is to name the "
                 "columns, in words; write such a line above the rows"
+            )
+        if len(name) > LONGEST_NAME:
+            raise ZooError(
+                f"{file}:1: the name of column {place}, {shortened(repr(name))}, has {len(name):,} characters; at most "
+                f"{LONGEST_NAME:,} are read"
             )
         if not name and place > 1:
             raise ZooError(f"{file}:1: column {place} has no name; name it, or take it away")
