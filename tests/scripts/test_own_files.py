@@ -227,3 +227,18 @@ def test_evaluation_overwrites_no_table_that_it_reads(run_script, table, tmp_pat
     refused = run_script("evaluate", f"--run={run}", "--data_dir=predictions.csv", "--output=.")
     assert refused.returncode == 2 and "would be lost" in refused.stderr and refused.stderr.count("\n") == 1
     assert (tmp_path / "predictions.csv").read_text() == text
+
+
+def test_a_run_is_judged_by_the_label_that_it_learned(run_script, tmp_path):
+    """Another table may have a column behind the label, such as what somebody predicted."""
+    generator = np.random.default_rng(0)
+    rows = [f"{a:.3f},{b:.3f},{int(a > 0)}" for a, b in generator.normal(size=(200, 2))]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,outcome", *rows]))
+    (tmp_path / "other.csv").write_text("\n".join(["a,b,outcome,said", *(f"{row},{1 - int(row[-1])}" for row in rows)]))
+    run = run_of(train(run_script, "t.csv"), tmp_path)
+    judged = [
+        run_script("evaluate", f"--run={run}", f"--data_dir={name}", "--split=all", "--json")
+        for name in ("t.csv", "other.csv")
+    ]
+    accuracies = [json.loads(done.stdout)["results"]["accuracy"]["value"] for done in judged]
+    assert accuracies[0] == accuracies[1] != 0.5  # else the other label would give the same

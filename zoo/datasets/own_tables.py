@@ -154,7 +154,9 @@ def read_csv(file: pathlib.Path, reading: Reading) -> Examples:
     few = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
     notes += [f"{len(names)} features: {few}", *more, *_constants(features, names), *_identifiers(features, names)]
     # Numbers that are equal in float32 alone are no equal rows.
-    return Examples(split, described, tuple(names), notes=notes, exact_hashes=lambda: content_hashes(features))
+    return Examples(
+        split, described, column.name, tuple(names), notes=notes, exact_hashes=lambda: content_hashes(features)
+    )
 
 
 def check_header(file: pathlib.Path, header: Sequence[str]) -> None:

@@ -58,11 +58,13 @@ def read_text_csv(file: pathlib.Path, reading: Reading) -> Examples:
             lines.append(number)
     if not texts:
         raise ZooError(f"{file}: no rows under the header")
-    targets, described = reading.targets(Column(file, table.header[label_column], labels, lines))
+    column = Column(file, table.header[label_column], labels, lines)
+    targets, described = reading.targets(column)
     if names := described.get("label_names"):
         described["label_names"] = tuple(sorted(names))
         targets = np.array([described["label_names"].index(name) for name in names], "int32")[targets]
-    return Examples(Split(as_array(texts), targets, np.arange(len(texts)).astype(str)), described, notes=notes)
+    split = Split(as_array(texts), targets, np.arange(len(texts)).astype(str))
+    return Examples(split, described, column.name, notes=notes)
 
 
 def _without(label: str | None, header: list[str]) -> list[str]:
