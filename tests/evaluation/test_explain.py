@@ -118,6 +118,7 @@ def test_pixels_add_up_to_what_the_picture_changes(digits):
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), changes[0] - changes[1], rtol=0.02, atol=0.02)
 
 
+@pytest.mark.slow
 def test_another_models_map_is_another(digits):
     """Adebayo et al. (2018), Sanity checks for saliency maps: random weights must not draw the same map."""
     import keras

@@ -14,6 +14,8 @@ from zoo.export import formats
 from zoo.export.export import export
 from zoo.tasks.classification import Classification
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def script(fork_server, tmp_path_factory):
@@ -141,7 +143,6 @@ def pictures(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
 def test_every_format_of_a_picture_model_trained_in_bfloat16(script, pictures):
     run = train(script, "--model=mnist_cnn", "--dataset=image_folder", f"--data_dir={pictures}", "--epochs=6",
                 "--batch_size=16", "--precision=mixed_bfloat16",
@@ -163,7 +164,6 @@ def test_every_format_of_a_picture_model_trained_in_bfloat16(script, pictures):
         assert run_example(folder, picture)[0] == "below"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", ["bbc_news_bert", "text_cnn"])
 def test_every_format_of_a_text_model(script, tmp_path, model):
     generator = np.random.default_rng(0)

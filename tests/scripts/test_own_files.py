@@ -39,6 +39,7 @@ def read(path):
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 def test_a_table_from_training_to_its_predictions(run_script, table, tmp_path):
     done = train(run_script, table)
     run = run_of(done, tmp_path)
@@ -88,6 +89,7 @@ def test_a_table_from_training_to_its_predictions(run_script, table, tmp_path):
     assert (tmp_path / "moved.csv").read_text() == text
 
 
+@pytest.mark.slow
 def test_two_spellings_of_a_table_make_one_model(run_script, tmp_path):
     from test_own_tables import spellings
 
@@ -115,6 +117,7 @@ def latin(tmp_path):
     return os.fsdecode(b"caf\xe9")
 
 
+@pytest.mark.slow
 def test_names_that_are_not_utf_8_cost_no_run(run_script, latin, tmp_path):
     done = run_script("train", "--model=linear_text", "--dataset=text_folder", f"--data_dir={latin}", "--epochs=1")
     run = run_of(done, tmp_path)
@@ -162,6 +165,7 @@ def test_a_table_that_changes_meanwhile_costs_its_columns_alone(table, tmp_path,
     assert "t.csv: not written: " in capsys.readouterr().err and not (tmp_path / "t.csv").exists()
 
 
+@pytest.mark.slow
 def test_weights_of_classes_with_numbers_for_names(run_script, tmp_path):
     rows = "".join(f"{n / 7},{n % 5},{n % 2}\n" for n in range(60))
     (tmp_path / "t.csv").write_text("a,b,label\n" + rows)
@@ -170,6 +174,7 @@ def test_weights_of_classes_with_numbers_for_names(run_script, tmp_path):
     assert refused.returncode == 2 and "training.class_weights: '2' is no class" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_is_resumed_finds_data_that_moved(run_script, table, tmp_path):
     run = run_of(train(run_script, table), tmp_path)
     record = json.loads((run / "run.json").read_text())

@@ -9,6 +9,7 @@ import pathlib
 import sys
 
 import numpy as np
+from small_trainings import without_pictures
 
 import zoo
 from zoo import datasets
@@ -60,7 +61,8 @@ def main(strategy: str, folder: str) -> None:
         config = zoo.load_config(model, assignments=[*basics, *own, setting])
         assert combination.is_set(config.training)
         try:
-            run = zoo.train(config, pathlib.Path(folder) / "runs", dataset=data, show_progress=False)
+            with without_pictures():
+                run = zoo.train(config, pathlib.Path(folder) / "runs", dataset=data, show_progress=False)
             assert run is None or run.record["status"] == "finished"
             assert run is None or not config.training.pruning or run.record["pruned"]["sparsity"] > 0.79
             outcomes[combination.setting] = "runs"

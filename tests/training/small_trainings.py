@@ -1,25 +1,38 @@
 """A training of a second, for tests that change one thing of it."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from tensorflow.python.framework.config import disable_op_determinism
 
 import zoo
+from zoo.evaluation import outcome
 from zoo.tasks import Training
 from zoo.training.callbacks import Checkpoints
 from zoo.training.trainer import batch_specification, build_trainer
 
 
-def train(dataset, runs_dir, *assignments, resume=None):
+def train(dataset, runs_dir, *assignments, resume=None, draw=False):
+    """The run; with its pictures where `draw` says so."""
     basics = ["dataset.name=image_folder", "training.epochs=3", "training.batch_size=40", "training.steps_per_call=4"]
     plain = zoo.load_config(
         "mnist_mlp",
         assignments=["dataset.augmentation={}", "training.optimizer={}", "training.schedule={}", *basics, *assignments],
     )
     try:
-        return zoo.train(plain, runs_dir, dataset=dataset, resume=resume, show_progress=False)
+        with contextlib.nullcontext() if draw else without_pictures():
+            return zoo.train(plain, runs_dir, dataset=dataset, resume=resume, show_progress=False)
     finally:
         disable_op_determinism()  # it would turn XLA off for the trainings that follow in this process
+
+
+@contextlib.contextmanager
+def without_pictures():
+    """Trainings inside draw nothing: pictures take half of a small training's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outcome, "drawn", lambda draw, where: None)
+        yield
 
 
 def weights(run):

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_trainings import interrupted, weights
+from small_trainings import interrupted, weights, without_pictures
 from tensorflow.python.framework.config import disable_op_determinism
 
 import zoo
@@ -105,7 +105,8 @@ def train(dataset, runs_dir, *assignments, resume=None):
     basics += ["training.selection=best"]
     config = zoo.load_config("ring_generator", assignments=[*basics, *assignments])
     try:
-        return zoo.train(config, runs_dir, dataset=dataset, resume=resume, show_progress=False)
+        with without_pictures():
+            return zoo.train(config, runs_dir, dataset=dataset, resume=resume, show_progress=False)
     finally:
         disable_op_determinism()
 

@@ -15,6 +15,8 @@ from zoo.experiments import seeds
 from zoo.runs import Run
 from zoo.training import claims
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = pathlib.Path(__file__).parents[2]
 FLAGS = ["--model=xor_mlp", "--epochs=100000", "--set=training.checkpoint_minutes=0"]
 

@@ -9,13 +9,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_trainings import ready, trainer_of
+from small_trainings import ready, trainer_of, without_pictures
 
 import zoo
 from zoo import datasets
 from zoo.datasets.pipeline import BatchPlan, training_calls
 from zoo.datasets.texts import as_array
 from zoo.training.callbacks import Checkpoints
+
+pytestmark = pytest.mark.slow
 
 WORDS = {"sport": ("goal", "match", "coach", "league"), "film": ("actor", "scene", "cinema", "Oscar")}
 
@@ -50,7 +52,8 @@ def train(name, table, runs_dir, *assignments, resume=None):
         assignments=["training.batch_size=16", f"model.options={SMALL[name]}", "training.precision=float32",
                      "training.optimizer={name: adam, learning_rate: 0.02}", *assignments],
     )  # fmt: skip
-    return zoo.train(config, runs_dir, resume=resume, show_progress=False)
+    with without_pictures():
+        return zoo.train(config, runs_dir, resume=resume, show_progress=False)
 
 
 @pytest.fixture(scope="module")
