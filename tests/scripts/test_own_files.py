@@ -205,6 +205,7 @@ def test_texts_that_change_meanwhile_are_noticed(tmp_path, capsys):
     assert "has changed since it was read" in capsys.readouterr().err and not written.exists()
 
 
+@pytest.mark.slow
 def test_a_run_of_an_older_version_still_finds_its_rows(run_script, tmp_path):
     """Equal rows of a table were dropped before `dataset.duplicates`, and ids were numbers of lines."""
     from zoo.comparison.disagreements import read_examples
@@ -225,6 +226,7 @@ def test_a_run_of_an_older_version_still_finds_its_rows(run_script, tmp_path):
         read_examples(run, np.array([ids[0], *(f"{int(one) + 2}" for one in ids)]), [0])
 
 
+@pytest.mark.slow
 def test_evaluation_overwrites_no_table_that_it_reads(run_script, table, tmp_path):
     run = run_of(train(run_script, table), tmp_path)
     text = table.read_text()
@@ -234,6 +236,7 @@ def test_evaluation_overwrites_no_table_that_it_reads(run_script, table, tmp_pat
     assert (tmp_path / "predictions.csv").read_text() == text
 
 
+@pytest.mark.slow
 def test_a_run_is_judged_by_the_label_that_it_learned(run_script, tmp_path):
     """Another table may have a column behind the label, such as what somebody predicted."""
     generator = np.random.default_rng(0)
