@@ -45,8 +45,12 @@ def main(arguments: list[str]) -> None:
         paths += [value] if os.path.exists(value) else filter(None, value.split(","))
     predict.refuse_missing(paths)
     loaded_model = predict.open_model(RUN.value, MODEL_FILE.value)
-    outputs = {"output": OUTPUT.value, "explain_html": EXPLAIN_HTML.value}
-    predict.refuse_overwriting(paths, outputs, loaded_model.reads)
+    sheet = None
+    if EXPLAIN.value and loaded_model.reads == "image":
+        sheet = os.path.join(os.path.dirname(OUTPUT.value or ""), "explained.png")
+    outputs = {"output": OUTPUT.value, "explain_html": EXPLAIN_HTML.value, "explain": sheet}
+    read = [*paths, *filter(None, [MODEL_FILE.value])]
+    predict.refuse_overwriting(read, outputs, loaded_model.reads)
     if TEXT.value and paths:
         raise ZooError("--text does not go with files; predict them one after the other")
     names, features = (
@@ -60,8 +64,7 @@ def main(arguments: list[str]) -> None:
         explanations = (explain.explain_images if pictures else explain.explain)(loaded_model, features)
         if EXPLAIN_HTML.value:
             highlight.write_html(names, features, predictions, explanations, EXPLAIN_HTML.value)
-        if EXPLAIN.value and pictures:
-            sheet = os.path.join(os.path.dirname(OUTPUT.value or ""), "explained.png")
+        if sheet:
             figures.save_heat_maps(names, features, predictions, explanations, sheet)
             print(f"heat maps: {sheet}", file=sys.stderr)
         if not pictures:

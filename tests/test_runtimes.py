@@ -119,6 +119,7 @@ def test_a_member_outside_of_the_folder_is_refused(tmp_path):
         zoo.load_model(tmp_path / "model.keras")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind"), [("linear_text", "onnx"), ("text_cnn", "litert"), ("bbc_news_bert", "onnx")])
 def test_models_of_texts_take_ids_of_a_tokenizer_inside(tmp_path, name, kind):
     from zoo.layers.front import text_layer

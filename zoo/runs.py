@@ -60,9 +60,12 @@ class Run:
         Raises:
             ZooError: it is missing or damaged, or its model is not registered here.
         """
-        from zoo.config import load_config
+        from zoo.config import validate
 
-        return load_config(path=self._config_file)
+        values = self.config_values
+        if "dataset" in values:
+            values["dataset"] = _in_the_words_of_this_version(values["dataset"])
+        return validate(values, str(self._config_file))
 
     @property
     def config_values(self) -> dict[str, Any]:
@@ -70,6 +73,11 @@ class Run:
         from zoo.config import read_yaml
 
         return read_yaml(self._config_file)
+
+    @property
+    def dataset_values(self) -> Any:
+        """The `dataset` of config.yaml alone, as plain values; its model may not be registered here."""
+        return _in_the_words_of_this_version(self.config_values.get("dataset"))
 
     @property
     def config_text(self) -> str:
@@ -183,6 +191,12 @@ class Run:
         """Lay values over `run.json`."""
         before = self.record if (self.path / "run.json").exists() else {}
         self.write_json("run.json", before | values)
+
+
+def _in_the_words_of_this_version(dataset: Any) -> Any:
+    """The `dataset` of a config.yaml: before it had the key `duplicates`, equal rows of a table were dropped."""
+    is_table = isinstance(dataset, dict) and dataset.get("name") == "csv"
+    return {"duplicates": "drop"} | dataset if is_table else dataset
 
 
 class ExportedRun(Run):

@@ -154,6 +154,21 @@ def test_a_key_that_the_config_learned_later_does_not_part_runs_of_one_recipe(wr
     assert len(table_of(run_script("compare", "--format=json"))) == 2
 
 
+def test_settings_by_which_rows_of_one_model_differ_can_be_asked_for(write_run, run_script):
+    write_run("alone", 0, 150)
+    for number, rate in enumerate((0.1, 0.2)):
+        run = write_run("one", number, 190 - number)
+        config = run.config_values
+        config["training"] |= {"optimizer": {"learning_rate": rate}}
+        run.write_config(json.dumps(config))
+    rows = table_of(run_script("compare", "--format=json"))
+    assert {row["settings"] for row in rows} == {
+        None, "training.optimizer.learning_rate=0.1", "training.optimizer.learning_rate=0.2"
+    }  # fmt: skip
+    (row,) = table_of(run_script("compare", "--format=json", "--where=settings=*rate=0.2"))
+    assert row["model"] == "one"
+
+
 def test_names_that_look_like_markup_stay_in_their_cells(write_run, run_script):
     write_run("one", 0, 190).update_record(model="<b>|one|</b>")
     process = run_script("compare", "--format=markdown", "--columns=model,seeds")

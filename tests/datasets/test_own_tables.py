@@ -91,6 +91,10 @@ def test_an_index_that_pandas_has_written_is_left_out(load, name):
     assert dataset.feature_names == ("a", "b") and "an index without a name" in notes(dataset)
 
 
+def test_a_first_column_called_as_an_index_that_is_none_is_a_feature(load):
+    assert load(table(["Unnamed: 0", "b", "label"])).feature_names == ("Unnamed: 0", "b")
+
+
 def test_a_column_of_identifiers_is_told(load):
     shuffled = np.random.default_rng(0).permutation(ROWS)
     dataset = load(table(["passenger", "b", "label"], lambda n: [shuffled[n], n / 7, "xy"[n % 2]]))
@@ -157,6 +161,9 @@ def test_classes_with_names_of_ours(load):
         (lambda n: 2**53 + n * 2, "subtract"),
         (lambda n: 1e25 + n * 1e24, "multiply it by 1e-25"),
         (lambda n: n * 1e-12, "multiply it by 1e+11"),
+        (lambda n: n * 1e-46, "multiply it by 1e+45"),
+        (lambda n: n * 1e-200, "multiply it by 1e+198"),
+        (lambda n: n * 5e-324, "multiply it by 1e+300"),
     ],
 )
 def test_numbers_that_float32_cannot_hold_are_named(load, value, advice):
@@ -200,6 +207,8 @@ def test_equal_numbers_are_equal_in_float64(load):
 def test_pictures_and_texts_may_keep_their_copies(load):
     text = "text,label\n" + "".join(f"text {n % 20},{'ab'[n % 2]}\n" for n in range(40))
     assert load(text).report["duplicates_removed"] == 20
+    with pytest.raises(ZooError, match="duplicates is 'Drop'; drop or keep"):
+        load(text, duplicates="Drop")
     kept = load(text, duplicates="keep")
     assert sum(map(len, (kept.train, kept.validation, kept.test))) == 40
     assert kept.report["test_rows_also_in_train"] == 0
@@ -228,6 +237,19 @@ def test_tables_of_texts_are_recognised(load, header, texts, label, separator):
 
 def test_a_column_that_is_only_called_like_a_text(load):
     assert load(table(["content", "b", "label"])).info.kind == "table"
+    dataset = load(table(["a", "b", "Body"]), label="Body")
+    assert dataset.info.kind == "table" and dataset.info.label_names == ("no", "yes")
+    dataset = load(
+        table(["review", "body", "x"], lambda n: ["saloon" if n % 2 else "estate", f"a text {n}", n]), label="review"
+    )
+    assert "texts 'body'" in notes(dataset) and dataset.info.label_names == ("estate", "saloon")
+
+
+def test_names_from_files_steer_no_terminal(load):
+    odd = '"\x1b[31m\nerror: forged"'
+    text = table(["a", f'"b\x1b[2J{chr(0x202E)}"', "label"], lambda n: [n / 7, n % 5, odd if n % 2 else "yes"])
+    said = summarize(load(text).report)
+    assert said.replace("\n", "").isprintable() and "\nerror" not in said and "\\x1b[31m" in said
 
 
 def test_ids_are_rows_as_pandas_counts_them(load, tmp_path):

@@ -90,6 +90,29 @@ def test_links_in_circles_end(tmp_path):
     assert len(ids(dataset)) == 8 and dataset.report["conflicts_removed"] == 0
 
 
+def test_links_that_cannot_be_followed_are_left_out(tmp_path):
+    """`Path.is_dir` raises an error for a name that is too long, as for one that may not be seen."""
+    for name in ("a", "b"):
+        for number in range(4):
+            picture(tmp_path / name / f"{number}.png")
+        os.symlink("x" * 300, tmp_path / name / "link")
+    os.symlink("x" * 300, tmp_path / "link")
+    dataset = datasets.load("image_folder", tmp_path)
+    assert dataset.report["left_out"] == {"a broken link, a pipe or a device": 2, "in no folder of a class": 1}
+    assert len(predicted(tmp_path)) == 8
+
+
+def test_files_with_an_ending_each_are_told_in_few_words(tmp_path):
+    for name in ("a", "b"):
+        for number in range(4):
+            picture(tmp_path / name / f"{number}.png")
+        for number in range(300):
+            (tmp_path / name / f"scan.{number}").write_text("no picture")
+    dataset = datasets.load("image_folder", tmp_path)
+    assert len(dataset.report["left_out"]) == 11 and sum(dataset.report["left_out"].values()) == 600
+    assert "580 of other kinds" in summarize(dataset.report)
+
+
 def test_texts(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name / ".git").mkdir(parents=True)
@@ -178,7 +201,8 @@ def test_a_picture_of_hundreds_of_megapixels_is_too_large_not_broken(tmp_path):
         read_inputs([tmp_path / "large.png"], named(Model(), "image"))
 
 
-def test_pixels_of_32_bits_are_refused(tmp_path):
-    Image.fromarray(np.zeros((8, 8), "float32")).save(tmp_path / "deep.tif")
-    with pytest.raises(ZooError, match="pixels of 32 bits"):
-        read_inputs([tmp_path / "deep.tif"], named(Model(), "image"))
+@pytest.mark.parametrize(("mode", "words"), [("F", "pixels of 32 bits"), ("LAB", "colours in CIELAB")])
+def test_pixels_that_cannot_be_converted_are_refused(tmp_path, mode, words):
+    Image.new(mode, (8, 8)).save(tmp_path / "odd.tif")
+    with pytest.raises(ZooError, match=words):
+        read_inputs([tmp_path / "odd.tif"], named(Model(), "image"))

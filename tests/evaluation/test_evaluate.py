@@ -209,3 +209,25 @@ def test_scripts_end_mistakes_with_one_line_and_status_2(run_script, script, arg
     assert finished.stdout == ""
     assert finished.stderr.startswith(message)
     assert finished.stderr.count("\n") == 1
+
+
+def test_columns_of_another_order_keep_their_names(tmp_path):
+    """A model that reads some of the columns of a data set, in an order of its own."""
+    import csv
+
+    import zoo
+    from zoo import datasets
+
+    test = datasets.load("diabetes").test
+    names = datasets.load("diabetes").feature_names
+    model = zoo.create_model("diabetes_mlp", input_shape=[3])
+    labels = {"task": "regression", "reads": "table", "dataset": "diabetes", "label_names": []}
+    reads = [names[5], names[0], names[2]]
+    save_model(model, tmp_path / "model.keras", labels | {"feature_names": reads})
+    evaluate(model_file=tmp_path / "model.keras", output=tmp_path / "judged")
+    with open(tmp_path / "judged/predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [key for key in rows[0] if key.startswith("input_")] == [f"input_{name}" for name in reads]
+    for name in reads:
+        written = np.array([row[f"input_{name}"] for row in rows], "float32")
+        np.testing.assert_array_equal(written, test.features[:, names.index(name)])

@@ -118,6 +118,7 @@ def test_pixels_add_up_to_what_the_picture_changes(digits):
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), changes[0] - changes[1], rtol=0.02, atol=0.02)
 
 
+@pytest.mark.slow
 def test_another_models_map_is_another(digits):
     """Adebayo et al. (2018), Sanity checks for saliency maps: random weights must not draw the same map."""
     import keras
@@ -181,5 +182,12 @@ def test_predict_draws_what_mattered(run_script, tmp_path, digits):
         assert np.asarray(sheet.convert("RGB")).std() > 20
     page = (tmp_path / "page.html").read_text()
     assert page.count("<img") == 6 and "<0>" not in page
+    before = (tmp_path / "explained.png").read_bytes()
+    for inputs in (["explained.png"], ["."]):
+        refused = run_script("predict", "--model_file=model.keras", *inputs, "--explain")
+        assert refused.returncode == 2 and "--explain=explained.png: is an input" in refused.stderr
+    refused = run_script("predict", "--model_file=model.keras", "batch.npy", "--output=model.keras")
+    assert refused.returncode == 2 and "--output=model.keras: is an input" in refused.stderr
+    assert (tmp_path / "explained.png").read_bytes() == before
     refused = run_script("predict", "--model_file=model.keras", "batch.npy", "--explain", "--output=explained.png/x")
     assert refused.returncode == 2 and "Traceback" not in refused.stderr

@@ -17,6 +17,7 @@ def config_file(tmp_path):
     return write
 
 
+@pytest.mark.slow
 def test_the_claim_passes_and_raised_by_a_point_it_fails(run_script, config_file, tmp_path):
     passed = run_script("reproduce", "binary_mlp", "--quick")
     assert passed.returncode == 0, passed.stderr

@@ -14,6 +14,8 @@ from zoo.export import formats
 from zoo.export.export import export
 from zoo.tasks.classification import Classification
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def script(fork_server, tmp_path_factory):
@@ -71,6 +73,21 @@ def test_several_formats_are_all_made(table_run, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"keras", "onnx"}
 
 
+def test_several_formats_none_of_which_can_be_had_are_an_error():
+    import keras
+
+    from zoo.errors import ZooError
+    from zoo.export.export import _possible
+    from zoo.export.formats import targets
+
+    inputs = [keras.Input((1,), name=name) for name in "ab"]
+    model = keras.Model(inputs, keras.layers.Add()(inputs))
+    both = targets("onnx", None) + targets("saved_model", None)
+    with pytest.raises(ZooError, match=r"--format=onnx: a model of several inputs \(a, b\)"):
+        _possible(both, model)
+    assert _possible(both + targets("keras", None), model) == targets("keras", None)
+
+
 def test_a_file_outside_its_limit_is_not_left_under_its_name(table_run, tmp_path, monkeypatch):
     monkeypatch.setattr(Classification, "parity_limits", lambda *_: {"max_abs_difference": -1.0})
     (facts,) = export(table_run, "litert", output=tmp_path)
@@ -126,7 +143,6 @@ def pictures(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
 def test_every_format_of_a_picture_model_trained_in_bfloat16(script, pictures):
     run = train(script, "--model=mnist_cnn", "--dataset=image_folder", f"--data_dir={pictures}", "--epochs=6",
                 "--batch_size=16", "--precision=mixed_bfloat16",
@@ -148,7 +164,6 @@ def test_every_format_of_a_picture_model_trained_in_bfloat16(script, pictures):
         assert run_example(folder, picture)[0] == "below"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", ["bbc_news_bert", "text_cnn"])
 def test_every_format_of_a_text_model(script, tmp_path, model):
     generator = np.random.default_rng(0)

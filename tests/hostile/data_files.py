@@ -77,6 +77,11 @@ TABLES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: (",".join(map(str, range(100_000))) + ",7\n" + "1," * 100_000 + "1\n").encode(),
         "names more than one column",
     ),
+    "a name of a million letters": (lambda: b"a" * 1_000_000 + b",label\nx,1\n", "has 1,000,000 characters"),
+    "a field of many lines": (
+        lambda: b'a,label\n1,x\n1,"' + (b"x" * 1_000_000 + b"\n") * 20,
+        "larger than field limit",
+    ),
     "an endless field": (lambda: b'a,label\n"' + b"x" * 5_000_000, "cannot be read as a UTF-8 table"),
     "a line without end": (lambda: b"a" * 20_000_000, "cannot be read as a UTF-8 table"),
     "quotes": (lambda: b"a,label\n" + b'"' * 999_999, "cannot be read as a UTF-8 table"),

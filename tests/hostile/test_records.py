@@ -56,6 +56,7 @@ def test_a_spoiled_history_costs_its_curve(bounded, tmp_path, spoil):
     assert "history.csv" in page and "<h3>Learning curves" not in page
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_table_comes(run_bounded, tmp_path):
     """All kinds at once, by the script, and still within the bounds."""
     record_files.good_run(tmp_path / "runs")

@@ -7,6 +7,8 @@ from keras import layers, ops
 
 import zoo
 
+pytestmark = pytest.mark.slow
+
 
 def _classifier(inputs, x):
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))

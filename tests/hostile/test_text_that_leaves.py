@@ -64,6 +64,7 @@ def test_the_comparison(runs, form):
         assert {row["model"] for rows in json.loads(text) for row in rows} == set(NAMES)
 
 
+@pytest.mark.slow
 def test_the_report(runs):
     results, left_out = table.read_results(table.find_runs([str(runs)]))
     page = report.html_page(results, left_out, None)

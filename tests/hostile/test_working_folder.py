@@ -13,6 +13,8 @@ from zoo.errors import ZooError
 from zoo.experiments import verification
 from zoo.export import measure
 
+pytestmark = pytest.mark.slow
+
 PLANT = "import os, pathlib\npathlib.Path(__file__).with_suffix('.ran').touch()\n"
 # What libraries import where it is there, though it is not here.
 OPTIONAL = {"IPython", "cupy", "dask", "flax", "ipywidgets", "jax", "pandas", "polars", "tensorflow_text", "torch"}

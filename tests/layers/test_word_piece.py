@@ -39,6 +39,7 @@ def layer(articles):
     return layer
 
 
+@pytest.mark.slow
 def test_every_article_has_the_ids_of_the_reference(layer, articles):
     expected = [encoding.ids for encoding in reference_of(layer).encode_batch(list(articles))]
     np.testing.assert_array_equal(layer(tf.constant(list(articles))), expected)

@@ -100,12 +100,14 @@ def test_a_weight_for_a_label_that_is_no_class(run_script):
     assert_refused(done, "training.class_weights: 'yes' is no class")
 
 
+@pytest.mark.slow
 def test_data_with_other_labels_than_the_model(run_script, pictures, digits_file):
     flags = [f"--model_file={digits_file}", "--dataset=image_folder", f"--data_dir={pictures}"]
     done = run_script("evaluate", *flags, fresh=True)
     assert_refused(done, "dark")
 
 
+@pytest.mark.slow
 def test_a_picture_of_another_shape_is_resized_with_a_notice(run_script, tmp_path, digits_file):
     Image.new("RGB", (64, 48), (200, 10, 10)).save(tmp_path / "photo.png")
     done = run_script("predict", f"--model_file={digits_file}", "photo.png", "--json", fresh=True)
@@ -143,6 +145,7 @@ def test_a_lambda_is_refused_and_not_run(run_script, tmp_path):
     assert not witness.exists()
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_keeps_the_last_good_weights(run_script, tmp_path):
     """The first epochs go well; then the learning rate grows past what a strong penalty allows."""
     rows = [f"{x},{(x * 7) % 11},{'odd' if x % 2 else 'even'}" for x in range(400)]

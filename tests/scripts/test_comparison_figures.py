@@ -10,6 +10,8 @@ from PIL import Image
 import zoo
 from zoo.runs import Run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):

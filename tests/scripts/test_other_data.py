@@ -8,6 +8,8 @@ import pytest
 
 from zoo.config import load_config
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):

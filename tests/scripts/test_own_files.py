@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from zoo.errors import ZooError
 from zoo.safe_reading import read_arrays
 
 sys.path.append(os.path.join(os.path.dirname(__file__), "..", "datasets"))
@@ -38,6 +39,7 @@ def read(path):
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 def test_a_table_from_training_to_its_predictions(run_script, table, tmp_path):
     done = train(run_script, table)
     run = run_of(done, tmp_path)
@@ -87,6 +89,7 @@ def test_a_table_from_training_to_its_predictions(run_script, table, tmp_path):
     assert (tmp_path / "moved.csv").read_text() == text
 
 
+@pytest.mark.slow
 def test_two_spellings_of_a_table_make_one_model(run_script, tmp_path):
     from test_own_tables import spellings
 
@@ -114,6 +117,7 @@ def latin(tmp_path):
     return os.fsdecode(b"caf\xe9")
 
 
+@pytest.mark.slow
 def test_names_that_are_not_utf_8_cost_no_run(run_script, latin, tmp_path):
     done = run_script("train", "--model=linear_text", "--dataset=text_folder", f"--data_dir={latin}", "--epochs=1")
     run = run_of(done, tmp_path)
@@ -138,19 +142,30 @@ def test_a_drawing_that_fails_is_a_line(capsys):
     assert capsys.readouterr().err.startswith("runs/x: not all pictures are drawn (UnicodeEncodeError: ")
 
 
-def test_a_table_that_changes_meanwhile_costs_its_columns_alone(table, tmp_path, capsys):
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines: ["a,b,class", "1,2,no"],
+        lambda lines: [lines[0], "1,2,3,no", *lines[1:]],
+        lambda lines: [line.replace("a,b,", "c,b,") for line in lines],
+        lambda lines: [line.replace(",no", ",9,no") for line in lines],
+        lambda lines: [lines[0], *(f"x{line}" for line in lines[1:])],
+    ],
+)
+def test_a_table_that_changes_meanwhile_costs_its_columns_alone(table, tmp_path, capsys, change):
     from zoo import datasets
     from zoo.evaluation.answers_table import write_answers
     from zoo.tasks.catalog import get_task
 
     dataset, task = datasets.load("csv", table), get_task("classification")
-    table.write_text("a,b,class\n1,2,no\n")
+    table.write_text("\n".join(change(table.read_text().splitlines())) + "\n")
     answers = np.tile(np.float32([0.5, 0.5]), (len(dataset.test), 1))
     labels = task.labels(dataset.info)
     write_answers(tmp_path / "t.csv", dataset, dataset.test, answers, dataset.test.targets, task, labels)
     assert "t.csv: not written: " in capsys.readouterr().err and not (tmp_path / "t.csv").exists()
 
 
+@pytest.mark.slow
 def test_weights_of_classes_with_numbers_for_names(run_script, tmp_path):
     rows = "".join(f"{n / 7},{n % 5},{n % 2}\n" for n in range(60))
     (tmp_path / "t.csv").write_text("a,b,label\n" + rows)
@@ -159,6 +174,7 @@ def test_weights_of_classes_with_numbers_for_names(run_script, tmp_path):
     assert refused.returncode == 2 and "training.class_weights: '2' is no class" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_is_resumed_finds_data_that_moved(run_script, table, tmp_path):
     run = run_of(train(run_script, table), tmp_path)
     record = json.loads((run / "run.json").read_text())
@@ -168,3 +184,69 @@ def test_a_run_that_is_resumed_finds_data_that_moved(run_script, table, tmp_path
     assert refused.returncode == 2 and "mine.csv: not there" in refused.stderr and refused.stderr.count("\n") == 1
     done = run_script("train", f"--resume={run}", "--data_dir=moved.csv")
     assert done.returncode == 0, done.stderr
+
+
+def test_texts_that_change_meanwhile_are_noticed(tmp_path, capsys):
+    from zoo import datasets
+    from zoo.evaluation.answers_table import write_answers
+    from zoo.tasks.catalog import get_task
+
+    file, task = tmp_path / "t.csv", get_task("classification")
+    rows = [f'" a text, {n}",{"xy"[n % 2]}' for n in range(60)]
+    file.write_text("\n".join(["text,label", *rows]))
+    dataset = datasets.load("csv", file)
+    labels, answers = task.labels(dataset.info), np.tile(np.float32([0.5, 0.5]), (len(dataset.test), 1))
+    written = tmp_path / "answers.csv"
+    write_answers(written, dataset, dataset.test, answers, dataset.test.targets, task, labels)
+    assert {row["input_text"].strip() for row in read(written)} == set(dataset.test.features)
+    written.unlink()
+    file.write_text("\n".join(["text,label", rows[-1], *rows]))
+    write_answers(written, dataset, dataset.test, answers, dataset.test.targets, task, labels)
+    assert "has changed since it was read" in capsys.readouterr().err and not written.exists()
+
+
+@pytest.mark.slow
+def test_a_run_of_an_older_version_still_finds_its_rows(run_script, tmp_path):
+    """Equal rows of a table were dropped before `dataset.duplicates`, and ids were numbers of lines."""
+    from zoo.comparison.disagreements import read_examples
+    from zoo.runs import Run
+
+    rows = [f"{n % 40},{n % 3},{'xy'[n % 2]}" for n in range(80)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows, *rows[:30]]))
+    run = Run(run_of(train(run_script, "t.csv", "--set=dataset.duplicates=drop"), tmp_path))
+    lines = run.config_text.splitlines()
+    run.write_config("\n".join(line for line in lines if line.strip() != "duplicates: drop"))
+    assert "duplicates" not in run.config_text and run.config.dataset.duplicates == "drop"
+    judged = run_script("evaluate", f"--run={run.path}", "--json", "--output=judged")
+    assert judged.returncode == 0, judged.stderr
+    assert json.loads(judged.stdout)["results"] == run.results["test"]
+    ids = run.read_predictions("test").ids
+    assert read_examples(run, ids, [0])[0]["text"].startswith("a ")
+    with pytest.raises(ZooError, match="names its rows otherwise"):
+        read_examples(run, np.array([ids[0], *(f"{int(one) + 2}" for one in ids)]), [0])
+
+
+@pytest.mark.slow
+def test_evaluation_overwrites_no_table_that_it_reads(run_script, table, tmp_path):
+    run = run_of(train(run_script, table), tmp_path)
+    text = table.read_text()
+    table.rename(tmp_path / "predictions.csv")
+    refused = run_script("evaluate", f"--run={run}", "--data_dir=predictions.csv", "--output=.")
+    assert refused.returncode == 2 and "would be lost" in refused.stderr and refused.stderr.count("\n") == 1
+    assert (tmp_path / "predictions.csv").read_text() == text
+
+
+@pytest.mark.slow
+def test_a_run_is_judged_by_the_label_that_it_learned(run_script, tmp_path):
+    """Another table may have a column behind the label, such as what somebody predicted."""
+    generator = np.random.default_rng(0)
+    rows = [f"{a:.3f},{b:.3f},{int(a > 0)}" for a, b in generator.normal(size=(200, 2))]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,outcome", *rows]))
+    (tmp_path / "other.csv").write_text("\n".join(["a,b,outcome,said", *(f"{row},{1 - int(row[-1])}" for row in rows)]))
+    run = run_of(train(run_script, "t.csv"), tmp_path)
+    judged = [
+        run_script("evaluate", f"--run={run}", f"--data_dir={name}", "--split=all", "--json")
+        for name in ("t.csv", "other.csv")
+    ]
+    accuracies = [json.loads(done.stdout)["results"]["accuracy"]["value"] for done in judged]
+    assert accuracies[0] == accuracies[1] != 0.5  # else the other label would give the same

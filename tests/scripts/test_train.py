@@ -44,6 +44,7 @@ def test_mistakes_end_with_one_line_and_status_2(run_script, flags, message):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_tensorflow_does_not_greet_before_the_one_line(run_script):
     done = run_script("train", "--model=xor_mlp", "--batch_size=5", fresh=True)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
@@ -62,6 +63,7 @@ def test_print_config_prints_and_stops(run_script, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_the_record_says_how_the_loop_ran_and_the_profile_is_written(run_script, tmp_path):
     flags = ["--epochs=3", "--batch_size=2", "--steps_per_call=1", "--xla=off", "--profile"]
     done = run_script("train", "--model=xor_mlp", *flags)
@@ -75,6 +77,7 @@ def test_the_record_says_how_the_loop_ran_and_the_profile_is_written(run_script,
     assert list(run.glob("tensorboard/**/*.xplane.pb"))
 
 
+@pytest.mark.slow
 def test_own_model_on_own_table(run_script, tmp_path):
     """The example of the README, run as it stands there."""
     readme = (REPOSITORY / "README.md").read_text()
@@ -121,6 +124,7 @@ def test_a_signal_saves_and_the_printed_command_resumes(run_script, tmp_path, si
     assert len((run / "history.csv").read_text().splitlines()) == epochs + 1
 
 
+@pytest.mark.slow
 def test_a_disk_that_refuses_ends_in_one_line_and_the_run_goes_on_once_there_is_room(tmp_path):
     def train(*flags, file_size=resource.RLIM_INFINITY):
         return subprocess.run(
@@ -144,6 +148,7 @@ def test_a_disk_that_refuses_ends_in_one_line_and_the_run_goes_on_once_there_is_
     assert json.loads((run / "run.json").read_text())["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_a_run_folder_that_goes_away_in_the_middle_is_one_line(tmp_path):
     process = train_past_epoch_5(tmp_path)
     (tmp_path / "runs/xor_mlp").rename(tmp_path / "elsewhere")

@@ -79,6 +79,7 @@ def test_each_of_many_clients_gets_its_own_answer(digits_server, digits, expecte
     assert "\nzoo_queue_rows 0.0" in metrics and 'zoo_request_seconds_bucket{le="0.1",operation="predict"}' in metrics
 
 
+@pytest.mark.slow
 def test_texts_get_the_answers_of_predict_py(run_script, text_server, text_file):
     texts = ["a good book", "bad\u0000 film\ud83d", "", "Füße 犬"]
     done = run_script("predict", f"--model_file={text_file}", "--json", *(f"--text={text}" for text in texts[::2]))

@@ -139,6 +139,7 @@ def test_headers_after_a_body_count_as_headers_do(table_server):
         assert connection.recv(65536).startswith(b"HTTP/1.1 431 ")
 
 
+@pytest.mark.slow
 def test_slow_clients_are_let_go(hasty_server):
     length = PREDICT + b"Content-Length: 23\r\n\r\n"
     began = time.monotonic()

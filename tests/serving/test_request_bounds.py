@@ -75,6 +75,7 @@ class Meanwhile:
         self.thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "count", "words"),
     [

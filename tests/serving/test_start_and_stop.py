@@ -58,6 +58,7 @@ def test_names_that_no_address_can_hold(run_script, table_file):
     assert_refused(done, "--model_name=a/b:c")
 
 
+@pytest.mark.slow
 def test_untrusted_files_do_nothing(run_script, table_file, tmp_path):
     import keras
 

@@ -7,6 +7,8 @@ import re
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PAGE = pathlib.Path(__file__).parents[2] / "docs/add_a_task.md"
 
 
@@ -19,7 +21,6 @@ def test_the_program_is_short():
     assert len(program().splitlines()) <= 80
 
 
-@pytest.mark.slow
 def test_it_trains_evaluates_predicts_compares_and_exports(run_script, tmp_path):
     (tmp_path / "quantiles.py").write_text(program())
     generator = np.random.default_rng(0)

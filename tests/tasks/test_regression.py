@@ -20,6 +20,7 @@ OWN = ["--dataset=csv", "--data_dir=rents.csv"]
 TRAIN = ["--model=diabetes_mlp", *OWN, "--epochs=80", "--batch_size=32", "--set=training.optimizer.weight_decay=0.001"]
 
 
+@pytest.mark.slow
 def test_a_table_of_numbers_from_training_to_export(run_script, tmp_path):
     def run(script, *flags, status=0):
         done = run_script(script, *flags)

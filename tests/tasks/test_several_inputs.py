@@ -13,6 +13,8 @@ import zoo
 from zoo.datasets import DatasetInfo, Split, register_dataset
 from zoo.models.head import classification_head
 
+pytestmark = pytest.mark.slow
+
 COLOURS = ["red", "green", "blue"]
 
 

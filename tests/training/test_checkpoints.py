@@ -16,6 +16,8 @@ from PIL import Image
 import zoo
 from zoo.training.checkpoints import load_checkpoint, save_checkpoint
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = pathlib.Path(__file__).parents[2]
 SETTINGS = [
     "--model=mnist_mlp",
@@ -73,7 +75,6 @@ def uninterrupted(folder):
     return outcome(folder, "whole")
 
 
-@pytest.mark.slow
 def test_twenty_kills_change_nothing(fork_server, folder, uninterrupted):
     chance = random.Random(0)
     kills = 0
@@ -101,7 +102,6 @@ def test_twenty_kills_change_nothing(fork_server, folder, uninterrupted):
     assert rows == uninterrupted[1]
 
 
-@pytest.mark.slow
 def test_a_killed_worker_changes_nothing(folder):
     launch = [sys.executable, str(REPOSITORY / "scripts/launch.py"), "--workers=2", "--max_restarts=1", "--"]
     assert start(folder, "two", "--epochs=15", launch=launch).wait(timeout=300) == 0
@@ -123,7 +123,6 @@ def test_a_killed_worker_changes_nothing(folder):
     assert subprocess.run(["pgrep", "-f", "two_killed"], capture_output=True).returncode == 1
 
 
-@pytest.mark.slow
 def test_a_signal_to_the_launcher_lets_all_workers_end_in_order(folder):
     process = start(
         folder, "stopped", launch=[sys.executable, str(REPOSITORY / "scripts/launch.py"), "--workers=2", "--"]

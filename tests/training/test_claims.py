@@ -15,6 +15,8 @@ from zoo.experiments import seeds
 from zoo.runs import Run
 from zoo.training import claims
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = pathlib.Path(__file__).parents[2]
 FLAGS = ["--model=xor_mlp", "--epochs=100000", "--set=training.checkpoint_minutes=0"]
 
@@ -83,7 +85,12 @@ def test_of_two_that_resume_at_once_one_trains(trainer, killed_run):
 def test_what_a_killed_process_left_is_swept_but_not_what_a_living_one_writes(trainer, killed_run):
     process = trainer.start(f"--resume={killed_run.path}")
     trainer.wait(lambda: process.poll() or killed_run.record["process"]["id"] == process.pid)
-    left_behind = [".run.json.abcd_123", ".results.json.x1x1x1x1", "checkpoints/.step-000000000040.npz.aaaaaaaa"]
+    left_behind = [
+        ".run.json.abcd_123",
+        ".results.json.x1x1x1x1",
+        ".test_predictions.csv.abcd_123",
+        "checkpoints/.step-000000000040.npz.aaaaaaaa",
+    ]
     of_others = [".speed.json.abcd_123", ".gitignore", ".run.json.backup-of-mine"]
     for name in [*left_behind, *of_others]:
         (killed_run.path / name).write_text("half")

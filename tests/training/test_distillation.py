@@ -16,6 +16,8 @@ from zoo.loading import save_model, with_labels
 from zoo.settings import DistillationSection
 from zoo.training.distillation import Distillation, load_teacher
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def teacher(digits, tmp_path_factory):

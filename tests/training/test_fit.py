@@ -29,6 +29,7 @@ def test_same_seed_gives_the_same_weights_and_a_run_holds_its_record(digits, pla
     assert zoo.load_model(run).label_names == ["a", "b", "c", "d"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("equal", "difference"),
     [
@@ -41,6 +42,7 @@ def test_settings_of_cost_alone_leave_the_weights(digits, plain_weights, tmp_pat
     np.testing.assert_allclose(weights(train(digits, tmp_path, equal)), plain_weights, atol=difference)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "setting",
     [
@@ -69,6 +71,7 @@ def test_every_setting_changes_the_model(digits, plain_weights, tmp_path, settin
     assert plain_weights.shape != changed.shape or np.abs(plain_weights - changed).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_early_stopping_ends_before_the_last_epoch(digits, tmp_path):
     run = train(digits, tmp_path, "training.epochs=40", "training.early_stopping={patience: 2}")
     assert any((run.path / "tensorboard").rglob("events.*"))
@@ -90,6 +93,7 @@ def uninterrupted_run(digits, tmp_path_factory):
     return train(digits, tmp_path_factory.mktemp("uninterrupted"), *EVERYTHING_RANDOM)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_at_step", [4, 10, 13])
 def test_resumed_run_is_bit_identical(digits, uninterrupted_run, tmp_path, stop_at_step):
     run = interrupted(stop_at_step, digits, tmp_path, *EVERYTHING_RANDOM)

@@ -57,6 +57,7 @@ def test_whole_words_are_hidden_together(ids):
     assert hidden.mean() == pytest.approx(0.15, abs=0.01)
 
 
+@pytest.mark.slow
 def test_perplexity_is_that_of_the_models_own_probabilities():
     model = zoo.create_model("bert_mlm", vocabulary_size=120, length=24, num_layers=1, hidden_size=16)
     front = model.get_layer("tokenizer")

@@ -13,6 +13,8 @@ from zoo import datasets
 from zoo.datasets.pipeline import BatchPlan, training_calls
 from zoo.datasets.splits import Split
 
+pytestmark = pytest.mark.slow
+
 EPOCHS, BATCH, ROWS = 3, 32, 1600
 
 

@@ -59,6 +59,7 @@ def test_minilm_computes_what_the_reference_computes():
     assert_as_the_reference(model, np.load(GOLDEN / "minilm.npz"), every=16)
 
 
+@pytest.mark.slow
 def test_an_encoder_of_ours_is_taken_from_its_file_and_the_head_is_not(tmp_path):
     first, second = small_model(num_classes=7), small_model(length=16)
     pretrained.initialize(first, str(GOLDEN))

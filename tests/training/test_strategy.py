@@ -12,6 +12,8 @@ from zoo.experiments import verification
 from zoo.training import cluster, combinations
 from zoo.training import strategy as strategies
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = pathlib.Path(__file__).parents[2]
 
 
@@ -57,7 +59,6 @@ def test_a_damaged_cluster_description_is_one_line(run_script, description, word
     assert words in done.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["default", "mirrored", "multi_worker"])
 def test_every_cell_of_the_table_runs_or_is_refused(tmp_path, name):
     """One process (or pair of workers) a column, in which the settings follow each other."""
@@ -72,7 +73,6 @@ def test_every_cell_of_the_table_runs_or_is_refused(tmp_path, name):
     assert outcomes == expected
 
 
-@pytest.mark.slow
 def test_replicas_and_workers_learn_what_one_device_learns():
     rows = verification.verify(["mnist_cnn", "bbc_news_bert"], ["2 virtual devices", "2 processes"])
     assert len(rows) == 18

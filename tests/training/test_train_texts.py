@@ -17,6 +17,8 @@ from zoo.datasets.pipeline import BatchPlan, training_calls
 from zoo.datasets.texts import as_array
 from zoo.training.callbacks import Checkpoints
 
+pytestmark = pytest.mark.slow
+
 WORDS = {"sport": ("goal", "match", "coach", "league"), "film": ("actor", "scene", "cinema", "Oscar")}
 
 

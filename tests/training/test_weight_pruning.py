@@ -13,6 +13,8 @@ import zoo
 from zoo.training import weight_pruning
 from zoo.training.callbacks import Checkpoints
 
+pytestmark = pytest.mark.slow
+
 PRUNING = "training.pruning={final_sparsity: 0.7, begin_epoch: 0.5, end_epoch: 2, steps_between: 3}"
 
 

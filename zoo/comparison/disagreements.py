@@ -88,12 +88,11 @@ def read_examples(run: Run, ids: np.ndarray, rows: Sequence[int]) -> dict[int, d
     if dataset.digest != run.record["data_digest"]:
         raise ZooError(f"the data of {section.name} on this machine are not those that the runs saw")
     places = {identity: place for place, identity in enumerate(dataset.test.ids.tolist())}
-    wanted = {row: places.get(ids[row].item()) for row in rows}
-    if None in wanted.values():
+    if not places.keys() >= set(ids.tolist()):  # of all rows: few of them could be there by chance
         raise ZooError(f"the test split of {section.name} on this machine names its rows otherwise than the runs do")
     return {
         row: _shown(on_disk.each(lambda array, place=place: array[place], dataset.test.features), dataset.feature_names)
-        for row, place in wanted.items()
+        for row, place in ((row, places[ids[row].item()]) for row in rows)
     }
 
 
@@ -104,7 +103,7 @@ def _dataset_section(run: Run):
     from zoo.settings import DatasetSection
 
     try:
-        return DatasetSection.model_validate(run.config_values.get("dataset"))
+        return DatasetSection.model_validate(run.dataset_values)
     except pydantic.ValidationError:
         raise ZooError(f"{run.path}: the dataset in its config.yaml is of another version of the zoo") from None
 

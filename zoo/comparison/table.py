@@ -162,6 +162,7 @@ def _row(group: list[Result]) -> dict[str, Any]:
         "_values": values,
         "model": first.record["model"],
         "config": first.config_digest,
+        "settings": None,
         "dataset": data_name(first.record),
         "task": task.name,
         "seeds": len(group),

@@ -13,6 +13,7 @@ from zoo.datasets import official, on_disk, sources, splits, synthetic, tables, 
 from zoo.datasets.catalog import DatasetInfo, add_dataset, dataset_info, list_datasets
 from zoo.datasets.own_data import Examples, Reading, notes_on_classes
 from zoo.datasets.splits import Split
+from zoo.datasets.walk import fewer_kinds
 from zoo.errors import ZooError
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
@@ -102,6 +103,8 @@ def load(
         raise ZooError(f"validation_fraction is {validation_fraction}; a number between 0 and 1 is needed")
     if image_shape is not None and (len(image_shape) != 3 or min(image_shape) < 1 or image_shape[2] not in (1, 3)):
         raise ZooError(f"image_shape is {list(image_shape)}; [height, width, channel] with 1 or 3 channels is needed")
+    if duplicates not in (None, "drop", "keep"):
+        raise ZooError(f"duplicates is {duplicates!r}; drop or keep is needed")
     if label is not None and name != "csv":
         raise ZooError(f"dataset.label is {label!r}; it names a column of a table of yours, and {name!r} is none")
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
@@ -229,12 +232,14 @@ def _load_own(
     validation = validation or held_out.pop(0)
     info = dataclasses.replace(info, kind=kind, feature_shape=on_disk.shapes(train.features), **examples.described)
     names = examples.feature_names
+    if examples.label is not None:
+        report["label"] = examples.label
     if names:
         report["schema"] = dict.fromkeys(names, "float32")
     if info.label_names:
         report["notes"] += notes_on_classes(info.label_names, examples.split.targets)
     if examples.left_out:
-        report["left_out"] = {kind: count for kind, count in examples.left_out.items() if count}
+        report["left_out"] = fewer_kinds(examples.left_out)
     if examples.part_of_row is not None:
         report["validation_rows_also_in_train"] = splits.overlap(train, validation)
     return _dataset(info, train, validation, test, report, feature_names=names)
@@ -248,7 +253,7 @@ def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Readi
         return "image", own_pictures.read_image_folder(path, image_shape)
     if info.kind == "text":
         return "text", own_texts.read_text_folder(path)
-    if own_texts.is_text_table(path):
+    if own_texts.is_text_table(path, reading.label):
         return "text", own_texts.read_text_csv(path, reading)
     return "table", own_tables.read_csv(path, reading)
 

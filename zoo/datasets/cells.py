@@ -29,8 +29,10 @@ def as_float32(values: np.ndarray, names: Sequence[str], where: str) -> np.ndarr
     if len(wrong):
         column = wrong[0]
         least, greatest, name = low[column], high[column], shortened(repr(names[column]))
-        advice = "subtract {0:.15g} from it" if lost[column] else "multiply it by {1:g}"
-        factor = 10.0 ** -round(math.log10(spread[column]))
+        far = lost[column] and abs(least) > spread[column]
+        advice = "subtract {0:.15g} from it" if far else "multiply it by {1:g}"
+        exponent = -round(math.log10(spread[column] or greatest - least))  # squares of tiny numbers are 0
+        factor = 10.0 ** min(exponent, 300)
         raise ZooError(
             f"{where}: column {name} lies between {least:.15g} and {greatest:.15g}, which float32 cannot tell apart or "
             f"square; {advice.format(least, factor)} before"

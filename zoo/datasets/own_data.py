@@ -26,6 +26,7 @@ class Examples:
     Attributes:
         split: every example.
         described: fields of `DatasetInfo`.
+        label: name of a table's label column.
         feature_names: of a table's columns.
         part_of_row: `str[examples]`, the split of each where the folder names splits.
         notes: what was guessed, and what looks strange, a line each.
@@ -35,6 +36,7 @@ class Examples:
 
     split: Split
     described: dict[str, Any]
+    label: str | None = None
     feature_names: tuple[str, ...] | None = None
     part_of_row: np.ndarray | None = None
     notes: list[str] = dataclasses.field(default_factory=list)

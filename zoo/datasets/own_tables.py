@@ -17,14 +17,14 @@ import numpy as np
 
 from zoo.datasets.cells import as_float32, finite_numbers, is_number
 from zoo.datasets.own_data import Column, Examples, Reading
-from zoo.datasets.splits import Split, content_hashes
+from zoo.datasets.splits import LONGEST_NAME, Split, content_hashes
 from zoo.errors import ZooError, nearest, shortened
 from zoo.safe_reading import opened
 
 ENDINGS = (".csv", ".tsv")
 _SEPARATORS = ",;\t"
 _LONGEST_LINE = 1 << 24
-_LARGEST_CELL = 1 << 30  # the csv module's own limit, 128 KiB, is less than a book
+_LARGEST_CELL = 1 << 24  # characters; the csv module takes 128 KiB, less than a book
 _LABELS = ("label", "labels", "target", "class")  # what no column of another meaning is called
 _MAYBE_LABELS = {
     "category", "diagnosis", "outcome", "price", "quality", "result", "sentiment", "species", "survived", "y",
@@ -157,11 +157,13 @@ def read_csv(file: pathlib.Path, reading: Reading) -> Examples:
     few = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
     notes += [f"{len(names)} features: {few}", *more, *_constants(features, names), *_identifiers(features, names)]
     # Numbers that are equal in float32 alone are no equal rows.
-    return Examples(split, described, tuple(names), notes=notes, exact_hashes=lambda: content_hashes(features))
+    return Examples(
+        split, described, column.name, tuple(names), notes=notes, exact_hashes=lambda: content_hashes(features)
+    )
 
 
 def check_header(file: pathlib.Path, header: Sequence[str]) -> None:
-    """Raises: ZooError: a name is missing, a number, or there twice; the first column may have none."""
+    """Raises: ZooError: a name is missing, too long, a number, or there twice; the first column may have none."""
     if len(set(header)) < len(header):
         repeated = min(name for name, count in collections.Counter(header).items() if count > 1)
         raise ZooError(f"{file}:1: {shortened(repr(repeated))} names more than one column; rename one")
@@ -170,6 +172,11 @@ def check_header(file: pathlib.Path, header: Sequence[str]) -> None:
             raise ZooError(
                 f"{file}:1: column {place} is called {shortened(repr(name))}, a number: the first line is to name the "
                 "columns, in words; write such a line above the rows"
+            )
+        if len(name) > LONGEST_NAME:
+            raise ZooError(
+                f"{file}:1: the name of column {place}, {shortened(repr(name))}, has {len(name):,} characters; at most "
+                f"{LONGEST_NAME:,} are read"
             )
         if not name and place > 1:
             raise ZooError(f"{file}:1: column {place} has no name; name it, or take it away")
@@ -209,11 +216,11 @@ def find_text(header: list[str], first_row: Sequence[str] = ()) -> int | None:
 def _without_index(
     file: pathlib.Path, features: np.ndarray, names: list[str]
 ) -> tuple[np.ndarray, list[str], list[str]]:
-    if not _INDEX.fullmatch(names[0]):
-        return features, names, []
-    if not (_are_different_integers(features[:, :1]).all() and len(names) > 1):
+    if _INDEX.fullmatch(names[0]) and _are_different_integers(features[:, :1]).all() and len(names) > 1:
+        return features[:, 1:], names[1:], ["left out: the first column, which is an index without a name"]
+    if not names[0]:
         raise ZooError(f"{file}:1: column 1 has no name; name it, or take it away")
-    return features[:, 1:], names[1:], ["left out: the first column, which is an index without a name"]
+    return features, names, []
 
 
 def _constants(features: np.ndarray, names: Sequence[str]) -> list[str]:

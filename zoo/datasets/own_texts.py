@@ -20,13 +20,14 @@ def is_text(file: pathlib.Path) -> bool:
     return file.suffix.lower() in (".txt", "")
 
 
-def is_text_table(file: pathlib.Path) -> bool:
-    """Whether a table holds texts; what cannot be read is left to the reader to complain of."""
+def is_text_table(file: pathlib.Path, label: str | None = None) -> bool:
+    """Whether a table holds texts beside its label; what cannot be read is left to the reader to complain of."""
     try:
         with open_table(file) as table:
-            if "text" in [name.casefold() for name in table.header]:
+            names = _without(label, table.header)
+            if "text" in [name.casefold() for name in names]:
                 return True
-            return find_text(table.header, next(table.rows, (1, []))[1]) is not None
+            return find_text(names, next(table.rows, (1, []))[1]) is not None
     except ZooError:
         return False
 
@@ -57,18 +58,25 @@ def read_text_csv(file: pathlib.Path, reading: Reading) -> Examples:
             lines.append(number)
     if not texts:
         raise ZooError(f"{file}: no rows under the header")
-    targets, described = reading.targets(Column(file, table.header[label_column], labels, lines))
+    column = Column(file, table.header[label_column], labels, lines)
+    targets, described = reading.targets(column)
     if names := described.get("label_names"):
         described["label_names"] = tuple(sorted(names))
         targets = np.array([described["label_names"].index(name) for name in names], "int32")[targets]
-    return Examples(Split(as_array(texts), targets, np.arange(len(texts)).astype(str)), described, notes=notes)
+    split = Split(as_array(texts), targets, np.arange(len(texts)).astype(str))
+    return Examples(split, described, column.name, notes=notes)
+
+
+def _without(label: str | None, header: list[str]) -> list[str]:
+    """The header, in which the label that the user names is called nothing: it is no text."""
+    return ["" if name == label else name for name in header]
 
 
 def _columns(
     file: pathlib.Path, header: list[str], first_row: list[str], label: str | None
 ) -> tuple[int, int, list[str]]:
     """Where the text and the label are, and lines that say so."""
-    text_column = find_text(header, first_row)
+    text_column = find_text(_without(label, header), first_row)
     if text_column is None:
         raise ZooError(f"{file}:1: no column 'text' among {shortened(str(header))}; name the column of texts so")
     others = [name for place, name in enumerate(header) if place != text_column]

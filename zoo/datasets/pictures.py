@@ -72,6 +72,8 @@ def open_picture(
             raise ZooError(f"{name}: {size}; at most {max_pixels:,} are read, {MOST_SIDE:,} on a side; shrink it")
         if picture.mode in ("I", "F"):
             raise ZooError(f"{name}: pixels of 32 bits; save it with 8 or 16 bits a channel")
+        if picture.mode == "LAB":
+            raise ZooError(f"{name}: colours in CIELAB, which cannot be converted; save it in RGB")
         with one_line(name, "unreadable image", advice):
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)

@@ -10,6 +10,7 @@ from zoo.config import dataset_section
 from zoo.datasets import official, sources
 from zoo.datasets.walk import in_words
 from zoo.errors import ZooError
+from zoo.escaping import printable
 from zoo.settings import DatasetSection
 
 
@@ -65,19 +66,26 @@ def format_table(rows: list[dict[str, Any]]) -> str:
     blocks = []
     for row in rows:
         if row["error"]:
-            blocks.append(f"{row['name']}: {row['error']}")
+            blocks.append(f"{row['name']}: {printable(row['error'])}")
             continue
         where = f"in {row['folder']}, " if row["folder"] else ""
         blocks.append(
             f"{row['name']}: {summarize(row['report'])}\n"
-            f"  {where}from {row['origin']}, {row['seconds']} s; {row['digest']}\n"
+            f"  {printable(where)}from {printable(row['origin'])}, {row['seconds']} s; {row['digest']}\n"
             f"  licence {row['licence'] or 'yours'}; {row['citation'] or 'your data'}"
         )
     return "\n".join(blocks)
 
 
 def summarize(report: dict[str, Any]) -> str:
-    """A dataset's report for people: rows of the splits, what was removed, class balance, classes that are absent."""
+    """A dataset's report for people: rows of the splits, what was removed, class balance, classes that are absent.
+
+    Names in it come from the user's files; no line is steered or begun by them.
+    """
+    return "\n".join(map(printable, _lines(report)))
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
     counts = report["counts"]
     rows = " / ".join(f"{of_split['rows']:,} {split}" for split, of_split in counts.items())
     lines = [
@@ -94,10 +102,10 @@ def summarize(report: dict[str, Any]) -> str:
         lines.append("  characters a text: " + ", ".join(f"{what} {count:,}" for what, count in lengths.items()))
     if isinstance(counts["train"].get("targets"), dict):
         lines += [f"  {split} targets: {_spread(of_split['targets'])}" for split, of_split in counts.items()]
-        return "\n".join(lines)
+        return lines
     classes = {split: of_split.get("classes") for split, of_split in counts.items()}
     if not classes["train"]:
-        return "\n".join(lines)
+        return lines
     names, in_train = list(classes["train"]), list(classes["train"].values())
     if max(in_train) > 1.5 * min(in_train):
         shown = ", ".join(f"{name} {count:,}" for name, count in list(zip(names, in_train, strict=True))[:20])
@@ -106,7 +114,7 @@ def summarize(report: dict[str, Any]) -> str:
         absent = [name for name in names if not of_split[name]]
         if absent:
             lines.append(f"  warning: {split} holds no example of {', '.join(absent[:10])}; bring more data")
-    return "\n".join(lines)
+    return lines
 
 
 def _spread(of_split: dict[str, float]) -> str:

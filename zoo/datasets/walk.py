@@ -3,12 +3,13 @@
 import collections
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from zoo.errors import ZooError
 from zoo.safe_reading import one_line
 
+_MOST_KINDS, _OTHERS = 10, "of other kinds"
 _LITTER = {"__macosx", "thumbs.db", "desktop.ini"}
 _SPLITS = {
     "train": "train", "training": "train",
@@ -58,11 +59,12 @@ def walk(folder: pathlib.Path, is_wanted: Callable[[pathlib.Path], bool]) -> Fou
         seen.add(identity)
         for entry in entries:
             file = path / entry.name
+            # Not `file.is_dir()`, which raises an error where a link leads to what may not be looked at.
             if is_litter(entry.name):
                 left_out["hidden"] += 1
-            elif file.is_dir():
+            elif os.path.isdir(file):
                 left.append(file) if entry.is_symlink() else left.appendleft(file)
-            elif not file.is_file():
+            elif not os.path.isfile(file):
                 left_out["a broken link, a pipe or a device"] += 1
             elif is_wanted(file):
                 files.append(file)
@@ -75,9 +77,18 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def in_words(left_out: dict[str, int]) -> str:
+def in_words(left_out: Mapping[str, int]) -> str:
     """What was left out, for people."""
-    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(left_out.items()) if count)
+    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(fewer_kinds(left_out).items()))
+
+
+def fewer_kinds(left_out: Mapping[str, int]) -> dict[str, int]:
+    """The same without zeros, and rare kinds together: each file of a folder may have an ending of its own."""
+    kinds = collections.Counter(left_out)
+    others = kinds.pop(_OTHERS, 0)
+    common = kinds.most_common()
+    others += sum(count for _, count in common[_MOST_KINDS:])
+    return {kind: count for kind, count in [*common[:_MOST_KINDS], (_OTHERS, others)] if count}
 
 
 def class_folders(folder: pathlib.Path, reads: str) -> Layout:
@@ -119,7 +130,7 @@ def _folders(folder: pathlib.Path, left_out: collections.Counter) -> list[pathli
     """The folders inside one; files beside them are counted."""
     with one_line(folder, "cannot be read", "give yourself the right to read it"):
         inside = sorted(folder.iterdir())
-        folders = [path for path in inside if path.is_dir() and not is_litter(path.name)]
+        folders = [path for path in inside if os.path.isdir(path) and not is_litter(path.name)]
     hidden = sum(is_litter(path.name) for path in inside)
     left_out["hidden"] += hidden
     left_out["in no folder of a class"] += len(inside) - len(folders) - hidden

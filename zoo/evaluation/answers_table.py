@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from zoo.datasets import on_disk
+from zoo.datasets.texts import clean
 from zoo.errors import ZooError
 from zoo.escaping import spreadsheet_cell, tell
 from zoo.measures.statistics import are_right_or_wrong
@@ -17,7 +18,7 @@ from zoo.runs import write_atomically
 from zoo.tasks import Task
 
 FILE = "test_predictions.csv"
-_MOST_CELLS = 5_000_000  # some 50 MB
+_MOST_CELLS = 5_000_000  # of numbers, some 100 MB
 
 
 def write_answers(
@@ -74,9 +75,12 @@ def _truth(task: Task, target, labels: dict[str, Any]) -> Any:
 def _inputs(dataset, split) -> dict[str, Sequence[Any]]:
     """The input's own columns by name, a value a row."""
     file = pathlib.Path(dataset.report.get("origin", ""))
-    if dataset.info.name == "csv" and file.is_file():
-        return _cells(file, split.ids)
     features = split.features
+    if dataset.info.name == "csv" and file.is_file():
+        cells = _cells(file, split.ids)
+        if not cells or not _say(cells, features, dataset.feature_names):
+            raise ZooError(f"{file} has changed since it was read")
+        return cells
     if on_disk.are_texts(features):
         return {"text": features}
     if isinstance(features, dict):
@@ -88,7 +92,7 @@ def _inputs(dataset, split) -> dict[str, Sequence[Any]]:
 
 
 def _cells(file: pathlib.Path, ids: np.ndarray) -> dict[str, Sequence[str]]:
-    """The cells of the user's table as they stand there, of the rows that `ids` names."""
+    """The cells of the user's table as they stand there, of the rows that `ids` names; none if a row is not there."""
     from zoo.datasets.own_tables import open_table
 
     wanted = {int(row): place for place, row in enumerate(ids)}
@@ -97,9 +101,18 @@ def _cells(file: pathlib.Path, ids: np.ndarray) -> dict[str, Sequence[str]]:
         for row, (_, cells) in enumerate(table.rows):
             if row in wanted:
                 found[wanted[row]] = cells
-    if not all(found):
-        raise ZooError(f"{file} has changed since it was read")
-    return {name: column for name, *column in zip(table.header, *found, strict=True)}
+    return {name: column for name, *column in zip(table.header, *found, strict=True)} if all(found) else {}
+
+
+def _say(cells: dict[str, Sequence[str]], features: np.ndarray, names: Sequence[str] | None) -> bool:
+    """Whether columns of a table hold these features."""
+    if on_disk.are_texts(features):
+        return any(list(map(clean, column)) == list(features) for column in cells.values())
+    try:
+        columns = [np.array(list(map(float, cells[name]))).astype("float32") for name in names]
+    except (KeyError, ValueError):
+        return False
+    return np.array_equal(np.stack(columns, axis=1), features)
 
 
 def drawn(draw, where: str | os.PathLike) -> None:

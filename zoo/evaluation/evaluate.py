@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zoo.datasets import Dataset, Split
     from zoo.loading import LoadedModel
 
+_ANSWERS = "predictions.csv"
 SPLITS = ("test", "validation", "train", "all")
 
 
@@ -61,6 +62,8 @@ def evaluate(
     if run and not dataset_name and split_name != "all":
         refuse_other_data(run, dataset)
     split = fitting_split(loaded_model, dataset, split_name)
+    if output is not None:
+        _refuse_overwriting(Path(output), dataset)
     answers = loaded_model.predict(split.features)
     evaluation = {
         "model": str(loaded_model.path),
@@ -110,6 +113,10 @@ def load_dataset(
     if run and not dataset_name:
         # The run's own values: another validation fraction would mix training rows into its validation split.
         section = open_run(run).config.dataset
+        if section.name == "csv" and section.label is None:  # another table may look as if it had another label
+            report = open_run(run).record.get("data_report")
+            label = report.get("label") if isinstance(report, dict) else None
+            section = section.model_copy(update={"label": label if isinstance(label, str) else None})
         if not data_dir:
             datasets.refuse_moved(section)
         section = section.model_copy(update={"label": section.label or _label_column(section.name, loaded_model)})
@@ -205,15 +212,24 @@ def _few(names: list[str]) -> str:
     return f"{len(names)}: {', '.join(names[:4])}{', …' if len(names) > 4 else ''}"
 
 
+def _refuse_overwriting(output: Path, dataset: "Dataset") -> None:
+    """Raises: ZooError: the user's own table is the file that would be written."""
+    written, origin = output / _ANSWERS, Path(dataset.report.get("origin", ""))
+    if written.is_file() and origin.is_file() and written.samefile(origin):
+        raise ZooError(f"--output={output}: the data, {written}, would be lost; name another folder")
+
+
 def _write(
     evaluation: dict, answers: np.ndarray, dataset: "Dataset", split: "Split", loaded_model: "LoadedModel", output: Path
 ) -> None:
     task, labels = loaded_model.task, loaded_model.labels
+    if loaded_model.feature_names:  # the split's columns are in the order of the model
+        dataset = dataclasses.replace(dataset, feature_names=tuple(loaded_model.feature_names))
     try:
         output.mkdir(parents=True, exist_ok=True)
         text = json_text(evaluation) + "\n"
         (output / "evaluation.json").write_text(text, encoding="utf-8")
-        write_answers(output / "predictions.csv", dataset, split, answers, split.targets, task, labels)
+        write_answers(output / _ANSWERS, dataset, split, answers, split.targets, task, labels)
         drawn(lambda: task.draw(evaluation["results"], split, answers, labels, output), output)
     except OSError as error:
         raise ZooError(f"--output={output}: cannot be written ({error.strerror}); name another folder") from None

@@ -58,12 +58,13 @@ def refuse_missing(paths: Sequence[str | os.PathLike]) -> None:
 
 def refuse_overwriting(paths: Sequence[str | os.PathLike], outputs: dict[str, str | None], reads: str) -> None:
     """Raises: ZooError: an output, by the name of its flag, is one of the inputs of a model that reads such files."""
+    reader = READERS.get(reads)
     for flag, output in outputs.items():
         if not output or not Path(output).exists():
             continue
         for path in map(Path, paths):
             inside = path.is_dir() and Path(output).resolve().is_relative_to(path.resolve())
-            if path.samefile(output) or (inside and READERS[reads].is_wanted(Path(output))):
+            if path.samefile(output) or (inside and reader and reader.is_wanted(Path(output))):
                 raise ZooError(f"--{flag}={output}: is an input, which would be lost; name another file")
 
 

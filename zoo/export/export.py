@@ -82,11 +82,11 @@ def export(
 
 
 def _possible(targets: list[formats.Target], model) -> list[formats.Target]:
-    """The targets that the model can be exported to; it is an error if only one was asked for and it cannot be had."""
+    """The targets that the model can be exported to; it is an error if there is none."""
     reasons = {target: formats.refusal(target, model) for target in targets}
+    if all(reasons.values()):
+        raise ZooError(f"--format={targets[0].format}: {reasons[targets[0]]}")
     for target, reason in reasons.items():
-        if reason and len(targets) == 1:
-            raise ZooError(f"--format={target.format}: {reason}")
         if reason:
             tell(f"{target.name}: left out: {reason}")
     return [target for target in targets if not reasons[target]]

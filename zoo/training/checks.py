@@ -22,7 +22,11 @@ def refuse_unfitting(config: Config, info) -> None:
     """
     model = catalog.model_info(config.model.name)
     if model.reads != (info.kind or model.reads):
-        hint = " (a text table has the columns text and label)" if info.name == "csv" else ""
+        hint = (
+            " (a text table has the columns text and label; --set dataset.label=NAME says the label)"
+            if info.name == "csv"
+            else ""
+        )
         raise ZooError(f"model {model.name!r} reads {model.reads}s, but dataset {info.name!r} holds {info.kind}s{hint}")
     task = model.task
     if config.dataset.task and get_task(config.dataset.task).name != task.name:

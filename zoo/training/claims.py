@@ -10,7 +10,7 @@ from zoo.runs import Run
 
 # Files that a training leaves when it is killed while it writes. Other hidden files belong to other programs.
 _LEFT_BEHIND = re.compile(
-    r"\.(run\.json|config\.yaml|history\.csv|labels\.json|results\.json|step-\d+\.npz)\.[a-z0-9_]{8}|\.saving-[a-z0-9_]{8}"
+    r"\.(run\.json|config\.yaml|history\.csv|labels\.json|results\.json|test_predictions\.csv|step-\d+\.npz)\.[a-z0-9_]{8}|\.saving-[a-z0-9_]{8}"
 )
 _held: dict[pathlib.Path, FileLock] = {}
 
