@@ -121,10 +121,14 @@ def browser(page, tmp_path_factory):
 
 DRAW_ALL = """
 const done = arguments[arguments.length - 1];
-dispatchEvent(new Event("beforeprint"));
-const wait = () => [...document.querySelectorAll("figure.chart")].every((figure) => views.has(figure))
-  ? done() : setTimeout(wait, 50);
-wait();
+const drawn = () => [...document.querySelectorAll("figure.chart")].every((figure) => views.has(figure))
+  ? done() : setTimeout(drawn, 50);
+const draw = () => {
+  if (document.readyState !== "complete" || typeof views === "undefined") return setTimeout(draw, 50);
+  dispatchEvent(new Event("beforeprint"));
+  drawn();
+};
+draw();
 """
 
 

@@ -113,10 +113,6 @@ def load_dataset(
     if run and not dataset_name:
         # The run's own values: another validation fraction would mix training rows into its validation split.
         section = open_run(run).config.dataset
-        if section.name == "csv" and section.label is None:  # another table may look as if it had another label
-            report = open_run(run).record.get("data_report")
-            label = report.get("label") if isinstance(report, dict) else None
-            section = section.model_copy(update={"label": label if isinstance(label, str) else None})
         if not data_dir:
             datasets.refuse_moved(section)
         section = section.model_copy(update={"label": section.label or _label_column(section.name, loaded_model)})
