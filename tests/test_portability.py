@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = pathlib.Path(__file__).parents[1]
 
 WITHOUT = """
 import os, runpy, signal, sys
 import psutil  # whose part for Linux needs resource
-
-pytestmark = pytest.mark.slow
 for module in ("resource", "fcntl", "termios", "pwd", "grp"):
     sys.modules[module] = None
 for name in ("killpg", "sched_getaffinity", "sched_setaffinity", "posix_fallocate", "O_NONBLOCK", "O_NOFOLLOW"):

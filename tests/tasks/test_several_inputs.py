@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import keras
 import numpy as np
@@ -12,8 +14,6 @@ import numpy as np
 import zoo
 from zoo.datasets import DatasetInfo, Split, register_dataset
 from zoo.models.head import classification_head
-
-pytestmark = pytest.mark.slow
 
 COLOURS = ["red", "green", "blue"]
 

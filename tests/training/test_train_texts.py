@@ -158,7 +158,7 @@ def test_a_table_of_numbers_for_a_text_model_is_refused(run_script, tmp_path):
     (tmp_path / "table.csv").write_text("x,y,label\n" + "".join(f"{n},2,{'ab'[n % 2]}\n" for n in range(30)))
     done = run_script("train", "--model=linear_text", "--dataset=csv", "--data_dir=table.csv")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "reads texts, but dataset 'csv' holds tables (a text table has the columns text and label)" in done.stderr
+    assert "reads texts, but dataset 'csv' holds tables (a text table has the columns text and label;" in done.stderr
 
 
 def test_prediction_by_the_scripts(run_script, run_of, tmp_path):
