@@ -35,6 +35,7 @@ def files(source, tmp_path_factory):
     return paths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["onnx", "litert", "saved_model"])
 def test_labels_and_preprocessing_travel_inside(source, files, name):
     loaded = zoo.load_model(files[name])

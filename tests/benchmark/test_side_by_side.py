@@ -11,6 +11,8 @@ import zoo
 from zoo.benchmark.architecture import architecture_of, matrix_products, scaled
 from zoo.benchmark.side_by_side import CONTENDERS, compare, just_above_a_step_of_autotune, plain_config
 
+pytestmark = pytest.mark.slow
+
 needs_torch = pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="needs the extra benchmark")
 
 
@@ -145,7 +147,6 @@ def test_epochs_that_waited_for_autotune(seconds, waited):
     assert just_above_a_step_of_autotune(seconds) is waited
 
 
-@pytest.mark.slow
 def test_inference_of_a_saved_run(run_script, pictures):
     trained = run_script("train", "--model=mnist_mlp", *(f"--set={s}" for s in settings(pictures, "training.epochs=1")))
     assert trained.returncode == 0, trained.stderr

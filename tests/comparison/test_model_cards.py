@@ -10,6 +10,8 @@ from PIL import Image
 import zoo
 from zoo.comparison import card_pictures, model_cards
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = pathlib.Path(__file__).parents[2]
 ROWS = list(csv.DictReader((REPOSITORY / "docs/leaderboard.csv").open(encoding="utf-8")))
 ROWS_WITH_CARDS = [row for row in ROWS if row["model"] in model_cards.models_with_configs()]

@@ -134,6 +134,7 @@ def test_same_seed_gives_same_weights(name):
         np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_saved_models_predict_identically_in_a_fresh_process(tmp_path):
     """All models in one process, to pay for one import; plain Keras opens all files but those with layers of ours."""
     files = []

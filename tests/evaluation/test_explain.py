@@ -104,6 +104,7 @@ def digits():
     return named(model, "image", names, "model.keras"), data.test.features[:1000]
 
 
+@pytest.mark.slow
 def test_pixels_add_up_to_what_the_picture_changes(digits):
     """Completeness, on a path of 64 steps; black pixels, which do not change on it, say nothing."""
     import keras

@@ -28,6 +28,7 @@ def runs_by_seed(folder):
     return {json.loads((run / "run.json").read_text())["seed"]: run for run in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_seeds_are_what_each_is_alone_and_finished_ones_are_not_trained_again(run_script, tmp_path):
     done = run_script("train", *XOR, "--num_seeds=2")
     assert done.returncode == 0, done.stderr
@@ -55,6 +56,7 @@ def test_seeds_are_what_each_is_alone_and_finished_ones_are_not_trained_again(ru
     assert [run and run.path for run in found] == [runs[0], None, None]
 
 
+@pytest.mark.slow
 def test_a_fold_of_a_cross_validation_is_no_seed(run_script, tmp_path):
     (tmp_path / "table.csv").write_text("a,label\n" + "".join(f"{i},{'xy'[i % 2]}\n" for i in range(60)))
     flags = ["--model=binary_mlp", "--dataset=csv", "--data_dir=table.csv", "--epochs=1", "--batch_size=8", "--xla=off"]

@@ -37,6 +37,7 @@ def learning_rates(tmp_path):
     return [zoo.load_config(path=path).training.optimizer.learning_rate for path in configs]
 
 
+@pytest.mark.slow
 def test_trials_hold_validation_alone_and_the_best_config_trains(run_script, flags, tmp_path):
     done = run_script("sweep", *flags())
     assert done.returncode == 0, done.stderr
@@ -83,6 +84,7 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_under_way(run_script, f
     assert learning_rates(tmp_path)[0] == killed
 
 
+@pytest.mark.slow
 def test_values_that_fail_are_told_and_the_search_goes_on(run_script, flags, tmp_path):
     space = "training.optimizer.name: {choices: [sgd, adam]}\ntraining.optimizer.momentum: {choices: [0.5, 0.9]}\n"
     done = run_script("sweep", *flags(space=space, epochs=1, trials=3))

@@ -102,6 +102,7 @@ def test_tables(refused, tmp_path, make, words):
     assert own_texts.is_text_table(path) is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "size"), [(1, 9_500_000), (50, 2_000_000), (100_000, 2_000_000)])
 def test_right_tables_of_any_shape_are_read_within_the_bounds(bounded, tmp_path, columns, size):
     (tmp_path / "a.csv").write_bytes(data_files.large_table(columns, size))
@@ -140,6 +141,7 @@ def test_a_table_of_texts(refused, bounded, tmp_path):
     refused(lambda: own_texts.read_text_csv(path, READING), "bytes")
 
 
+@pytest.mark.slow
 def test_compressed_official_files_that_unfold(bounded, tmp_path):
     """600 kB, which would be 600 MB."""
     for name in sources.SOURCES["mnist"].digests:

@@ -10,6 +10,8 @@ from fuzz_model_files import TARGETS
 from model_files import write_plain_files
 from mutate import how_many
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = pathlib.Path(__file__).parents[2]
 
 

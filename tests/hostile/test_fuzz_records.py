@@ -27,6 +27,8 @@ from zoo.tasks.catalog import get_task
 from zoo.training import pretrained
 from zoo.training.checkpoints import load_checkpoint, save_checkpoint
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = pathlib.Path(__file__).parents[1] / "training/bert_golden"
 FEW = 60
 READING = own_data.Reading(get_task("classification"))

@@ -3,6 +3,8 @@
 import pytest
 from model_files import LABELS, MAKERS, with_labels, write_plain_files
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory):

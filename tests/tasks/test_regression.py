@@ -103,6 +103,7 @@ def test_targets_that_are_none_end_with_the_row(run_script, tmp_path, cells, wor
         assert word in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "flags", "words"),
     [

@@ -136,6 +136,7 @@ def test_both_networks_learn_and_the_record_says_so(whole, ring, tmp_path):
     assert row["distance"] == result.value and row["verdict"] == "not tested: points has no score a row"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_at_step", [8, 20])
 def test_a_stopped_training_ends_as_one_that_was_not(whole, ring, tmp_path, stop_at_step):
     run = interrupted(stop_at_step, ring, tmp_path, *EXACT, train=train)
