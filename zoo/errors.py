@@ -2,7 +2,7 @@
 
 import difflib
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class ZooError(Exception):
@@ -39,3 +39,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
 def shortened(text: str, length: int = 80) -> str:
     """The beginning of a text from a file, for a message: the text may have any length."""
     return text if len(text) <= length else f"{text[:length]}…"
+
+
+def first_few(names: Sequence[str], most: int) -> str:
+    """The first names of a list that may be long, for a message."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")

@@ -136,7 +136,7 @@ def test_names_that_are_not_utf_8_cost_no_run(run_script, latin, tmp_path):
 
 
 def test_a_drawing_that_fails_is_a_line(capsys):
-    from zoo.evaluation.answers_table import drawn
+    from zoo.evaluation.outcome import drawn
 
     drawn(lambda: "\udce9".encode(), "runs/x")
     assert capsys.readouterr().err.startswith("runs/x: not all pictures are drawn (UnicodeEncodeError: ")

@@ -232,8 +232,6 @@ def _load_own(
     validation = validation or held_out.pop(0)
     info = dataclasses.replace(info, kind=kind, feature_shape=on_disk.shapes(train.features), **examples.described)
     names = examples.feature_names
-    if examples.label is not None:
-        report["label"] = examples.label
     if names:
         report["schema"] = dict.fromkeys(names, "float32")
     if info.label_names:

@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo.datasets.cells import as_float32, finite_number, is_number
 from zoo.datasets.splits import Split, refuse_odd_classes
-from zoo.errors import ZooError, shortened
+from zoo.errors import ZooError, first_few, shortened
 from zoo.tasks import Task
 
 _MANY_NUMBERS = 20  # so many different ones may be classes or something to predict
@@ -26,7 +26,6 @@ class Examples:
     Attributes:
         split: every example.
         described: fields of `DatasetInfo`.
-        label: name of a table's label column.
         feature_names: of a table's columns.
         part_of_row: `str[examples]`, the split of each where the folder names splits.
         notes: what was guessed, and what looks strange, a line each.
@@ -36,7 +35,6 @@ class Examples:
 
     split: Split
     described: dict[str, Any]
-    label: str | None = None
     feature_names: tuple[str, ...] | None = None
     part_of_row: np.ndarray | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
@@ -118,8 +116,7 @@ class Reading:
 def notes_on_classes(names: Sequence[str], targets: np.ndarray) -> list[str]:
     """What the classes are, and which of them may be no class, or one class in two spellings."""
     counts = np.bincount(targets, minlength=len(names)).tolist()
-    few = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    lines = [f"{len(names):,} classes: {few}"]
+    lines = [f"{len(names):,} classes: {first_few(names, 20)}"]
     if missing := [(name, count) for name, count in zip(names, counts, strict=True) if name.casefold() in _MISSING]:
         shown = ", ".join(f"{name!r} ({count:,} rows)" for name, count in missing)
         lines.append(f"warning: taken for a class like others: {shown}; take these rows away if their label is unknown")

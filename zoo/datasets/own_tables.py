@@ -18,7 +18,7 @@ import numpy as np
 from zoo.datasets.cells import as_float32, finite_numbers, is_number
 from zoo.datasets.own_data import Column, Examples, Reading
 from zoo.datasets.splits import LONGEST_NAME, Split, content_hashes
-from zoo.errors import ZooError, nearest, shortened
+from zoo.errors import ZooError, first_few, nearest, shortened
 from zoo.safe_reading import opened
 
 ENDINGS = (".csv", ".tsv")
@@ -154,12 +154,14 @@ def read_csv(file: pathlib.Path, reading: Reading) -> Examples:
     column = Column(file, table.header[label_column], labels, lines)
     targets, described = reading.targets(column)
     split = Split(as_float32(features, names, str(file)), targets, np.arange(len(labels)).astype(str))
-    few = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    notes += [f"{len(names)} features: {few}", *more, *_constants(features, names), *_identifiers(features, names)]
+    notes += [
+        f"{len(names)} features: {first_few(names, 20)}",
+        *more,
+        *_constants(features, names),
+        *_identifiers(features, names),
+    ]
     # Numbers that are equal in float32 alone are no equal rows.
-    return Examples(
-        split, described, column.name, tuple(names), notes=notes, exact_hashes=lambda: content_hashes(features)
-    )
+    return Examples(split, described, tuple(names), notes=notes, exact_hashes=lambda: content_hashes(features))
 
 
 def check_header(file: pathlib.Path, header: Sequence[str]) -> None:
@@ -190,10 +192,9 @@ def find_label(file: pathlib.Path, header: list[str], named: str | None) -> tupl
     """
     folded = [name.casefold() for name in header]
     if named is not None:
-        place = next((p for p, name in enumerate(header) if name == named), None)
-        if place is None:
+        if named not in header:
             raise ZooError(f"{file}:1: no column {named!r}, which is to be the label; {nearest(named, header)}")
-        return place, [f"label {header[place]!r}, as dataset.label says"]
+        return header.index(named), [f"label {named!r}, as dataset.label says"]
     known = next((name for name in _LABELS if folded.count(name) == 1), None)
     place = folded.index(known) if known else len(header) - 1
     likely = [header[p] for p, name in enumerate(folded) if p != place and name in {*_LABELS, *_MAYBE_LABELS}]
@@ -225,8 +226,8 @@ def _without_index(
 
 def _constants(features: np.ndarray, names: Sequence[str]) -> list[str]:
     constant = np.flatnonzero(features.min(axis=0) == features.max(axis=0))
-    few = ", ".join(repr(names[column]) for column in constant[:10]) + (", …" if len(constant) > 10 else "")
-    return [f"warning: says nothing, one value in all rows: {few}"] if len(constant) else []
+    few = first_few([repr(names[column]) for column in constant], 10)
+    return [f"warning: says nothing, one value in all rows: {few}"] if few else []
 
 
 def _are_different_integers(features: np.ndarray) -> np.ndarray:

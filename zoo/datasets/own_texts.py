@@ -64,7 +64,7 @@ def read_text_csv(file: pathlib.Path, reading: Reading) -> Examples:
         described["label_names"] = tuple(sorted(names))
         targets = np.array([described["label_names"].index(name) for name in names], "int32")[targets]
     split = Split(as_array(texts), targets, np.arange(len(texts)).astype(str))
-    return Examples(split, described, column.name, notes=notes)
+    return Examples(split, described, notes=notes)
 
 
 def _without(label: str | None, header: list[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -113,12 +112,3 @@ def _say(cells: dict[str, Sequence[str]], features: np.ndarray, names: Sequence[
     except (KeyError, ValueError):
         return False
     return np.array_equal(np.stack(columns, axis=1), features)
-
-
-def drawn(draw, where: str | os.PathLike) -> None:
-    """Draw pictures. One that fails is a line: it may not cost what was computed before."""
-    try:
-        draw()
-    except Exception as error:  # the drawing library meets names and numbers of the user's
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        tell(f"{where}: not all pictures are drawn ({type(error).__name__}: {reason}); all else is there")

@@ -11,7 +11,8 @@ from zoo.datasets import on_disk
 from zoo.datasets.splits import concatenate
 from zoo.errors import ZooError
 from zoo.escaping import json_text, printable
-from zoo.evaluation.answers_table import drawn, write_answers
+from zoo.evaluation.answers_table import write_answers
+from zoo.evaluation.outcome import drawn
 from zoo.evaluation.predict import open_model
 from zoo.evaluation.slices import evaluate_slices, slices_table
 from zoo.runs import open_run

@@ -1,11 +1,13 @@
 """What a run ends with: figures, predictions and pictures of a model that is done learning."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from zoo.evaluation.answers_table import FILE, drawn, write_answers
+from zoo.escaping import tell
+from zoo.evaluation.answers_table import FILE, write_answers
 from zoo.runs import Run
 from zoo.tasks import Task
 
@@ -48,3 +50,12 @@ def write_outcome(
             task.draw(results["test"], dataset.test, answers, labels, run.path)
 
     return lambda: drawn(draw, run.path)
+
+
+def drawn(draw, where: str | os.PathLike) -> None:
+    """Draw pictures. One that fails is a line: it may not cost what was computed before."""
+    try:
+        draw()
+    except Exception as error:  # the drawing library meets names and numbers of the user's
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        tell(f"{where}: not all pictures are drawn ({type(error).__name__}: {reason}); all else is there")

@@ -15,7 +15,6 @@ from zoo.tasks import Task, Training
 from zoo.training import checks, layerwise, preprocessing, pretrained
 from zoo.training import trainer as trainers
 from zoo.training.fitting import fitted, resolved_precision
-from zoo.training.layerwise import slower_below
 from zoo.training.optimizers import build_optimizer
 from zoo.training.programs import steps_per_call, uses_xla
 from zoo.training.weight_pruning import pruning_step
@@ -107,9 +106,10 @@ def compile_trainer(task: Task, training: Training, dataset, teaching, resume: r
     for optimizer, variables in trainer.trained:
         steps = []
         if settings.optimizer.layer_decay:
-            steps.append(slower_below(variables, trainer, settings.optimizer.layer_decay))
+            steps.append(layerwise.slower_below(variables, trainer, settings.optimizer.layer_decay))
         if settings.pruning:
             steps.append(pruning_step(optimizer, variables, settings.pruning, plan))
-        stand_around_updates(optimizer, steps)
+        if steps:
+            stand_around_updates(optimizer, steps)
     trainer.prepare(trainers.batch_specification(trainer, dataset.train.targets, settings.batch_size // replicas))
     return trainer, plan
