@@ -10,13 +10,12 @@ from zoo import safe_reading
 from zoo.errors import ZooError, nearest, shortened
 from zoo.models import catalog
 from zoo.settings import ClaimSection, Config, DatasetSection, first_mistake
+from zoo.shipped import shipped
 
 
 def config_path(model_name: str) -> pathlib.Path:
     """Where the YAML file of a registered model is: in the repository, or in the installed package."""
-    package = pathlib.Path(__file__).parent
-    repository_file = package.parent / "configs" / f"{model_name}.yaml"
-    return repository_file if repository_file.exists() else package / "configs" / f"{model_name}.yaml"
+    return shipped(f"configs/{model_name}.yaml")
 
 
 def load_config(

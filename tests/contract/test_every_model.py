@@ -79,6 +79,8 @@ def test_it_answers_as_its_task_says(name):
     if task.judged_by != "model":
         return
     assert task.wrong_output(tuple(model.output_shape)) is None
+    features = model.get_layer("features").output
+    assert len(features.shape) == 2 and model.layers[model.layers.index(model.get_layer("features")) + 1].weights
     answers, targets, labels = task.answers(outputs), example_targets(name, model, 7), task.labels(training.info)
     if task.output == "probabilities":
         np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The ends that all models of a task share."""
+"""The ends that all models of a task share. What enters an end is the output of the layer `features`."""
 
 
 def classification_head(features, num_classes: int):
@@ -9,6 +9,7 @@ def classification_head(features, num_classes: int):
     """
     import keras
 
+    features = keras.layers.Identity(name="features")(features)
     logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(features)
     activation = "sigmoid" if num_classes == 1 else "softmax"
     return keras.layers.Activation(activation, dtype="float32", name="probabilities")(logits)
@@ -22,5 +23,6 @@ def regression_head(features, num_outputs: int = 1):
     """
     import keras
 
+    features = keras.layers.Identity(name="features")(features)
     standardized = keras.layers.Dense(num_outputs, dtype="float32", name="standardized")(features)
     return keras.layers.Normalization(invert=True, dtype="float32", name="values")(standardized)

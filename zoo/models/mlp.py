@@ -85,7 +85,7 @@ def table_mlp(
     """
     import keras
 
-    inputs = keras.Input(tuple(input_shape), dtype="float32", name="features")
+    inputs = keras.Input(tuple(input_shape), dtype="float32", name="numbers")
     x = keras.layers.Normalization()(inputs) if normalize else inputs
     x = hidden_layers(x, hidden_units, activation, dropout, batch_normalization)
     return keras.Model(inputs, classification_head(x, num_classes), name="table_mlp")

@@ -61,7 +61,7 @@ def table_regressor(
     """
     import keras
 
-    inputs = keras.Input(tuple(input_shape), dtype="float32", name="features")
+    inputs = keras.Input(tuple(input_shape), dtype="float32", name="numbers")
     x = _normalized(inputs, normalization, bins)
     if encoding != "none":
         x = _embedded(inputs, x, encoding, embedding_size, bins, frequencies, frequency_scale)
