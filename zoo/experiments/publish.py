@@ -94,6 +94,7 @@ def _publish_one(run: Run, rows: Sequence[dict], folder: pathlib.Path, data_dir:
     _refuse_others(run, name, task, value, rows)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".publishing-") as temporary:
         new = pathlib.Path(temporary) / "model.keras"
+        load_model(run)  # judges the file, before it is unfolded
         deflate(run.model_file, new)
         loaded = load_model(new)
         dataset = load_dataset(str(run), loaded, None, data_dir)

@@ -115,9 +115,9 @@ def _web_address(base: str, file: str) -> tuple[str, dict[str, str]]:
 def _hub_address(repository: str, file: str) -> tuple[str, dict[str, str]]:
     """The address of a file in the Hub, and the headers of the user's login; `repository` may end in @revision."""
     try:
-        from huggingface_hub import constants, hf_hub_url
+        from huggingface_hub import constants, get_token, hf_hub_url
         from huggingface_hub.errors import HFValidationError
-        from huggingface_hub.utils import build_hf_headers, validate_repo_id
+        from huggingface_hub.utils import validate_repo_id
     except ModuleNotFoundError:
         raise ZooError(f"{HUB} needs the package huggingface_hub: pip install 'keras-model-zoo[hub]'") from None
     name, _, revision = repository.partition("@")
@@ -129,4 +129,5 @@ def _hub_address(repository: str, file: str) -> tuple[str, dict[str, str]]:
         ) from None
     if constants.is_offline_mode():
         raise ZooError(f"{HUB}={repository}: HF_HUB_OFFLINE is set")
-    return hf_hub_url(name, file, revision=revision or None), build_hf_headers()
+    token = get_token()  # no more of its headers: to make them, it asks the Hub something
+    return hf_hub_url(name, file, revision=revision or None), {"Authorization": f"Bearer {token}"} if token else {}
