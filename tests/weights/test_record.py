@@ -6,11 +6,10 @@ import published_file as given
 import pytest
 
 import zoo
-from zoo.comparison.reading import recipe_digest
 from zoo.comparison.receipts import judge, read_leaderboard
-from zoo.config import config_path, load_config, read_yaml
+from zoo.config import load_config
 from zoo.errors import ZooError
-from zoo.experiments.publish import licence_of
+from zoo.experiments.publish import digest_of_config, licence_of
 from zoo.models.catalog import list_models, model_info
 from zoo.shipped import shipped
 from zoo.weights import record
@@ -125,7 +124,7 @@ def test_an_entry_is_of_its_row_and_its_config(name):
     rows = read_leaderboard(shipped("docs/leaderboard.csv"))
     row = next(row for row in rows if (row["model"], row["dataset"]) == (name, entry.dataset))
     config, headline = load_config(name), model_info(name).task.headline
-    assert entry.config_digest == row["config_digest"] == recipe_digest(read_yaml(config_path(name)))
+    assert entry.config_digest == row["config_digest"] == digest_of_config(name, entry.run["precision"])
     assert entry.run["data_digest"] == row["data_digest"] and str(entry.run["seed"]) in row["seeds"].split()
     assert entry.dataset == config.dataset.name and entry.metric == row["metric"] == headline.name
     assert entry.rows == int(row["test_rows"]) and judge(config.claim, headline, [entry.value]).passed

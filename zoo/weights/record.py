@@ -40,7 +40,7 @@ class Entry(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
     format: int
-    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,150}\.keras$")]
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,150}\.(keras|npz)$")]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=1, le=MOST_BYTES)]
     packaged: bool = False
