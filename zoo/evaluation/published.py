@@ -40,7 +40,7 @@ def _judge(run: PublishedRun) -> None:
         with tempfile.TemporaryDirectory(dir=run.path.parent, ignore_cleanup_errors=True) as folder:
             new = Run(pathlib.Path(folder) / "run")
             new.path.mkdir()
-            write_outcome(new, dataset, loaded.task, lambda split: (loaded.predict(split.features), split.targets), {})
+            write_outcome(new, dataset, loaded.task, lambda split: (loaded.answers(split.features), split.targets), {})
             if not (run.path / "results.json").exists():  # another process may have been quicker
                 os.replace(new.path, run.path)
     except OSError as error:
