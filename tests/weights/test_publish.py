@@ -113,6 +113,8 @@ def test_published_weights_stand_beside_runs(run_script, tmp_path):
         (f"{name} [published]", record.find(name).value) for name in (NAME, "xor_mlp")
     }
     assert done.stderr.count("judged on its test split") == 2
+    next(tmp_path.glob(f"published/{NAME}/*/predictions.npz")).write_bytes(b"damaged")
+    assert compare().stderr.count("judged on its test split") == 1
     again = compare()  # out of the cache
     assert again.stdout == done.stdout and "judged" not in again.stderr
 

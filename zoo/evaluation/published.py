@@ -1,11 +1,14 @@
 """Figures of published weights, measured here: what compare.py shows of them."""
 
+import contextlib
 import os
 import pathlib
 import tempfile
+from collections.abc import Iterator
 
 from zoo.errors import ZooError
 from zoo.escaping import tell
+from zoo.locks import FileLock
 from zoo.published import PublishedRun
 from zoo.runs import Run
 from zoo.tasks.catalog import get_task
@@ -19,11 +22,31 @@ def measure(run: PublishedRun) -> None:
     Raises:
         ZooError: the weights or the data cannot be had, or the cache cannot be written.
     """
-    if not (run.path / "results.json").exists():
-        _judge(run)
+    with _writing(run):
+        run.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(run.path.parent / ".lock")
+    with lock:
+        lock.acquire(wait=True)  # another process may be at it
+        if not _is_judged(run):
+            _judge(run)
     value = get_task(run.labels["task"]).value(run.results["test"])
     if value != run.entry.value:
         tell(f"notice: {run}: {run.entry.metric} {value} here, {run.entry.value} in the record")
+
+
+@contextlib.contextmanager
+def _writing(run: PublishedRun) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ZooError(f"{run.path}: cannot be written ({error.strerror}); set ZOO_CACHE to another folder") from None
+
+
+def _is_judged(run: PublishedRun) -> bool:
+    try:
+        return bool(run.results["test"]) and len(run.read_predictions("test").ids) > 0
+    except ZooError:  # not there, or damaged
+        return False
 
 
 def _judge(run: PublishedRun) -> None:
@@ -35,13 +58,10 @@ def _judge(run: PublishedRun) -> None:
     loaded = load_model(run)
     dataset = load_dataset(run, loaded, None, None)
     refuse_other_data(run, dataset)
-    try:
-        run.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=run.path.parent, ignore_cleanup_errors=True) as folder:
-            new = Run(pathlib.Path(folder) / "run")
-            new.path.mkdir()
-            write_outcome(new, dataset, loaded.task, lambda split: (loaded.answers(split.features), split.targets), {})
-            if not (run.path / "results.json").exists():  # another process may have been quicker
-                os.replace(new.path, run.path)
-    except OSError as error:
-        raise ZooError(f"{run.path}: cannot be written ({error.strerror}); set ZOO_CACHE to another folder") from None
+    with _writing(run), tempfile.TemporaryDirectory(dir=run.path.parent, ignore_cleanup_errors=True) as folder:
+        new = Run(pathlib.Path(folder) / "run")
+        new.path.mkdir()
+        write_outcome(new, dataset, loaded.task, lambda split: (loaded.answers(split.features), split.targets), {})
+        if run.path.exists():
+            os.replace(run.path, pathlib.Path(folder) / "damaged")
+        os.replace(new.path, run.path)

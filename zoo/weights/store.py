@@ -21,7 +21,8 @@ def cache_dir() -> pathlib.Path:
     """`$ZOO_CACHE`, else the folder that this platform has for caches. It need not exist."""
     import platformdirs
 
-    return pathlib.Path(os.environ.get(CACHE) or platformdirs.user_cache_dir("keras-model-zoo", appauthor=False))
+    folder = os.environ.get(CACHE) or platformdirs.user_cache_dir("keras-model-zoo", appauthor=False)
+    return pathlib.Path(os.path.expanduser(folder))
 
 
 def weights_file(name: str) -> pathlib.Path:
@@ -37,8 +38,8 @@ def weights_file(name: str) -> pathlib.Path:
     entry = find(name)
     local = [cache_dir() / entry.file, shipped(f"weights/{entry.file}")]
     base = os.environ.get(URL, "")
-    if urllib.parse.urlsplit(base).scheme == "file":
-        local.append(pathlib.Path(urllib.request.url2pathname(urllib.parse.urlsplit(base).path)) / entry.file)
+    if base.startswith("file:"):
+        local.append(pathlib.Path(urllib.request.url2pathname(_split(base).path)) / entry.file)
         base = ""
     failures = []
     for path in local:
@@ -106,10 +107,17 @@ def _fetched(name: str, variable: str, given: str, entry: Entry) -> pathlib.Path
 
 
 def _web_address(base: str, file: str) -> tuple[str, dict[str, str]]:
-    parts = urllib.parse.urlsplit(base)
+    parts = _split(base)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ZooError(f"{URL}={base[:80]}: no address of the kinds http://, https:// or file://")
     return parts._replace(path=f"{parts.path.rstrip('/')}/{file}").geturl(), {}
+
+
+def _split(address: str) -> urllib.parse.SplitResult:
+    try:
+        return urllib.parse.urlsplit(address)
+    except ValueError as error:
+        raise ZooError(f"{URL}={address[:80]}: no address ({error})") from None
 
 
 def _hub_address(repository: str, file: str) -> tuple[str, dict[str, str]]:
