@@ -73,7 +73,9 @@ def format_table(rows: list[dict[str, Any]]) -> str:
             )
         weights, of_file = row["weights"], "–"
         if weights:
-            of_file = f"{weights['bytes'] / 1e6:.2f} MB, {headline.text(weights['value'])}"
+            size = weights["bytes"]
+            words = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+            of_file = f"{words}, {headline.text(weights['value'])}"
         first = (row["name"], row["dataset"] or "–", f"{row['parameters']:,}")
         cells.append((*first, interval, of_file, row["description"]))
     return align_columns(cells)

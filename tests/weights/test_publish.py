@@ -140,3 +140,11 @@ def test_a_name_without_weights_is_one_line(run_script, script):
         "error: ridge: has no weights: it is a baseline of scikit-learn"
     )
     assert done.stderr.count("\n") == 1
+
+
+def test_the_list_of_models_shows_size_and_figure(run_script):
+    done = run_script("list_models", "--pattern=*")
+    rows = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert "  2 kB, 1.0000  " in rows["xor_mlp"] and "MB, 0.95" in rows["text_cnn"] and "MB" not in rows["simple_cnn"]
+    rows = {row["name"]: row["weights"] for row in json.loads(run_script("list_models", "--json").stdout)}
+    assert rows["simple_cnn"] is None and rows["xor_mlp"]["sha256"] == record.find("xor_mlp").sha256
