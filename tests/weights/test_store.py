@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pathlib
+import subprocess
 import sys
 
 import published_file as given
@@ -10,7 +11,6 @@ import pytest
 
 import zoo
 from zoo.errors import ZooError
-from zoo.weights import store
 from zoo.weights.store import cache_dir, weights_file
 
 CONTENT = given.CONTENT
@@ -181,5 +181,9 @@ class TestHub:
             weights_file("tiny")
 
 
-def test_store_imports_no_tensorflow():
-    assert "tensorflow" not in store.__dict__
+def test_a_name_is_looked_up_without_tensorflow():
+    program = (
+        "import sys, zoo.published as p; p.PublishedRun('xor_mlp').model_file; "
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'requests', 'huggingface_hub')))"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

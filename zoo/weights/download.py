@@ -58,7 +58,7 @@ def fetch(address: str, headers: dict[str, str], part: pathlib.Path, size: int, 
                 return
             raise _Unfit("sends another file: its SHA-256 is not that of the record")
         except _Cut as cut:
-            if _size(part) <= before or not attempts:
+            if _size(part) <= before or attempts <= 0:
                 raise ZooError(str(cut)) from None
             continued = True
         except _Unfit as unfit:
