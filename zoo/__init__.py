@@ -24,5 +24,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "loading": ["load_model", "LoadedModel"],
         "runs": ["Run", "open_run"],
         "training.fit": ["train"],
+        "version": ["__version__"],
     },
 )

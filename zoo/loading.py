@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.command_words import command
 from zoo.datasets.on_disk import Features, StoredRows, are_texts, arrays_of, as_tensors, blocks
 from zoo.errors import ZooError
 from zoo.opening.keras_file import open_keras
@@ -118,7 +119,7 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
         path = path_or_run.model_file
         if not path.exists():
             finished = path_or_run.record.get("status") == "finished"
-            why = "as a baseline it keeps none" if finished else "it did not finish (train.py --resume)"
+            why = "as a baseline it keeps none" if finished else f"it did not finish ({command('train')} --resume)"
             raise ZooError(f"{path_or_run.path}: the run has no {path.name}; {why}")
     else:
         path = pathlib.Path(path_or_run)
