@@ -152,6 +152,7 @@ class TrainingSection(_Section):
     class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = None
     selection: Literal["best", "last"] = "best"
     frozen_layers: list[str] = []
+    lora_rank: Annotated[int, Field(gt=0, le=65_536)] | None = None
     length_buckets: list[Count] = []
     checkpoint_minutes: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0
     masking: MaskingSection = MaskingSection()
@@ -166,6 +167,12 @@ class TrainingSection(_Section):
     def _names_of_classes(cls, weights):
         """Names that look like numbers, as YAML reads them."""
         return {str(name): weight for name, weight in weights.items()} if isinstance(weights, dict) else weights
+
+    @pydantic.model_validator(mode="after")
+    def _adapters_are_not_pruned(self):
+        if self.lora_rank and self.pruning:
+            raise ValueError("lora_rank does not go with pruning, whose zeros the adapters would fill; choose one")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _pruning_ends_in_time(self):
