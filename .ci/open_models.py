@@ -23,6 +23,7 @@ def write(folder: pathlib.Path) -> int:
     import keras
 
     import zoo
+    from zoo.loading import save_model
     from zoo.training import preprocessing
 
     folder.mkdir(parents=True)
@@ -36,7 +37,7 @@ def write(folder: pathlib.Path) -> int:
         preprocessing.adapt(model, rows)
         if info.task.targets == "number":
             info.task.adapt(model, np.linspace(900, 1100, len(rows), dtype="float32"))
-        model.save(folder / f"{name}.keras")
+        save_model(model, folder / f"{name}.keras", {})
         rows = rows.astype("U") if info.reads == "text" else rows
         np.savez(folder / f"{name}.npz", rows=rows, answers=model.predict(tensor(rows), verbose=0))
     print(f"{len(zoo.list_models())} models written by {versions()}")

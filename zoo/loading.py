@@ -1,5 +1,6 @@
 """Saved models: written with their label names inside, read without running anything that the file brings."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -120,12 +121,31 @@ def save_model(model, path: pathlib.Path, labels: dict[str, Any], compress: bool
     """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
         temporary = pathlib.Path(folder) / "model.keras"
-        model.save(temporary)
+        with _normalizing_alone(model):
+            model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(LABELS, json.dumps(labels, ensure_ascii=False))
         if compress:
             temporary = _deflated(temporary)
         shutil.move(temporary, path)
+
+
+@contextlib.contextmanager
+def _normalizing_alone(model):
+    """Batch normalization without its exchange between replicas, which answers do not need.
+
+    Keras on JAX and PyTorch refuses to open a file that has it.
+    """
+    from zoo.keras_hooks import all_layers
+
+    synchronized = [layer for layer in all_layers(model) if getattr(layer, "synchronized", False)]
+    try:
+        for layer in synchronized:
+            layer.synchronized = False
+        yield
+    finally:
+        for layer in synchronized:
+            layer.synchronized = True
 
 
 def _deflated(path: pathlib.Path) -> pathlib.Path:
