@@ -120,6 +120,21 @@ def test_the_package_finds_its_own_examples_and_refuses_what_only_a_checkout_has
     assert "start it in a checkout" in refusal("write_model_cards")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("setup", ["2 virtual devices", "2 processes"])
+def test_processes_that_the_package_starts_find_it(package, tmp_path, setup):
+    code = f"""
+import pathlib
+from zoo.experiments import verification
+try:
+    verification._outcomes("none", {setup!r}, pathlib.Path("."))
+except verification.ZooError as error:
+    print(error)
+"""
+    done = run([sys.executable, "-c", code], tmp_path, PYTHONPATH=str(package))
+    assert "none" in done.stdout and "KeyError: 'none'" in done.stdout, done.stdout + done.stderr
+
+
 def test_weights_that_are_too_large_together_fail_the_build(tmp_path):
     for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, tmp_path)
