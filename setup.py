@@ -1,5 +1,6 @@
 """What setup.cfg cannot say: a wheel carries files of the repository, where `zoo.shipped` finds them."""
 
+import json
 import pathlib
 import shutil
 
@@ -11,7 +12,7 @@ CARRIED = [
     "configs/**/*.yaml", "scripts/*.py", "docs/*.md", "docs/models/notes.yaml",
     "docs/leaderboard.csv", "docs/weights.json",
 ]  # fmt: skip
-MOST_BYTES_A_FILE, MOST_BYTES = 450_000, 2_000_000  # of weights; larger ones are fetched when they are asked for
+MOST_BYTES = 2_000_000  # of weights; what the record does not mark as packaged is fetched when it is asked for
 
 
 class BuildWithRepository(build_py):
@@ -32,11 +33,12 @@ class BuildWithRepository(build_py):
 
 def carried() -> list[str]:
     """Paths from the root of the repository."""
-    weights = [path for path in sorted(ROOT.glob("weights/**/*")) if path.is_file()]
-    weights = [path for path in weights if path.stat().st_size <= MOST_BYTES_A_FILE]
+    record = ROOT / "docs/weights.json"
+    entries = json.loads(record.read_text("utf-8"))["weights"].values() if record.exists() else []
+    weights = [ROOT / "weights" / entry["file"] for entry in entries if entry["packaged"]]
     total = sum(path.stat().st_size for path in weights)
     if total > MOST_BYTES:
-        raise SystemExit(f"weights/: {total:,} bytes in files that the package would carry, more than {MOST_BYTES:,}")
+        raise SystemExit(f"{record}: {total:,} bytes of weights are marked as packaged, more than {MOST_BYTES:,}")
     others = [path for pattern in CARRIED for path in sorted(ROOT.glob(pattern))]
     return [path.relative_to(ROOT).as_posix() for path in [*others, *weights]]
 

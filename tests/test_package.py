@@ -135,19 +135,25 @@ except verification.ZooError as error:
     assert "none" in done.stdout and "KeyError: 'none'" in done.stdout, done.stdout + done.stderr
 
 
-def test_weights_that_are_too_large_together_fail_the_build(tmp_path):
+def test_the_package_carries_the_weights_that_are_marked_and_no_more_than_2_megabytes(tmp_path):
     for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, tmp_path)
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "zoo").mkdir()
+    for folder in ("docs", "weights", "zoo"):
+        (tmp_path / folder).mkdir()
     (tmp_path / "zoo/__init__.py").touch()
-    for number in range(5):
-        (tmp_path / f"weights/{number}.keras").write_bytes(b"0" * 400_000)
-    (tmp_path / "weights/large.keras").write_bytes(b"0" * 500_000)
-    build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib=built"]
-    done = run(build, tmp_path)
+    sizes = {"small": 1_500_000, "other": 500_000, "large": 9_000_000}
+    for name, size in sizes.items():
+        (tmp_path / f"weights/{name}.keras").write_bytes(b"0" * size)
+
+    def build(**packaged):
+        record = {name: {"file": f"{name}.keras", "packaged": marked} for name, marked in packaged.items()}
+        (tmp_path / "docs/weights.json").write_text(json.dumps({"weights": record}))
+        return run([sys.executable, "setup.py", "-q", "build_py", "--build-lib=built"], tmp_path)
+
+    done = build(small=True, other=True, large=False)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in tmp_path.glob("built/zoo/repository/weights/*")} == {f"{n}.keras" for n in range(5)}
-    (tmp_path / "weights/5.keras").write_bytes(b"0")
-    done = run(build, tmp_path)
-    assert done.returncode != 0 and "2,000,001 bytes" in done.stderr
+    assert {path.name for path in tmp_path.glob("built/zoo/repository/weights/*")} == {"small.keras", "other.keras"}
+    done = build(small=True, other=True, large=True)
+    assert done.returncode != 0 and "11,000,000 bytes" in done.stderr
+    (tmp_path / "weights/other.keras").unlink()
+    assert "other.keras" in build(small=True, other=True).stderr
