@@ -12,24 +12,21 @@ WORKDIR /source
 COPY . .
 RUN pip install build==1.3.0 && python -m build --wheel --outdir=/dist
 
-FROM python AS train
+FROM python AS zoo
+ARG EXTRAS=text,serve,sweep
 ARG ALSO=
 # setup.cfg has the versions. Unquoted, since ALSO may name several packages, or none.
 # hadolint ignore=DL3013,SC2086
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
-    pip install "$(echo /dist/*.whl)[text,report,sweep]" ${ALSO}
+    pip install "$(echo /dist/*.whl)[${EXTRAS}]" ${ALSO}
 USER 1000
 WORKDIR /home/zoo
+
+FROM zoo AS train
 ENTRYPOINT ["zoo"]
 CMD ["--help"]
 
-FROM python AS serve
-ARG ALSO=
-# hadolint ignore=DL3013,SC2086
-RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
-    pip install "$(echo /dist/*.whl)[text,serve]" ${ALSO}
-USER 1000
-WORKDIR /home/zoo
+FROM zoo AS serve
 EXPOSE 8501
 HEALTHCHECK --start-period=60s --timeout=5s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/health/ready', timeout=4)"]

@@ -48,6 +48,7 @@ def test_a_command_that_is_none_and_the_version(tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: trian: no such command; did you mean train or pretrain? (zoo --help)\n"
     assert run([*COMMAND, "../scripts/train"], tmp_path).returncode == 2
+    assert "\x1b" not in run([*COMMAND, "\x1b[31mred"], tmp_path).stderr
     assert run([*COMMAND, "--version"], tmp_path).stdout == f"zoo {zoo.__version__}\n"
     assert run(COMMAND, tmp_path).stdout == run([*COMMAND, "--help"], tmp_path).stdout != ""
     done = run([*COMMAND, "train", "--modle=xor_mlp"], tmp_path)

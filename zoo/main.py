@@ -6,7 +6,8 @@ import sys
 
 from zoo import streams
 from zoo.command_words import STARTED_AS, commands
-from zoo.errors import nearest
+from zoo.errors import nearest, shortened
+from zoo.escaping import tell
 from zoo.shipped import shipped
 
 GROUPS = {
@@ -38,7 +39,7 @@ def main(program: str = "zoo") -> None:
 
         print(f"zoo {__version__}")
     else:
-        print(f"error: {name}: no such command; {nearest(name, commands())} ({program} --help)", file=sys.stderr)
+        tell(f"error: {shortened(name)}: no such command; {nearest(name, commands())} ({program} --help)")
         sys.exit(2)
     sys.exit(1 if streams.failure() else 0)
 
