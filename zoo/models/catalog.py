@@ -7,7 +7,7 @@ import fnmatch
 from typing import Any
 
 from zoo.errors import ZooError, nearest
-from zoo.models import bert, cnn, mlp, tables, texts  # noqa: F401
+from zoo.models import bert, cnn, efficientnet, mlp, tables, texts  # noqa: F401
 from zoo.quiet import import_tensorflow
 from zoo.registry import KINDS, ModelInfo, check_options, registered
 from zoo.tasks.catalog import get_task

@@ -9,10 +9,10 @@ import tensorflow as tf
 from zoo import runs
 from zoo.config import Config, with_values
 from zoo.datasets.pipeline import BatchPlan
-from zoo.keras_hooks import stand_around_updates
+from zoo.keras_hooks import innermost, stand_around_updates
 from zoo.models import catalog
 from zoo.tasks import Task, Training
-from zoo.training import checks, layerwise, preprocessing, pretrained
+from zoo.training import checks, layerwise, preprocessing, starting
 from zoo.training import trainer as trainers
 from zoo.training.fitting import fitted, resolved_precision
 from zoo.training.optimizers import build_optimizer
@@ -42,19 +42,18 @@ def fit_config(config: Config, dataset, replicas: int) -> tuple[Config, list[str
     return config, list(filter(None, (precision_line, *lines)))
 
 
-def build_model(task: Task, config: Config, options: dict[str, Any], dataset) -> tuple[Training, str | None]:
+def build_model(task: Task, config: Config, options: dict[str, Any], dataset) -> tuple[Training, starting.Start | None]:
     """Build the model, and adapt it to the training split or start it from `model.init_from`.
 
     Returns:
-        What the training starts from, and, in words, what was taken from `init_from`.
+        What the training starts from, and what was taken from `init_from`.
     """
-    model = catalog.create_model(config.model.name, **options)
-    taken = None
+    model, taken = catalog.create_model(config.model.name, **options), None
     if config.model.init_from:
-        taken = pretrained.initialize(model, config.model.init_from)
+        taken = starting.start(task, model, config.model.init_from, dataset)
     else:
         preprocessing.adapt(model, dataset.train.features)
-    task.adapt(model, dataset.train.targets)
+        task.adapt(model, dataset.train.targets)
     layerwise.freeze(model, config.training.frozen_layers)
     return Training(config, model, options, dataset.info), taken
 
@@ -91,6 +90,9 @@ def compile_trainer(task: Task, training: Training, dataset, teaching, resume: r
         epochs=settings.epochs,
     )
     trainer = trainers.build_trainer(task, training, checks.shorter_models(training))
+    if settings.unfreeze_epoch is not None:
+        trainer.late = layerwise.LateLayers(layerwise.freeze(model, settings.frozen_layers))
+        trainer.let_late_layers_learn(True)  # the optimizer has a place for their state from the beginning
     if settings.optimizer.l2:
         for variable in trainer.trainable_variables:
             if variable.name == "kernel":
@@ -105,6 +107,10 @@ def compile_trainer(task: Task, training: Training, dataset, teaching, resume: r
     )
     for optimizer, variables in trainer.trained:
         steps = []
+        if settings.unfreeze_epoch is not None:
+            first = settings.unfreeze_epoch * plan.steps_per_epoch
+            late = layerwise.since_unfreezing(innermost(optimizer), variables, trainer.late.variables, first)
+            steps.append(late)
         if settings.optimizer.layer_decay:
             steps.append(layerwise.slower_below(variables, trainer, settings.optimizer.layer_decay))
         if settings.pruning:
