@@ -12,7 +12,6 @@ from zoo.models import catalog
 from zoo.settings import ClaimSection, Config, DatasetSection, first_mistake
 from zoo.shipped import shipped
 
-
 _STARTS = ("model.init_from", "dataset.train_fraction")  # a claim is of the recipe's own
 
 

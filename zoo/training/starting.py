@@ -142,17 +142,18 @@ def _fitted(layer, other, same_words: bool, is_first_convolution: bool) -> tuple
         for old, new in zip(weights, own, strict=True):
             new[:rows] = old[:rows]
         return own, f"its first {rows:,} words of {shapes[0][0]:,}"
-    if is_first_convolution and shapes[1:] == needed[1:] and {shapes[0][-2], needed[0][-2]} == {1, 3}:
-        if _with_channels(shapes[0], 0) == _with_channels(needed[0], 0):
-            kernel = weights[0]
-            if shapes[0][-2] == 1:
-                return [np.repeat(kernel, 3, axis=-2) / 3, *weights[1:]], "colour from grey, a third for each channel"
-            return [kernel.sum(axis=-2, keepdims=True), *weights[1:]], "grey from colour, the sum of the channels"
+    is_alike = shapes[1:] == needed[1:] and _but_for_channels(shapes[0]) == _but_for_channels(needed[0])
+    if is_first_convolution and is_alike:
+        before, after = shapes[0][-2], needed[0][-2]
+        if (before, after) == (1, 3):
+            return [np.repeat(weights[0], 3, axis=-2) / 3, *weights[1:]], "colour from grey, a third for each channel"
+        if (before, after) == (3, 1):
+            return [weights[0].sum(axis=-2, keepdims=True), *weights[1:]], "grey from colour, the sum of the channels"
     return None, "another shape"
 
 
-def _with_channels(shape: tuple[int, ...], channels: int) -> tuple[int, ...]:
-    return (*shape[:-2], channels, shape[-1])
+def _but_for_channels(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (*shape[:-2], shape[-1])
 
 
 def _set(layer, weights: list[np.ndarray]) -> None:
