@@ -156,6 +156,7 @@ class TrainingSection(_Section):
     selection: Literal["best", "last"] = "best"
     frozen_layers: list[str] = []
     unfreeze_epoch: Annotated[int, Field(gt=0, lt=MOST_EPOCHS)] | None = None
+    lora_rank: Annotated[int, Field(gt=0, le=65_536)] | None = None
     length_buckets: list[Count] = []
     checkpoint_minutes: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0
     masking: MaskingSection = MaskingSection()
@@ -175,6 +176,14 @@ class TrainingSection(_Section):
     def _unfreezes_what_is_frozen(self):
         if self.unfreeze_epoch is not None and not self.frozen_layers:
             raise ValueError("unfreeze_epoch is for training.frozen_layers, and none are given")
+        if self.unfreeze_epoch is not None and self.pruning:
+            raise ValueError("unfreeze_epoch does not go with pruning, which counts from the first step; choose one")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _adapters_are_not_pruned(self):
+        if self.lora_rank and self.pruning:
+            raise ValueError("lora_rank does not go with pruning, whose zeros the adapters would fill; choose one")
         return self
 
     @pydantic.model_validator(mode="after")

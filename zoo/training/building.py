@@ -12,7 +12,7 @@ from zoo.datasets.pipeline import BatchPlan
 from zoo.keras_hooks import innermost, stand_around_updates
 from zoo.models import catalog
 from zoo.tasks import Task, Training
-from zoo.training import checks, layerwise, preprocessing, starting
+from zoo.training import adapters, checks, layerwise, preprocessing, starting
 from zoo.training import trainer as trainers
 from zoo.training.fitting import fitted, resolved_precision
 from zoo.training.optimizers import build_optimizer
@@ -42,20 +42,24 @@ def fit_config(config: Config, dataset, replicas: int) -> tuple[Config, list[str
     return config, list(filter(None, (precision_line, *lines)))
 
 
-def build_model(task: Task, config: Config, options: dict[str, Any], dataset) -> tuple[Training, starting.Start | None]:
+def build_model(
+    task: Task, config: Config, options: dict[str, Any], dataset
+) -> tuple[Training, starting.Start | None, str | None]:
     """Build the model, and adapt it to the training split or start it from `model.init_from`.
 
     Returns:
-        What the training starts from, and what was taken from `init_from`.
+        What the training starts from; what was taken from `init_from`; what of it learns, where adapters do.
     """
-    model, taken = catalog.create_model(config.model.name, **options), None
+    model, taken, learns = catalog.create_model(config.model.name, **options), None, None
     if config.model.init_from:
         taken = starting.start(task, model, config.model.init_from, dataset)
     else:
         preprocessing.adapt(model, dataset.train.features)
         task.adapt(model, dataset.train.targets)
     layerwise.freeze(model, config.training.frozen_layers)
-    return Training(config, model, options, dataset.info), taken
+    if config.training.lora_rank:
+        learns = adapters.add_adapters(model, config.training.lora_rank)
+    return Training(config, model, options, dataset.info), taken, learns
 
 
 def prepare(task: Task, training: Training, dataset):

@@ -67,7 +67,7 @@ def train(
         raise ZooError(f"{resume.path}: the data have changed since this run began; train again without --resume")
     building.set_up_keras(settings)
     with strategy.scope():
-        training, taken = building.build_model(task, config, options, dataset)
+        training, taken, learns = building.build_model(task, config, options, dataset)
         arrays = building.prepare(task, training, preprocessing.encoded(training.model, dataset))
         teaching = distillation.load_teacher(settings, training.model, dataset, resume)
         trainer, plan = building.compile_trainer(task, training, arrays, teaching, resume)
@@ -78,7 +78,7 @@ def train(
         raise ZooError(f"{run.path}: {claims.refusal(run)}")
     if show_progress and chief:
         said = f"{dataset.info.name}: {summarize(dataset.report)}".split("\n")
-        for line in filter(None, (*said, str(taken or ""), *notices)):
+        for line in filter(None, (*said, str(taken or ""), learns, *notices)):
             tell(line)
     history = zoo_callbacks.History(run.history_file if chief else None, plan, task.headline, show_progress and chief)
     is_finished = weight_pruning.is_finished(settings.pruning)
@@ -245,6 +245,7 @@ def _tensorboard(run: runs.Run, profile: bool):
 
 def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
     from zoo.loading import save_model
+    from zoo.training import adapters
 
     info = catalog.model_info(config.model.name)
     labels = info.task.labels(dataset.info) | {
@@ -254,4 +255,7 @@ def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
         "feature_names": list(dataset.feature_names) if dataset.feature_names else None,
     }
     run.write_json("labels.json", labels)
+    if config.training.lora_rank:
+        adapters.write_learned(run.path / "adapters.npz", model)
+        adapters.merge_adapters(model)
     save_model(model, run.model_file, labels, compress=config.training.pruning is not None)
