@@ -39,6 +39,11 @@ def fit_config(config: Config, dataset, replicas: int) -> tuple[Config, list[str
     config, lines = fitted(config, len(dataset.train), len(dataset.validation), replicas)
     config = with_values(config, {"training.precision": precision}, "precision")
     checks.check_dataset(config, dataset)
+    settings = config.training
+    if settings.unfreeze_epoch is not None and settings.unfreeze_epoch >= settings.epochs:
+        lines.append(
+            f"training.unfreeze_epoch={settings.unfreeze_epoch} lies behind the last of {settings.epochs} epochs"
+        )
     return config, list(filter(None, (precision_line, *lines)))
 
 
