@@ -15,7 +15,7 @@ from zoo.evaluation import neighbours
 from zoo.loading import save_model
 
 CNN = {"stages": ((4,), (8,)), "paddings": ("same", "same"), "input_shape": (8, 8, 1), "num_classes": 2}
-LABELS = {"label_names": ["bright", "dark"], "task": "classification", "reads": "image", "dataset": "own"}
+LABELS = {"label_names": ["left", "right"], "task": "classification", "reads": "image", "dataset": "own"}
 
 
 @pytest.fixture(scope="module")
@@ -114,18 +114,20 @@ def test_neighbours_are_those_of_the_cosine_and_their_votes():
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """examples/{bright,dark}/*.png, three each, and two new pictures."""
+    """examples/{left,right}/*.png, three each, where that half is bright, and two new pictures."""
     folder = tmp_path_factory.mktemp("folders")
     generator = np.random.default_rng(0)
 
-    def draw(path, least):
+    def draw(path, half):
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray((least + generator.integers(0, 60, (8, 8))).astype("uint8")).save(path)
+        pixels = generator.integers(0, 60, (8, 8))
+        pixels[:, half] += 190
+        Image.fromarray(pixels.astype("uint8")).save(path)
 
-    for name, least in (("bright", 190), ("dark", 0)):
+    for name, half in (("left", slice(0, 4)), ("right", slice(4, 8))):
         for number in range(3):
-            draw(folder / "examples" / name / f"{number}.png", least)
-        draw(folder / "new" / f"{name}.png", least)
+            draw(folder / "examples" / name / f"{number}.png", half)
+        draw(folder / "new" / f"{name}.png", half)
     return folder
 
 
@@ -135,7 +137,7 @@ def test_a_folder_of_a_few_examples_classifies(run_script, model_file, folders):
     done = run_script("embed", *asked, f"--against={folders / 'examples'}")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert [row[1] for row in rows] == ["vote", "bright", "dark"]
+    assert [row[1] for row in rows] == ["vote", "left", "right"]
     done = run_script("embed", f"--model_file={model_file}", folders / "new", "--output=new.npz")
     assert "2 × 32 features: new.npz" in done.stderr
     done = run_script("embed", *asked, "--against=new.npz")
@@ -154,7 +156,7 @@ def test_a_folder_of_a_few_examples_classifies(run_script, model_file, folders):
         (["new", "--neighbours=7", "--against=examples"], "has 6 examples; ask for fewer"),
         (["new", "--neighbours=1", "--against=nothing"], "unknown dataset 'nothing'"),
         (["new", "--layer=x", "--output=a.npz"], "has no layer 'x'; known: "),
-        (["new", "--output=new/bright.png"], "--output=new/bright.png: is an input"),
+        (["new", "--output=new/left.png"], "--output=new/left.png: is an input"),
     ],
 )
 def test_mistakes_are_one_line(run_script, model_file, folders, tmp_path, flags, words):

@@ -1,5 +1,6 @@
 """Layers of a trained model in a new one: what fits is taken, what may be brought into shape is, the rest is said."""
 
+import pathlib
 import types
 
 import keras
@@ -190,7 +191,7 @@ def test_what_cannot_start_a_training_is_said_in_a_line(cnn, tmp_path):
         starting._take_named(task, zoo.create_model("mnist_cnn"), {"stem_conv": []}, "efficientnet_lite0_imagenet")
     with pytest.raises(ZooError, match="no such model"):
         started("mnist_cnn", str(tmp_path / "nothing"), data(pictures()), **SMALL_CNN)
-    (tmp_path / "damaged.keras").write_bytes(open(file, "rb").read()[:3000])
+    (tmp_path / "damaged.keras").write_bytes(pathlib.Path(file).read_bytes()[:3000])
     with pytest.raises(ZooError, match="damaged"):
         started("mnist_cnn", str(tmp_path / "damaged.keras"), data(pictures()), **SMALL_CNN)
 

@@ -70,9 +70,7 @@ class _Reader(pickle.Unpickler):
         if module == "torch" and name in _DTYPES:
             return np.dtype(_DTYPES[name])
         asked = shortened(f"{module}.{name}")
-        raise ZooError(
-            f"{self.path}: its pickle asks for {asked}, which is no tensor; nothing of it was run, delete it"
-        )
+        raise ZooError(f"{self.path}: its pickle asks for {asked}, which no tensor needs; nothing was run, delete it")
 
     def persistent_load(self, reference: Any) -> _Storage:
         kind, dtype, key, *_ = reference
