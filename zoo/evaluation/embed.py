@@ -136,7 +136,7 @@ class Embedder:
         lines = [_accuracy_line(f"{k} nearest of {len(found.reference.ids):,}", found.votes(k) == inputs.labels)]
         names = np.array(self.loaded.label_names)
         if self.loaded.task.output == "probabilities" and set(inputs.labels) <= set(names):
-            answers = names[self.loaded.predict(inputs.features).argmax(axis=1)]
+            answers = names[self.loaded.answers(inputs.features).argmax(axis=1)]
             lines.append(_accuracy_line("the model's own head", answers == inputs.labels))
         return lines
 

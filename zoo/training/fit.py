@@ -231,7 +231,7 @@ def _judge(task: Task, training: Training, trainer, dataset, run: runs.Run, sele
         loaded = load_model(run)  # what users get, not what was trained
 
         def answer(split):
-            return loaded.predict(split.features), split.targets
+            return loaded.answers(split.features), split.targets
 
     return write_outcome(run, dataset, task, answer, {"best_epoch": selection.best_epoch})
 
