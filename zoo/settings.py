@@ -27,7 +27,7 @@ class _Section(pydantic.BaseModel):
 
 
 class ModelSection(_Section):
-    """Which registered model, which of its options are changed, and which encoder it starts from."""
+    """Which registered model, which of its options are changed, and whose weights it starts from."""
 
     name: str
     options: dict[str, Any] = {}
@@ -50,7 +50,8 @@ class DatasetSection(_Section):
     `data_dir` becomes absolute, because a run may be read from another folder than it was trained in.
     `task` says what the label column of the user's own table is for; by default the model's own task says it. `label`
     names that column. `duplicates`: what becomes of equal examples; rows of the user's own table are kept by default,
-    on one side of each split, and all else is dropped.
+    on one side of each split, and all else is dropped. `train_fraction` keeps so much of each class of the training
+    split, by content: the same rows for every seed, and those of a smaller fraction among those of a larger one.
     """
 
     name: str
@@ -59,6 +60,7 @@ class DatasetSection(_Section):
     label: str | None = None
     duplicates: Literal["keep", "drop"] | None = None
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    train_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
     image_shape: Annotated[list[Pixels], Field(min_length=3, max_length=3)] | None = None
     augmentation: AugmentationSection = AugmentationSection()
 
@@ -135,6 +137,7 @@ class TrainingSection(_Section):
     """How the model is trained. `batch_size` is the global one, whatever the number of devices.
 
     `fit_to_rows` names keys that follow from the number of training rows, as `zoo.training.fitting` does it.
+    `frozen_layers` are patterns of names; from `unfreeze_epoch` on, counted from 0, these layers learn too.
     """
 
     epochs: Annotated[int, Field(gt=0, le=MOST_EPOCHS)] = 10
@@ -152,6 +155,7 @@ class TrainingSection(_Section):
     class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = None
     selection: Literal["best", "last"] = "best"
     frozen_layers: list[str] = []
+    unfreeze_epoch: Annotated[int, Field(gt=0, lt=MOST_EPOCHS)] | None = None
     lora_rank: Annotated[int, Field(gt=0, le=65_536)] | None = None
     length_buckets: list[Count] = []
     checkpoint_minutes: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0
@@ -167,6 +171,14 @@ class TrainingSection(_Section):
     def _names_of_classes(cls, weights):
         """Names that look like numbers, as YAML reads them."""
         return {str(name): weight for name, weight in weights.items()} if isinstance(weights, dict) else weights
+
+    @pydantic.model_validator(mode="after")
+    def _unfreezes_what_is_frozen(self):
+        if self.unfreeze_epoch is not None and not self.frozen_layers:
+            raise ValueError("unfreeze_epoch is for training.frozen_layers, and none are given")
+        if self.unfreeze_epoch is not None and self.pruning:
+            raise ValueError("unfreeze_epoch does not go with pruning, which counts from the first step; choose one")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _adapters_are_not_pruned(self):

