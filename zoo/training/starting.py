@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo import encoders
 from zoo.errors import ZooError, first_few
 from zoo.loading import LoadedModel, load_model
 from zoo.tasks import Task
@@ -62,7 +63,7 @@ def start(task: Task, model, init_from: str, dataset) -> Start:
         return _take_named(task, model, found, init_from)
     path = pathlib.Path(init_from).expanduser()
     has_tokenizer = any(layer.name == "tokenizer" for layer in model.layers)
-    if has_tokenizer or init_from in pretrained.PACKAGES or (path / "config.json").is_file():
+    if has_tokenizer or init_from in encoders.PACKAGES or (path / "config.json").is_file():
         return _bert_start(task, model, init_from, dataset)
     source = _trained(init_from, path)
     _refuse_unlike(source, task, dataset.info.kind, init_from)
@@ -265,8 +266,8 @@ def _bert_start(task: Task, model, init_from: str, dataset) -> Start:
     words = pretrained.initialize(model, init_from)
     task.adapt(model, dataset.train.targets)
     path, ours = pathlib.Path(init_from).expanduser(), layers_by_name(model)
-    start = Start(words, [name for name in ours if pretrained.is_encoder(name)], {}, {}, [])
-    is_encoder_alone = init_from in pretrained.PACKAGES or (path / "config.json").is_file()
+    start = Start(words, [name for name in ours if encoders.is_encoder(name)], {}, {}, [])
+    is_encoder_alone = init_from in encoders.PACKAGES or (path / "config.json").is_file()
     source = None if is_encoder_alone else _trained(init_from, path)
     if source and source.task.name == task.name:
         _take_head(task, ours, layers_by_name(source.model), source, dataset, start)
