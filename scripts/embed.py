@@ -2,7 +2,7 @@
 
     python scripts/embed.py --run=runs/mnist_cnn/20250101-120000-abc123 pictures/ --output=features.npz
     python scripts/embed.py --run=runs/mnist_cnn/20250101-120000-abc123 --dataset=mnist --split=test --output=board/
-    python scripts/embed.py --run=runs/mnist_cnn/20250101-120000-abc123 digit.png --neighbours=5 --against=mnist
+    python scripts/embed.py --model=mnist_cnn digit.png --neighbours=5 --against=mnist
     python scripts/embed.py --run=runs/mnist_cnn/20250101-120000-abc123 new/ --neighbours=3 --against=examples/
 
 Features are what the head stands on, the layer features, or another one by --layer; a layer that gives more than a row
@@ -21,6 +21,7 @@ from zoo.errors import ZooError
 from zoo.escaping import tell
 
 RUN = flags.DEFINE_string("run", None, "Folder of a run.")
+MODEL = flags.DEFINE_string("model", None, "Name of weights that the zoo publishes, in place of --run.")
 MODEL_FILE = flags.DEFINE_string("model_file", None, "A .keras file, in place of --run.")
 INPUT = flags.DEFINE_multi_string("input", [], "File or folder; may be repeated.")
 TEXT = flags.DEFINE_multi_string("text", [], "A text; may be repeated.")
@@ -45,14 +46,16 @@ def main(arguments: list[str]) -> None:
     if bool(NEIGHBOURS.value) != bool(AGAINST.value):
         raise ZooError("--neighbours and --against go together: how many, and of which examples")
     from zoo.evaluation import embed, predict
+    from zoo.published import chosen_run
 
     if NEIGHBOURS.value and NEIGHBOURS.value != "auto":
         embed.refuse_odd_number(NEIGHBOURS.value)
     predict.refuse_missing(paths)
-    loaded = predict.open_model(RUN.value, MODEL_FILE.value)
+    run = chosen_run(RUN.value, MODEL.value, MODEL_FILE.value)
+    loaded = predict.open_model(run, MODEL_FILE.value)
     if OUTPUT.value:
         predict.refuse_overwriting([*paths, *filter(None, [MODEL_FILE.value])], {"output": OUTPUT.value}, loaded.reads)
-    data = embed.Data(RUN.value, loaded, DATASET.value, DATA_DIR.value)
+    data = embed.Data(run, loaded, DATASET.value, DATA_DIR.value)
     inputs = data.split(SPLIT.value) if DATASET.value else embed.files(paths, TEXT.value, loaded)
     embedder = embed.Embedder(loaded, LAYER.value, data)
     features = embedder.features(inputs)

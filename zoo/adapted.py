@@ -12,7 +12,6 @@ import numpy as np
 from zoo import encoders
 from zoo.config import Config
 from zoo.errors import ZooError
-from zoo.keras_hooks import with_adapters
 from zoo.models import catalog
 from zoo.quiet import import_tensorflow
 from zoo.run_files import ABOUT, adapted_about
@@ -61,6 +60,8 @@ def open_adapted(path: pathlib.Path) -> tuple[Any, dict[str, Any]]:
     """
     said, arrays = adapted_about(path), read_arrays(path, "fetch it again")
     import_tensorflow()
+    from zoo.keras_hooks import with_adapters
+
     with _in_precision(said["precision"]):
         model = catalog.create_model(said["model"], **said["options"])
     folder = encoders.fetched(said["base"], encoders.PACKAGES[said["base"]], None)
