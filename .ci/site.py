@@ -77,6 +77,8 @@ def _uri(path):
 
 def _page(path):
     text = (REPOSITORY / path).read_text(encoding="utf-8")
+    if path == "README.md":
+        return f"---\nhide: [toc]\n---\n{text}"
     if path.endswith(".md"):
         return text
     language = _LANGUAGES.get(pathlib.PurePath(path).suffix, "text")
