@@ -33,34 +33,17 @@ flags.DEFINE_integer("num_seeds", None, "train so many seeds, from --seed on, an
 flags.DEFINE_integer("cross_validation", None, "train on this many folds and report the mean")
 flags.DEFINE_bool("print_config", False, "print the resolved config and stop")
 
-KEYS = {
-    "epochs": "training.epochs",
-    "batch_size": "training.batch_size",
-    "learning_rate": "training.optimizer.learning_rate",
-    "seed": "training.seed",
-    "task": "dataset.task",
-    "dataset": "dataset.name",
-    "data_dir": "dataset.data_dir",
-    "init_from": "model.init_from",
-    "precision": "training.precision",
-    "steps_per_call": "training.steps_per_call",
-    "xla": "training.xla",
-    "strategy": "training.strategy",
-    "devices": "training.devices",
-    "virtual_devices": "training.virtual_devices",
-}
-
 
 def main() -> int:
     command_line.import_modules(FLAGS["import"].value)
-    overrides = {key: FLAGS[name].value for name, key in KEYS.items() if FLAGS[name].value is not None}
+    overrides = {key: FLAGS[name].value for name, key in command_line.SETTINGS.items() if FLAGS[name].value is not None}
     from zoo.experiments import session
 
     several = [name for name in ("num_seeds", "cross_validation") if FLAGS[name].present]
     if len(several) > 1 or FLAGS.profile and (FLAGS.resume or several):
         raise ZooError("give one of --num_seeds and --cross_validation alone; --profile is for one new training")
     if FLAGS.resume and FLAGS.resume != "auto":
-        fixed = ("model", "config", "set", *several, *(name for name in KEYS if name != "data_dir"))
+        fixed = ("model", "config", "set", *several, *(name for name in command_line.SETTINGS if name != "data_dir"))
         session.refuse_overrides([name for name in fixed if FLAGS[name].present])
         return session.resume(FLAGS.resume, FLAGS.data_dir)
     from zoo.config import load_config

@@ -1,6 +1,5 @@
 """The commands of README.md and docs/: scripts, flags, names, keys and extras that they name are there."""
 
-import ast
 import configparser
 import fnmatch
 import pathlib
@@ -12,7 +11,7 @@ import ruamel.yaml
 from absl import flags
 
 import zoo
-from zoo import reference
+from zoo import command_line, reference
 from zoo.config import dataset_section, load_config
 from zoo.datasets.catalog import dataset_info
 from zoo.models import catalog
@@ -61,9 +60,7 @@ def refuse_wrong(script, arguments):
         return
     refuse_wrong_names(script, given, positional)
     if script in ("train", "pretrain", "sweep") and not {"config", "resume"} & set(given) and given:
-        keys = re.search(r"^KEYS = (\{.*?^\})", source, re.MULTILINE | re.DOTALL)
-        keys = ast.literal_eval(keys[1]) if keys else {}
-        overrides = {key: given[name] for name, key in keys.items() if name in given}
+        overrides = {key: given[name] for name, key in command_line.SETTINGS.items() if name in given}
         load_config(own["model"].value, None, overrides, given.get("set", []))
     elif "set" in given and script in ("prepare_data", "baseline"):
         dataset_section({"name": "csv"}, given["set"])

@@ -13,7 +13,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["datasets", "evaluation", "training"],
+    submodules=["datasets", "evaluation", "training", "runs"],
     submod_attrs={
         "registry": ["register_model", "ModelInfo"],
         "models.catalog": ["list_models", "model_info", "create_model"],
@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "config": ["Config", "load_config"],
         "errors": ["ZooError"],
         "loading": ["load_model", "LoadedModel"],
-        "runs": ["Run", "open_run"],
-        "training.fit": ["train"],
+        "library": ["Run", "Comparison", "train", "evaluate", "compare", "list_runs"],
+        "runs": ["open_run"],
     },
 )

@@ -14,6 +14,24 @@ from zoo.escaping import tell
 
 SAFE_PATH, SET_HERE = "PYTHONSAFEPATH", "zoo"
 
+# Settings of a training that have a name of their own, as flags of train.py and in Python; keys of the config.
+SETTINGS = {
+    "epochs": "training.epochs",
+    "batch_size": "training.batch_size",
+    "learning_rate": "training.optimizer.learning_rate",
+    "seed": "training.seed",
+    "task": "dataset.task",
+    "dataset": "dataset.name",
+    "data_dir": "dataset.data_dir",
+    "init_from": "model.init_from",
+    "precision": "training.precision",
+    "steps_per_call": "training.steps_per_call",
+    "xla": "training.xla",
+    "strategy": "training.strategy",
+    "devices": "training.devices",
+    "virtual_devices": "training.virtual_devices",
+}
+
 
 def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> None:
     """Parse the flags, call `main`, and leave the process with its exit status.

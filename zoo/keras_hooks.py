@@ -178,3 +178,30 @@ def outputs_of_calls(operation) -> Iterator[keras.KerasTensor]:
     """What each call of a layer or operation gives. If Keras renames its nodes, no `.keras` file opens."""
     for node in operation._inbound_nodes:
         yield from node.output_tensors
+
+
+def stored_kernel(layer: keras.layers.Layer):
+    """The variable of a kernel that has adapters; the public `kernel` is their sum, in the precision of the layer.
+
+    If Keras renames `_kernel`, training with adapters fails before its first step.
+    """
+    return layer._kernel
+
+
+def merge_adapters(layer: keras.layers.Layer) -> None:
+    """Add a layer's adapters to its kernel in float32 and take them out of the layer.
+
+    If Keras renames `_kernel` or `_untrack_variable`, it fails at the end of a training. Keras's own saving would
+    round the sum to the precision of the layer.
+    """
+    factors = [np.asarray(factor, "float32") for factor in (layer.lora_kernel_a, layer.lora_kernel_b)]
+    layer._kernel.assign(with_adapters(np.asarray(layer._kernel), *factors))
+    layer._kernel.trainable = True
+    for factor in (layer.lora_kernel_a, layer.lora_kernel_b):
+        layer._untrack_variable(factor)
+    layer.lora_enabled, layer.lora_rank, layer.lora_alpha = False, None, None
+
+
+def with_adapters(kernel: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """`float32[…, in, out]`, `float32[…, in, rank]`, `float32[rank, out]` → the kernel that the three stand for."""
+    return kernel + np.matmul(a, b)

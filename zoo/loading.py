@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets.on_disk import Features, StoredRows, are_texts, arrays_of, as_tensors, blocks
+from zoo.datasets.on_disk import Features, StoredRows, are_texts, arrays_of, as_tensors, blocks, count
 from zoo.errors import ZooError
+from zoo.inputs.memory import features_of
 from zoo.opening.keras_file import open_keras
 from zoo.opening.labels import LABELS, check_number
 from zoo.runs import Run, open_run
@@ -57,23 +58,51 @@ class LoadedModel:
         """Of one example: a tuple, or tuples by name."""
         return input_shape_of(self.model)
 
-    def predict(self, features: Features, batch_size: int = 1000) -> np.ndarray:
-        """Raw input, `[examples, …]` or such arrays by name → answers, `[examples, …]`, as the task gives them."""
+    def answers(self, features: Features, batch_size: int = 1000) -> np.ndarray:
+        """Features as a `zoo.datasets.Split` has them → answers, `[examples, …]`, as the task gives them."""
         return self.task.answers(outputs_of(self.model, features, batch_size))
 
-    def predict_probabilities(self, features: Features) -> np.ndarray:
-        """Raw input `[examples, …]` → `float32[examples, num_classes]`; one sigmoid unit becomes two columns.
+    def predict(self, inputs: Any, batch_size: int = 1000) -> np.ndarray:
+        """Raw input → answers, `[examples, …]`, as the task gives them: probabilities of classes, or numbers.
+
+        Args:
+            inputs: pictures, rows or texts, one or many; in the forms that `zoo.inputs.memory.features_of` says.
+            batch_size: how many are computed together.
+
+        Raises:
+            ZooError: they do not fit the model, are not finite, or their answer is not.
+        """
+        answers = self.answers(features_of(inputs, self), batch_size)
+        wrong = np.flatnonzero(~np.isfinite(answers.reshape(len(answers), -1)).all(axis=1)) if len(answers) else ()
+        if len(wrong):
+            raise ZooError(f"{self.path}: its answer to row {wrong[0]} is not finite; its training diverged")
+        return answers
+
+    def predict_labels(self, inputs: Any, batch_size: int = 1000) -> np.ndarray:
+        """Raw input, as `predict` takes it → the most probable class of each example, `str[examples]`.
+
+        Raises:
+            ZooError: as `predict`, or the model answers with no classes.
+        """
+        if self.task.output != "probabilities":
+            raise ZooError(f"{self.path}: a model of {self.task.words} has no labels; call predict")
+        return np.array(self.label_names)[self.predict(inputs, batch_size).argmax(axis=-1)]
+
+    def predict_probabilities(self, inputs: Any) -> np.ndarray:
+        """Raw input, as `predict` takes it → `float32[examples, num_classes]`; one sigmoid unit becomes two columns.
 
         Raises:
             ZooError: the model gives no probabilities.
         """
         if self.task.output != "probabilities":
             raise ZooError(f"{self.path}: a model of {self.task.words} gives no probabilities; call predict")
-        return self.predict(features)
+        return self.predict(inputs)
 
 
 def outputs_of(model, features: Features, batch_size: int = 1000) -> np.ndarray:
     """A model's raw outputs, `float32[examples, …]`."""
+    if not count(features):
+        return np.zeros((0, *model.output_shape[1:]), "float32")
     if any(isinstance(array, StoredRows) for array in arrays_of(features)):
         return np.concatenate([outputs_of(model, block, batch_size) for block in blocks(features)])
     if are_texts(features):  # a text takes more memory inside a model than a picture does

@@ -199,6 +199,8 @@ class TrainingSection(_Section):
     """Which epoch's weights are kept: the best on validation, or the last."""
     frozen_layers: list[str] = []
     """Patterns of names of layers that do not learn."""
+    lora_rank: Annotated[int, Field(gt=0, le=65_536)] | None = None
+    """Freeze large kernels, and let adapters of this rank learn beside them (Hu et al., 2022, LoRA)."""
     length_buckets: list[Count] = []
     """Lengths, in pieces, to which batches of texts may be cut; texts of similar length share a batch."""
     checkpoint_minutes: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0
@@ -215,6 +217,12 @@ class TrainingSection(_Section):
     def _names_of_classes(cls, weights):
         """Names that look like numbers, as YAML reads them."""
         return {str(name): weight for name, weight in weights.items()} if isinstance(weights, dict) else weights
+
+    @pydantic.model_validator(mode="after")
+    def _adapters_are_not_pruned(self):
+        if self.lora_rank and self.pruning:
+            raise ValueError("lora_rank does not go with pruning, whose zeros the adapters would fill; choose one")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _pruning_ends_in_time(self):

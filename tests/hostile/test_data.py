@@ -15,7 +15,7 @@ from PIL import Image
 import zoo
 from zoo.datasets import own_data, own_pictures, own_tables, own_texts, sources
 from zoo.errors import ZooError
-from zoo.evaluation import read_images, read_tables
+from zoo.inputs import images, tables
 from zoo.loading import save_model
 from zoo.tasks.catalog import get_task
 from zoo.training import pretrained
@@ -57,7 +57,7 @@ def test_pictures(refused, tmp_path, content):
     (tmp_path / "pictures/b").mkdir()
     Image.new("L", (8, 8)).save(tmp_path / "pictures/b/0.png")
     path.write_bytes(content)
-    refused(lambda: read_images.read([path], Reads(28, 28, 1)), "0.png")
+    refused(lambda: images.read([path], Reads(28, 28, 1)), "0.png")
     refused(lambda: own_pictures.read_image_folder(tmp_path / "pictures", (8, 8, 1)), "0.png")
 
 
@@ -69,14 +69,14 @@ def test_the_largest_picture_that_is_read(bounded, tmp_path):
     picture.save(tmp_path / "large.png", exif=exif)
     del picture, exif
     with bounded():
-        (image,) = read_images.read([tmp_path / "large.png"], Reads(28, 28, 1))[1]
+        (image,) = images.read([tmp_path / "large.png"], Reads(28, 28, 1))[1]
     assert image.shape == (28, 28, 1) and image.min() == 255
 
 
 @pytest.mark.parametrize("content", data_files.ARRAYS.values(), ids=data_files.ARRAYS)
 def test_arrays_of_pictures(refused, tmp_path, content):
     (tmp_path / "a.npy").write_bytes(content)
-    refused(lambda: read_images.read([tmp_path / "a.npy"], Reads(28, 28, 1)), "a.npy")
+    refused(lambda: images.read([tmp_path / "a.npy"], Reads(28, 28, 1)), "a.npy")
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path), os.mkdir])
@@ -85,8 +85,8 @@ def test_what_is_no_file(refused, tmp_path, make, name):
     path = tmp_path / name
     make(path)
     readers = {
-        "a.png": lambda: read_images.read([path], Reads(28, 28, 1)),
-        "a.npy": lambda: read_images.read([path], Reads(28, 28, 1)),
+        "a.png": lambda: images.read([path], Reads(28, 28, 1)),
+        "a.npy": lambda: images.read([path], Reads(28, 28, 1)),
         "a.csv": lambda: own_tables.read_csv(path, READING),
         "a.txt": lambda: own_texts.read_utf8(path),
     }
@@ -98,7 +98,7 @@ def test_tables(refused, tmp_path, make, words):
     path = tmp_path / ("zeros.csv" if words == "zeros.csv" else "a.csv")
     path.write_bytes(make())
     refused(lambda: own_tables.read_csv(path, READING), words)
-    refused(lambda: read_tables.read([path], Reads(3)))
+    refused(lambda: tables.read([path], Reads(3)))
     assert own_texts.is_text_table(path) is False
 
 

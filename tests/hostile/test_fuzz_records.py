@@ -19,8 +19,8 @@ from zoo.comparison import columns, receipts, table
 from zoo.config import load_config, validate
 from zoo.datasets import own_data, own_tables, own_texts
 from zoo.errors import ZooError
-from zoo.evaluation.read_images import read as read_images
 from zoo.experiments.search_space import read_space
+from zoo.inputs.images import read as read_images
 from zoo.run_files import read_history
 from zoo.runs import Run
 from zoo.tasks.catalog import get_task

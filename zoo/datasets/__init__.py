@@ -24,6 +24,7 @@ __all__ = [
     "Split",
     "cross_validation_folds",
     "dataset_info",
+    "from_memory",
     "is_at_hand",
     "list_datasets",
     "load",
@@ -108,6 +109,8 @@ def load(
     if label is not None and name != "csv":
         raise ZooError(f"dataset.label is {label!r}; it names a column of a table of yours, and {name!r} is none")
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
+    if name == "arrays":
+        raise ZooError("dataset 'arrays' was in the memory of the process that trained; give it to zoo.train in Python")
     if info.needs_data_dir and path is None:
         raise ZooError(f"dataset {name!r} is your own data: say where, --data_dir=PATH")
     if name in _generated:
@@ -213,8 +216,54 @@ def _load_own(
 ) -> Dataset:
     _checked_fraction(fraction, _OWN_TEST_FRACTION)
     kind, examples = _read_own(info, path, image_shape, reading)
+    return _of_examples(info, kind, examples, str(path), fraction, duplicates)
+
+
+def from_memory(
+    data: Any,
+    task: Task,
+    label: str | None = None,
+    validation_data: Any = None,
+    test_data: Any = None,
+    validation_fraction: float | None = None,
+    duplicates: str | None = None,
+) -> Dataset:
+    """The user's own arrays or DataFrame, split as files of theirs would be: by content, so that nothing leaks.
+
+    Args:
+        data: `(features, targets)` or a DataFrame.
+        task: what the targets are for.
+        label: the DataFrame's column of targets; by default it is guessed by its name.
+        validation_data, test_data: `(features, targets)` beside arrays; by default tenths of `data`.
+        validation_fraction, duplicates: as `load`.
+
+    Raises:
+        ZooError: as `load`.
+    """
+    from zoo.datasets import in_memory
+
+    if task.targets is None:
+        task = get_task("classification")
+    reading = Reading(task, False, label)
+    if hasattr(data, "to_csv"):
+        if validation_data is not None or test_data is not None:
+            raise ZooError("validation_data and test_data go with arrays; leave them out, or give train as arrays too")
+        kind, examples = in_memory.read_frame(data, reading)
+        origin = "a DataFrame"
+    else:
+        if label is not None:
+            raise ZooError(f"label={label!r} names a column of a DataFrame; of arrays, give (features, targets)")
+        kind, examples = in_memory.read_arrays(data, validation_data, test_data, reading)
+        origin = "arrays"
+    return _of_examples(dataset_info("arrays"), kind, examples, origin, validation_fraction or 0.1, duplicates)
+
+
+def _of_examples(
+    info: DatasetInfo, kind: str, examples: Examples, origin: str, fraction: float, duplicates: str | None
+) -> Dataset:
+    _checked_fraction(fraction, _OWN_TEST_FRACTION)
     train, validation, test = examples.parts()
-    report = {"origin": str(path), "notes": list(examples.notes)}
+    report = {"origin": origin, "notes": list(examples.notes)}
     # Equal rows of a table may be different respondents; equal pictures or texts are copies, of unequal classes
     # mistakes.
     if duplicates == "drop" or (duplicates is None and kind != "table"):

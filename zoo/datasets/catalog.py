@@ -171,6 +171,7 @@ _CATALOG = (
     DatasetInfo("image_folder", "image", "your pictures: FOLDER/class_name/*.png", needs_data_dir=True),
     DatasetInfo("tfds_folder", "image", "pictures that TFDS prepared: FOLDER/NAME/VERSION", needs_data_dir=True),
     DatasetInfo("text_folder", "text", "your texts: FOLDER/class_name/*.txt", needs_data_dir=True),
+    DatasetInfo("arrays", None, "your arrays or DataFrame, in Python: zoo.train", targets=None, needs_data_dir=True),
     DatasetInfo(
         "csv", None, "your table: FILE.csv, numbers or a column text, and a column label", targets=None,
         needs_data_dir=True,

@@ -14,6 +14,8 @@ from zoo.safe_reading import one_line, opened
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+Notices = dict[str, list[str]]  # what was converted, and where
+
 MOST_PIXELS, MOST_SIDE = 40_000_000, 65_535
 # Pillow's names, what a file begins with, usual endings. Of some that are not here, reading starts other programs.
 _FORMATS = {
@@ -106,3 +108,25 @@ def fit_picture(picture: "Image", height: int, width: int, channels: int) -> np.
     if picture.size != (width, height):
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(picture, "uint8").reshape(height, width, channels)
+
+
+def to_bytes(pixels: np.ndarray, where: str, notices: Notices) -> np.ndarray:
+    """`uint8` of the same shape, from integers of 0 to 255 or floats of 0 to 1 or 0 to 255, by their greatest.
+
+    Raises:
+        ZooError: they are neither; the text begins with `where`.
+    """
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype.kind not in "iuf":
+        raise ZooError(f"{where}: dtype {pixels.dtype} is no image; give uint8, or floats of 0 to 1 or 0 to 255")
+    if not np.isfinite(pixels).all():
+        raise ZooError(f"{where}: NaN or infinity among the values; give finite floats of 0 to 1 or 0 to 255")
+    low, high = pixels.min(), pixels.max()
+    if low < 0 or high > 255:
+        raise ZooError(f"{where}: values from {low:g} to {high:g}; bring them to 0 to 1 or 0 to 255 before")
+    if pixels.dtype.kind == "f":
+        scale = 255 if high <= 1 else 1
+        notices[f"floats read as 0 to {255 // scale}"].append(where)
+        pixels = np.round(pixels * float(scale))
+    return pixels.astype(np.uint8)

@@ -65,7 +65,7 @@ def evaluate(
     split = fitting_split(loaded_model, dataset, split_name)
     if output is not None:
         _refuse_overwriting(Path(output), dataset)
-    answers = loaded_model.predict(split.features)
+    answers = loaded_model.answers(split.features)
     evaluation = {
         "model": str(loaded_model.path),
         "task": task.name,
@@ -89,7 +89,7 @@ def evaluate_model(loaded_model: "LoadedModel", dataset: "Dataset", split_name: 
         ZooError: the data set's targets or features are not the model's, or the split is empty.
     """
     split = fitting_split(loaded_model, dataset, split_name)
-    return loaded_model.task.results(loaded_model.predict(split.features), split.targets, loaded_model.labels)
+    return loaded_model.task.results(loaded_model.answers(split.features), split.targets, loaded_model.labels)
 
 
 def results_table(evaluation: dict) -> str:
@@ -117,7 +117,7 @@ def load_dataset(
         if not data_dir:
             datasets.refuse_moved(section)
         section = section.model_copy(update={"label": section.label or _label_column(section.name, loaded_model)})
-        return _in_classes_of(loaded_model, datasets.load_configured(section, data_dir, loaded_model.task))
+        return in_classes_of(loaded_model, datasets.load_configured(section, data_dir, loaded_model.task))
     name = dataset_name or loaded_model.dataset
     if not name:
         raise ZooError(f"{loaded_model.path}: the file does not say which data it was trained on; give --dataset=NAME")
@@ -126,7 +126,7 @@ def load_dataset(
     label = _label_column(name, loaded_model)
     image_shape = shape if own_images else None
     dataset = datasets.load(name, data_dir, image_shape=image_shape, task=loaded_model.task, label=label)
-    return _in_classes_of(loaded_model, dataset)
+    return in_classes_of(loaded_model, dataset)
 
 
 def _label_column(dataset_name: str, loaded_model: "LoadedModel") -> str | None:
@@ -134,7 +134,7 @@ def _label_column(dataset_name: str, loaded_model: "LoadedModel") -> str | None:
     return loaded_model.labels.get("target_name") if dataset_name == loaded_model.dataset == "csv" else None
 
 
-def _in_classes_of(loaded_model: "LoadedModel", dataset: "Dataset") -> "Dataset":
+def in_classes_of(loaded_model: "LoadedModel", dataset: "Dataset") -> "Dataset":
     """The user's own data with the model's classes in its order, where some of them do not occur in the data."""
     classes, known = dataset.info.label_names, list(loaded_model.label_names)
     if not (dataset.info.needs_data_dir and classes and set(classes) < set(known)):

@@ -11,7 +11,7 @@ import numpy as np
 from zoo.datasets import own_tables, walk
 from zoo.errors import ZooError
 from zoo.escaping import spreadsheet_cell, tell
-from zoo.evaluation import read_images, read_tables, read_texts
+from zoo.inputs import images, tables, texts
 from zoo.tasks import Task
 from zoo.text_table import align_columns
 
@@ -28,9 +28,9 @@ class Reader(NamedTuple):
 
 
 READERS = {
-    "image": Reader("pictures or .npy files", read_images.is_wanted, read_images.read),
-    "table": Reader(".csv or .tsv files", own_tables.is_table, read_tables.read),
-    "text": Reader(".txt, .csv or .tsv files", read_texts.is_wanted, read_texts.read),
+    "image": Reader("pictures or .npy files", images.is_wanted, images.read),
+    "table": Reader(".csv or .tsv files", own_tables.is_table, tables.read),
+    "text": Reader(".txt, .csv or .tsv files", texts.is_wanted, texts.read),
 }
 
 
@@ -92,7 +92,7 @@ def read_inputs(paths: Sequence[str | os.PathLike], loaded_model: "LoadedModel")
     return reader.read(files, loaded_model)
 
 
-def take_texts(texts: Sequence[str], loaded_model: "LoadedModel") -> tuple[list[str], np.ndarray]:
+def take_texts(given: Sequence[str], loaded_model: "LoadedModel") -> tuple[list[str], np.ndarray]:
     """Texts given on the command line, as `read_inputs` gives those of files.
 
     Raises:
@@ -100,8 +100,8 @@ def take_texts(texts: Sequence[str], loaded_model: "LoadedModel") -> tuple[list[
     """
     if loaded_model.reads != "text":
         raise ZooError(f"--text: {loaded_model.path} is a model that reads {loaded_model.reads}s; give it files")
-    names = [f"text {number}" for number in range(1, len(texts) + 1)]
-    return names, read_texts.cleaned(names, list(texts))
+    names = [f"text {number}" for number in range(1, len(given) + 1)]
+    return names, texts.cleaned(names, list(given))
 
 
 def predict(loaded_model: "LoadedModel", names: Sequence[str], features) -> list[dict]:
@@ -119,7 +119,7 @@ def predict(loaded_model: "LoadedModel", names: Sequence[str], features) -> list
         ZooError: the model's output is not finite.
     """
     task, predictions = loaded_model.task, []
-    for name, answer in zip(names, loaded_model.predict(features), strict=True):
+    for name, answer in zip(names, loaded_model.answers(features), strict=True):
         if not np.isfinite(answer).all():
             raise ZooError(f"{name}: the model's {task.output} are not finite; its training diverged, train it again")
         predictions.append({"name": name} | task.describe(answer, loaded_model.labels))

@@ -90,7 +90,7 @@ def headline_under(
         if corruption is not None:
             block = corruptions.corrupt(block, corruption, severity, [seed, number])
         targets = split.targets[start : start + len(block)]
-        scores.append(task.scores(loaded_model.predict(block), targets))
+        scores.append(task.scores(loaded_model.answers(block), targets))
         start += len(block)
     if scores[0] is None:
         raise ZooError(f"{loaded_model.path}: {task.words} has no score a row, which corruptions are judged by")

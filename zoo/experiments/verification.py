@@ -131,6 +131,7 @@ def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
     import zoo
     from zoo import datasets
     from zoo.models import catalog
+    from zoo.training import fit
 
     assignments = [
         "training.epochs=2", "training.batch_size=64", "training.precision=float32", "training.xla=off",
@@ -146,7 +147,7 @@ def _train(model: str, optimizer: str, output: str, flags: list[str]) -> None:
     sizes = {"train": 64 * trial.steps_per_epoch, "validation": trial.validation, "test": trial.test}
     dataset = dataclasses.replace(whole, **{part: getattr(whole, part).take(range(n)) for part, n in sizes.items()})
     with tempfile.TemporaryDirectory() as folder:
-        run = zoo.train(zoo.load_config(model, assignments=assignments), folder, dataset=dataset, show_progress=False)
+        run = fit.train(zoo.load_config(model, assignments=assignments), folder, dataset=dataset, show_progress=False)
         if run is None:
             return
         weights = np.concatenate([w.ravel() for w in zoo.load_model(run).model.get_weights()])

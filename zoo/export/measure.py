@@ -86,8 +86,8 @@ def _main(path: str, features_file: str, output: str, *imports: str) -> None:
     import_modules(imports)
     loaded = load_model(path)
     features = _load_features(features_file)
-    answers = loaded.predict(features)
-    one_by_one = loaded.predict(take(features, slice(20)), batch_size=1)
+    answers = loaded.answers(features)
+    one_by_one = loaded.answers(take(features, slice(20)), batch_size=1)
     if hasattr(loaded.model, "runtime"):
         runtime, functions = loaded.model.runtime, {"predict": lambda x: loaded.model.predict(x, batch_size=1)}
     else:

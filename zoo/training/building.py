@@ -12,7 +12,7 @@ from zoo.datasets.pipeline import BatchPlan
 from zoo.keras_hooks import stand_around_updates
 from zoo.models import catalog
 from zoo.tasks import Task, Training
-from zoo.training import checks, layerwise, preprocessing, pretrained
+from zoo.training import adapters, checks, layerwise, preprocessing, pretrained
 from zoo.training import trainer as trainers
 from zoo.training.fitting import fitted, resolved_precision
 from zoo.training.optimizers import build_optimizer
@@ -46,7 +46,7 @@ def build_model(task: Task, config: Config, options: dict[str, Any], dataset) ->
     """Build the model, and adapt it to the training split or start it from `model.init_from`.
 
     Returns:
-        What the training starts from, and, in words, what was taken from `init_from`.
+        What the training starts from, and, in words, what was taken from `init_from` and what of it learns.
     """
     model = catalog.create_model(config.model.name, **options)
     taken = None
@@ -56,6 +56,9 @@ def build_model(task: Task, config: Config, options: dict[str, Any], dataset) ->
         preprocessing.adapt(model, dataset.train.features)
     task.adapt(model, dataset.train.targets)
     layerwise.freeze(model, config.training.frozen_layers)
+    if config.training.lora_rank:
+        learns = adapters.add_adapters(model, config.training.lora_rank)
+        taken = "\n".join(filter(None, (taken, learns)))
     return Training(config, model, options, dataset.info), taken
 
 

@@ -43,6 +43,7 @@ COMBINATIONS = (
     Combination("training.early_stopping={patience: 1}", lambda s: s.early_stopping is not None),
     Combination("training.pruning={steps_between: 2}", lambda s: s.pruning is not None),
     Combination("training.distillation={teacher: RUN}", lambda s: s.distillation is not None),
+    Combination("training.lora_rank=2", lambda s: s.lora_rank is not None),
     Combination("training.steps_per_call=8", lambda s: (s.steps_per_call or 1) > 1),
     Combination(
         "training.length_buckets=[8]",

@@ -223,7 +223,7 @@ def _judge(task: Task, training: Training, trainer, dataset, run: runs.Run, sele
         loaded = load_model(run)  # what users get, not what was trained
 
         def answer(split):
-            return loaded.predict(split.features), split.targets
+            return loaded.answers(split.features), split.targets
 
     return write_outcome(run, dataset, task, answer, {"best_epoch": selection.best_epoch})
 
@@ -237,6 +237,7 @@ def _tensorboard(run: runs.Run, profile: bool):
 
 def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
     from zoo.loading import save_model
+    from zoo.training import adapters
 
     info = catalog.model_info(config.model.name)
     labels = info.task.labels(dataset.info) | {
@@ -246,4 +247,7 @@ def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
         "feature_names": list(dataset.feature_names) if dataset.feature_names else None,
     }
     run.write_json("labels.json", labels)
+    if config.training.lora_rank:
+        adapters.write_learned(run.path / "adapters.npz", model)
+        adapters.merge_adapters(model)
     save_model(model, run.model_file, labels, compress=config.training.pruning is not None)

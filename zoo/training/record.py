@@ -22,6 +22,8 @@ def start_record(run: Run, config: Config, dataset, model, trainer, plan, strate
     import keras
     import tensorflow as tf
 
+    from zoo.training import adapters
+
     before = run.record if (run.path / "run.json").exists() else {}
     run.write_config(config.to_yaml())
     devices = [tf.config.experimental.get_device_details(d).get("device_name", d.name) for d in
@@ -42,7 +44,7 @@ def start_record(run: Run, config: Config, dataset, model, trainer, plan, strate
         precision=config.training.precision,
         xla=bool(trainer.jit_compile),  # Keras may have refused it, as it does under determinism
         steps_per_call=plan.steps_per_call,
-        parameters=model.count_params(),
+        parameters=adapters.count_parameters(model),
         data_digest=dataset.digest,
         data_report=dataset.report,
     )

@@ -13,11 +13,13 @@ import numpy as np
 
 from zoo.datasets.pictures import (
     MOST_SIDE,
+    Notices,
     fit_picture,
     is_grey,
     is_picture,
     is_sixteen_bit,
     open_picture,
+    to_bytes,
     to_eight_bits,
 )
 from zoo.errors import ZooError
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
     from zoo.loading import LoadedModel
 
-Notices = dict[str, list[str]]
 MOST_GROWN_BYTES = 128 << 20  # of many small images, once they are resized for the model; of a large file:
 _MOST_GROWTH = 16
 
@@ -101,27 +102,9 @@ def _read_array(file: Path, notices: Notices, size: int) -> Iterator[tuple[str, 
             f"{file}: {len(batch):,} images of shape {batch.shape[1:]} are {len(batch) * size:,} bytes in the model's "
             "size; cut the file into smaller ones"
         )
-    for index, pixels in enumerate(_bytes(batch, file, notices)):
+    for index, pixels in enumerate(to_bytes(batch, str(file), notices)):
         image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
         yield (str(file) if single else f"{file}[{index}]"), image
-
-
-def _bytes(array: np.ndarray, file: Path, notices: Notices) -> np.ndarray:
-    """Returns uint8 of the same shape, from integers of 0 to 255 or floats of 0 to 1 or 0 to 255."""
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype.kind not in "iuf":
-        raise ZooError(f"{file}: dtype {array.dtype} is no image; save uint8, or floats of 0 to 1 or 0 to 255")
-    if not np.isfinite(array).all():
-        raise ZooError(f"{file}: NaN or infinity among the values; save finite floats of 0 to 1 or 0 to 255")
-    low, high = array.min(), array.max()
-    if low < 0 or high > 255:
-        raise ZooError(f"{file}: values from {low:g} to {high:g}; bring them to 0 to 1 or 0 to 255 before")
-    if array.dtype.kind == "f":
-        scale = 255 if high <= 1 else 1
-        notices[f"floats read as 0 to {255 // scale}"].append(str(file))
-        array = np.round(array * float(scale))
-    return array.astype(np.uint8)
 
 
 def _fitted(image: "Image", shape: tuple[int | None, int | None, int], name: str, notices: Notices) -> np.ndarray:

@@ -1,0 +1,189 @@
+"""The zoo in Python: what people type works, and what is wrong is said in a line."""
+
+import pathlib
+import re
+
+import numpy as np
+import pandas
+import pytest
+from PIL import Image
+
+import zoo
+from zoo.errors import ZooError
+
+PAGE = pathlib.Path(__file__).parents[1] / "docs/library.md"
+QUIET = {"show_progress": False}
+
+
+@pytest.fixture(scope="module")
+def rows():
+    generator = np.random.default_rng(0)
+    numbers = generator.normal(size=(400, 3))
+    return numbers, np.where(numbers[:, 0] > numbers[:, 1], "left", "right")
+
+
+@pytest.fixture(scope="module")
+def frame(rows):
+    return pandas.DataFrame(rows[0], columns=["height", "width", "weight"]).assign(side=rows[1])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def run(frame, folder):
+    return zoo.train("binary_mlp", folder, dataset=frame, label="side", epochs=8, **QUIET)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (120, 9, 7), dtype="uint8")
+    images[:60] //= 3
+    return images, [False] * 60 + [True] * 60
+
+
+@pytest.fixture(scope="module")
+def picture_run(pictures, folder):
+    return zoo.train("mnist_mlp", folder, dataset=pictures, epochs=20, **QUIET)
+
+
+@pytest.mark.slow
+def test_the_page_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for code in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL):
+        exec(compile(code, str(PAGE), "exec"), names)
+    assert names["run"].results["test"]["accuracy"]["value"] > 0.8
+
+
+def test_a_run_has_all_at_hand(run, folder, frame):
+    assert list(run.history["epoch"]) == list(range(1, 9))
+    assert run.predictions("test").answers.shape == (len(run.predictions("test").ids), 2)
+    assert "test accuracy" in str(run) and "data:image/png;base64," in run._repr_html_()
+    assert run.path in [found.path for found in zoo.list_runs("binary_*", folder)]
+    assert zoo.list_runs("binary_*", folder, status="failed") == []
+    every = zoo.evaluate(run, dataset=frame)["accuracy"]["value"]
+    assert every == pytest.approx(np.mean(run.model.predict_labels(frame) == frame["side"]))
+
+
+@pytest.mark.parametrize("of", ["shuffled", "list of rows", "one row", "dictionary", "dictionaries", "array"])
+def test_rows_in_any_form_get_the_same_answer(run, frame, of):
+    names = ["height", "width", "weight"]
+    head, expected = frame.head(4), run.model.predict(frame.head(4))
+    forms = {
+        "shuffled": head[["side", *reversed(names)]],
+        "list of rows": head[names].to_numpy().tolist(),
+        "one row": head[names].to_numpy()[0],
+        "dictionary": {name: list(head[name]) for name in names},
+        "dictionaries": head.to_dict("records"),
+        "array": head[names].to_numpy("float32"),
+    }
+    got = run.model.predict(forms[of])
+    np.testing.assert_allclose(got, expected[: len(got)], atol=1e-6)
+    assert len(got) == (1 if of == "one row" else 4)
+
+
+def test_pictures_in_any_form_and_order_get_the_same_answer(picture_run, pictures, tmp_path):
+    model, (images, _) = picture_run.model, pictures
+    expected = model.predict(images)
+    Image.fromarray(images[0]).save(tmp_path / "a.png")
+    for form, count in (
+        (images[0], 1), (images[:2, ..., None], 2), (images[0][..., None], 1), (images / 255.0, 120),
+        (tmp_path / "a.png", 1), ([str(tmp_path / "a.png")], 1), (images.tolist(), 120), (images[:0], 0),
+    ):  # fmt: skip
+        np.testing.assert_allclose(model.predict(form), expected[:count], atol=1e-5)
+    assert set(model.predict_labels(images)) == {"False", "True"}
+
+
+def test_texts_may_be_one_or_many(folder):
+    texts = [f"a {word} film {number}" for number in range(60) for word in ("good", "bad")]
+    trained = zoo.train("linear_text", folder, dataset=(texts, ["+", "-"] * 60), epochs=20, **QUIET)
+    model = trained.model
+    assert list(model.predict_labels(["a good film", "a bad film"])) == ["+", "-"]
+    assert (
+        list(model.predict_labels("a bad film")) == list(model.predict_labels(pandas.Series(["a bad film"]))) == ["-"]
+    )
+
+
+def test_numbers_are_predicted_in_their_unit(rows, folder):
+    y = 1000 + 50 * rows[0][:, 0]
+    trained = zoo.train(
+        "diabetes_mlp", folder, dataset=(rows[0], y), test_data=(rows[0][:50], y[:50]), epochs=2, **QUIET
+    )
+    assert trained.results["test"]["n"] == 50
+    assert 800 < trained.model.predict(rows[0])[0] < 1200
+    with pytest.raises(ZooError, match="no labels; call predict"):
+        trained.model.predict_labels(rows[0])
+
+
+def test_a_comparison_prints_and_shows(run, picture_run):
+    comparison = zoo.compare(run, picture_run)
+    assert "binary_mlp" in str(comparison) and "mnist_mlp" in str(comparison)
+    assert comparison._repr_html_().count("<table>") == 2
+    assert set(comparison.frame()["model"]) == {"binary_mlp", "mnist_mlp"}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (np.zeros((2, 5)), r"rows of shape \(2, 5\), but the model reads 3 numbers a row: height, width, weight"),
+        ([[1.0, float("nan"), 2.0]], "row 0: column 'width' is nan"),
+        (pandas.DataFrame({"heigth": [1.0], "width": [1.0], "weight": [1.0]}), "no column 'height'.*heigth"),
+        ([["a", "b", "c"]], "no array of numbers"),
+        ("picture.png", "is a text; the model reads numbers"),
+        ([[1.0, 2.0, 3.0], [1.0]], "no array of numbers"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(run, inputs, message):
+    with pytest.raises(ZooError, match=message) as refused:
+        run.model.predict_labels(inputs)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (np.zeros((3, 8, 8), "uint8"), r"pictures of shape \[8, 8, 1\], but the model reads \[9, 7, 1\]"),
+        (np.zeros((3, 9, 7), "uint8") - np.float32(1), "values from -1 to -1"),
+        (np.zeros(3, "uint8"), r"pictures of shape \(3,\)"),
+        ("nowhere.png", "nowhere.png: no such file"),
+        ([np.zeros((9, 7)), np.zeros((3, 7))], "no array of numbers"),
+    ],
+)
+def test_pictures_that_do_not_fit_are_refused(picture_run, inputs, message):
+    with pytest.raises(ZooError, match=message):
+        picture_run.model.predict(inputs)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": "mnist_mlp", "epoch": 3}, "no setting 'epoch'; did you mean epochs"),
+        ({"model": "mnist_mpl", "dataset": ([[1.0]], [1])}, "unknown model 'mnist_mpl'; did you mean mnist_mlp"),
+        ({"dataset": ([[1.0]], [1])}, "which model"),
+        (
+            {"model": "mnist_mlp", "dataset": ([[n, 2.0] for n in range(40)], [0, 1] * 20)},
+            "reads images, but dataset 'arrays' holds",
+        ),
+        ({"model": "binary_mlp", "dataset": ([[1.0, 2.0]] * 40, [0] * 39)}, "40 examples and 39 targets"),
+        ({"model": "binary_mlp", "dataset": ([[1.0, 2.0]] * 4, np.eye(4))}, "argmax"),
+        ({"model": "binary_mlp", "dataset": ([[1.0], [1.0, 2.0]], [0, 1])}, "no array"),
+        ({"model": "binary_mlp", "dataset": ([[np.inf, 2.0]] * 40, [0, 1] * 20)}, "row 0, column 0: inf"),
+        ({"model": "binary_mlp", "dataset": np.zeros((4, 2))}, "give .features, targets., a pair"),
+        ({"model": "binary_mlp", "dataset": "no_such_folder"}, "no such dataset, file or folder"),
+        ({"model": "binary_mlp", "label": "x", "dataset": ([[1.0]], [1])}, "names a column of a DataFrame"),
+    ],
+)
+def test_data_and_settings_that_are_wrong_are_refused(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ZooError, match=message) as refused:
+        zoo.train(**arguments, **QUIET)
+    assert "\n" not in str(refused.value) and not list(tmp_path.iterdir())
+
+
+def test_data_that_were_in_memory_have_to_be_given_again(run):
+    with pytest.raises(ZooError, match="'arrays' was in the memory of the process that trained"):
+        zoo.evaluate(run)

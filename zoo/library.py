@@ -1,0 +1,327 @@
+"""The zoo in Python and in notebooks: train, evaluate and compare as the scripts do, and look at what came out."""
+
+import base64
+import dataclasses
+import html
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from zoo import runs
+from zoo.command_line import SETTINGS
+from zoo.config import Config, load_config, with_values
+from zoo.errors import ZooError, nearest
+from zoo.models import catalog
+
+if TYPE_CHECKING:
+    from zoo.comparison.table import Result
+    from zoo.datasets import Dataset
+    from zoo.loading import LoadedModel
+
+_FOLDERS = {"image": "image_folder", "text": "text_folder"}
+
+
+class Run(runs.Run):
+    """A run with what a notebook asks of it at hand."""
+
+    @property
+    def history(self):
+        """What each epoch gave: a pandas DataFrame, or, without pandas, `float64[epochs]` columns by name."""
+        columns = super().history
+        try:
+            import pandas
+        except ModuleNotFoundError:
+            return columns
+        return pandas.DataFrame(columns)
+
+    @property
+    def model(self) -> "LoadedModel":
+        """The trained model, opened anew: `run.model.predict_labels(pictures)`."""
+        from zoo.loading import load_model
+
+        return load_model(self)
+
+    def predictions(self, split_name: str = "test") -> runs.Predictions:
+        """What the model answered to the rows of "test" or "validation"."""
+        return self.read_predictions(split_name)
+
+    def report(self, path: str | os.PathLike | None = None) -> pathlib.Path:
+        """Write a page of tables, curves and disagreements; by default report.html of the run. It opens offline."""
+        return compare(self).report(path or self.path / "report.html")
+
+    def __str__(self) -> str:
+        record = self.record
+        if record.get("status") != "finished":
+            return f"{self.path}: {record.get('status')}"
+        task = catalog.model_info(record["model"]).task
+        return f"{task.summary(self.results['test'], self.labels)}, {record['wall_seconds']:.0f} s, run {self.path}"
+
+    def _repr_html_(self) -> str:
+        picture = self.path / "training.png"
+        image = ""
+        if picture.is_file():
+            encoded = base64.b64encode(picture.read_bytes()).decode()
+            image = f'<br><img alt="learning curves" src="data:image/png;base64,{encoded}">'
+        return f"<p>{html.escape(str(self))}</p>{image}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Tables of models, one for each test set, the best model first; it prints as `compare.py` does."""
+
+    results: "Sequence[Result]"
+    tables: list[list[dict[str, Any]]]
+    notices: list[str]
+
+    def frame(self):
+        """All rows and columns as a pandas DataFrame."""
+        import pandas
+
+        return pandas.DataFrame([row for rows in self.tables for row in rows])
+
+    def report(self, path: str | os.PathLike) -> pathlib.Path:
+        """Write the comparison as a page that opens offline.
+
+        Raises:
+            ZooError: a package of the extra `report` is missing, or the file cannot be written.
+        """
+        from zoo.comparison.report import html_page
+
+        runs.write_output("path", str(path), html_page(self.results, self.notices, None) + "\n")
+        return pathlib.Path(path)
+
+    def __str__(self) -> str:
+        from zoo.comparison.rendering import render
+
+        return "\n".join([*self.notices, render(self.tables, None, "terminal")])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from zoo.comparison.rendering import cell, shown_columns, task_of
+
+        parts = [f"<p>{html.escape(line)}</p>" for line in self.notices]
+        for rows in self.tables:
+            columns = shown_columns([rows])
+            lines = [[cell(name, row[name], task_of(rows)) for name in columns] for row in rows]
+            head, *body = (_html_row(line, tag) for line, tag in [(columns, "th"), *((line, "td") for line in lines)])
+            caption = html.escape(str(rows[0]["dataset"]))
+            parts.append(f"<table><caption>{caption}</caption>{head}{''.join(body)}</table>")
+        return "".join(parts)
+
+
+def train(
+    model: str | Config | None = None,
+    runs_dir: str | os.PathLike = "runs",
+    *,
+    dataset: Any = None,
+    label: str | None = None,
+    validation_data: Any = None,
+    test_data: Any = None,
+    overrides: dict[str, Any] | None = None,
+    resume: runs.Run | str | os.PathLike | None = None,
+    show_progress: bool = True,
+    profile: bool = False,
+    callbacks: Sequence = (),
+    **settings: Any,
+) -> Run | None:
+    """Train a model as `train.py` does, and return its run.
+
+        run = zoo.train("mnist_mlp", epochs=3)
+        run = zoo.train("binary_mlp", dataset=(X, y), learning_rate=0.01)
+        run = zoo.train("binary_mlp", dataset=frame, label="survived")
+
+    Args:
+        model: a registered name, or a config from `zoo.load_config`.
+        runs_dir: where the run directory is made.
+        dataset: the data to train on in place of the config's: the name of a dataset; a CSV file, or a folder with a
+            folder a class; `(features, targets)`; a DataFrame; or a `zoo.datasets.Dataset`.
+        label: the column of a DataFrame or CSV file that is to be predicted; by default it is guessed by its name.
+        validation_data, test_data: `(features, targets)` beside arrays; by default they are cut from `dataset`.
+        overrides: values of the config by full key, such as `{"training.optimizer.weight_decay": 1e-4}`.
+        resume: an interrupted run to finish.
+        show_progress: lines, and on a terminal a bar, on standard error.
+        profile: write a TensorBoard profile of two calls of the training loop.
+        callbacks: `keras.callbacks.Callback`s that watch.
+        **settings: what `train.py` has flags for: epochs, batch_size, learning_rate, seed, precision and so on.
+
+    Returns:
+        The finished run; None on workers of a cluster that are not the chief.
+
+    Raises:
+        ZooError: a setting, the model or the data are wrong; the text is one line that says what to do.
+        zoo.errors.Interrupted: Ctrl-C, SIGTERM or SIGHUP, after the state was saved; `run` is its attribute.
+    """
+    values = _by_key(settings) | (overrides or {})
+    if resume is not None:
+        run = resume if isinstance(resume, runs.Run) else runs.open_run(resume)
+        if values or isinstance(model, str):
+            raise ZooError("resume goes on with the run's own config; leave the model and all settings out")
+        config = model or run.config
+        runs_dir = run.path.parent.parent
+    else:
+        run, config = None, None
+    data, of_dataset = None, {}
+    if dataset is not None or validation_data is not None or test_data is not None:
+        data, of_dataset = _data_of(model or config, dataset, label, validation_data, test_data)
+    elif label is not None:
+        of_dataset = {"dataset.label": label}
+    if config is None:
+        config = _config_of(model, of_dataset | values)
+    from zoo.training import fit
+
+    finished = fit.train(
+        config, runs_dir, resume=run, dataset=data, show_progress=show_progress, profile=profile, callbacks=callbacks
+    )
+    return finished and Run(finished.path)
+
+
+def evaluate(
+    model: "runs.Run | LoadedModel | str | os.PathLike",
+    dataset: Any = None,
+    split: str = "test",
+    *,
+    data_dir: str | os.PathLike | None = None,
+    output: str | os.PathLike | None = None,
+) -> dict[str, Any]:
+    """Judge a trained model on a split of data, by default those that it was trained on.
+
+    Args:
+        model: a run, its folder, a model file, or a name with published weights.
+        dataset: as `train`; of arrays and DataFrames every row is judged.
+        split: test, validation, train, or all.
+        data_dir: where the data are now.
+        output: a folder for evaluation.json, predictions.csv and pictures.
+
+    Returns:
+        The task's figures: of a classifier `accuracy` with its interval, `macro_f1`, `nll` and so on.
+
+    Raises:
+        ZooError: the model or the data cannot be read, or do not fit each other.
+    """
+    from zoo.evaluation import evaluate as evaluation
+    from zoo.loading import LoadedModel, load_model
+
+    if dataset is None or isinstance(dataset, str | os.PathLike):
+        named = _named_data(dataset) if dataset is not None else {}
+        where = {"dataset_name": named.get("dataset.name"), "data_dir": data_dir or named.get("dataset.data_dir")}
+        if isinstance(model, LoadedModel):
+            found = evaluation.load_dataset(None, model, **where)
+            return evaluation.evaluate_model(model, found, split)
+        run, file = (str(model.path), None) if isinstance(model, runs.Run) else _run_or_file(model)
+        return evaluation.evaluate(run, file, split_name=split, output=output, **where)["results"]
+    loaded = model if isinstance(model, LoadedModel) else load_model(model)
+    features, targets = _judged_on(dataset, loaded)
+    return loaded.task.results(loaded.answers(features), targets, loaded.labels)
+
+
+def compare(*which: runs.Run | str | os.PathLike, models: Sequence[str] | str = "*", where: Sequence[str] | str = ()):
+    """Compare finished runs: figures with intervals over seeds, and which models the test set can tell apart.
+
+        zoo.compare()
+        zoo.compare(run, other_run)
+        zoo.compare("runs", models="mnist_*", where="seconds<100")
+
+    Args:
+        *which: runs, or folders of them; by default `runs`.
+        models: patterns of model names.
+        where: conditions on rows.
+
+    Raises:
+        ZooError: there is no such run, or none is left.
+    """
+    from zoo.comparison import table
+
+    paths = [str(one.path) if isinstance(one, runs.Run) else str(one) for one in which] or ["runs"]
+    patterns, conditions = ([each] if isinstance(each, str) else list(each) for each in (models, where))
+    results, notices = table.read_results(table.find_runs(paths, patterns))
+    if not results:
+        raise ZooError("; ".join([*notices, "no run is left to compare; train a model first"]))
+    return Comparison(results, table.compare(results, table.parse_conditions(conditions)), notices)
+
+
+def list_runs(pattern: str = "*", runs_dir: str | os.PathLike = "runs", status: str | None = "finished") -> list[Run]:
+    """The runs of models whose names match a pattern, the oldest first.
+
+    Args:
+        pattern: such as `mnist_*`.
+        runs_dir: where they are.
+        status: finished, interrupted, failed, running; None: all.
+    """
+    folder, found = pathlib.Path(runs_dir), []
+    for record in sorted(folder.glob(f"{pattern}/*/run.json"), key=lambda path: path.parent.name):
+        run = Run(record.parent)
+        if status is None or run.record.get("status") == status:
+            found.append(run)
+    return found
+
+
+def _html_row(cells: Sequence[str], tag: str) -> str:
+    return "<tr>" + "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in cells) + "</tr>"
+
+
+def _by_key(settings: dict[str, Any]) -> dict[str, Any]:
+    for name in settings:
+        if name not in SETTINGS:
+            raise ZooError(f"train has no setting {name!r}; {nearest(name, SETTINGS)}; other keys go into overrides")
+    return {SETTINGS[name]: value for name, value in settings.items() if value is not None}
+
+
+def _config_of(model: str | Config | None, values: dict[str, Any]) -> Config:
+    if not isinstance(model, Config):
+        return load_config(model, overrides=values)
+    if values.get("dataset.name") not in (None, model.dataset.name):
+        values = {"claim": None} | values  # the claim is of other data
+    return with_values(model, values, "zoo.train") if values else model
+
+
+def _data_of(model, dataset, label, validation_data, test_data) -> "tuple[Dataset | None, dict[str, Any]]":
+    """The data, where they are in memory, and the values of the config that name them."""
+    from zoo import datasets
+
+    if isinstance(dataset, datasets.Dataset):
+        return dataset, {} if isinstance(model, Config) else {"dataset.name": dataset.info.name}
+    if isinstance(dataset, str | os.PathLike):
+        return None, _named_data(dataset) | ({"dataset.label": label} if label is not None else {})
+    name = model.model.name if isinstance(model, Config) else model
+    if name is None:
+        raise ZooError(f"which model? zoo.train(NAME, …), with one of: {', '.join(catalog.list_models())}")
+    task = catalog.model_info(name).task
+    section = model.dataset if isinstance(model, Config) else None
+    asked = (section.validation_fraction, section.duplicates) if section else (None, None)
+    data = datasets.from_memory(dataset, task, label, validation_data, test_data, *asked)
+    return data, {"dataset.name": "arrays"}
+
+
+def _named_data(dataset: str | os.PathLike) -> dict[str, Any]:
+    """A dataset's name, or the user's own file or folder and what it holds."""
+    from zoo.datasets import list_datasets, pictures, walk
+
+    path, known = pathlib.Path(dataset), [info.name for info in list_datasets()]
+    if str(dataset) in known and not path.suffix:
+        return {"dataset.name": str(dataset)}
+    if path.is_file():
+        return {"dataset.name": "csv", "dataset.data_dir": str(path)}
+    if not path.is_dir():
+        raise ZooError(f"dataset {str(dataset)!r}: no such dataset, file or folder; {nearest(str(dataset), known)}")
+    found, _ = walk.walk(path, pictures.is_picture)
+    return {"dataset.name": _FOLDERS["image" if found else "text"], "dataset.data_dir": str(path)}
+
+
+def _run_or_file(model: str | os.PathLike) -> tuple[str | None, str | None]:
+    path = pathlib.Path(model)
+    return (str(path), None) if (path / "run.json").exists() else (None, str(path))
+
+
+def _judged_on(dataset: Any, loaded: "LoadedModel"):
+    """Every row of arrays or of a DataFrame, with its target as the model numbers it."""
+    from zoo import datasets
+    from zoo.evaluation.evaluate import fitting_split, in_classes_of
+
+    data = dataset
+    if not isinstance(dataset, datasets.Dataset):
+        target = loaded.labels.get("target_name") if hasattr(dataset, "to_csv") else None
+        data = datasets.from_memory(dataset, loaded.task, target, duplicates="keep")
+    split = fitting_split(loaded, in_classes_of(loaded, data), "all")
+    return split.features, split.targets
