@@ -96,13 +96,10 @@ def _executed(text):
     import nbconvert
 
     notebook = jupytext.reads(text, fmt="md")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory() as folder:
-        client = nbclient.NotebookClient(
-            notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}
-        )
-        client.execute()
-    markdown, resources = nbconvert.MarkdownExporter().from_notebook_node(
-        notebook, resources={"output_files_dir": "tutorial_files"}
-    )
+        where = {"resources": {"metadata": {"path": folder}}, "kernel_name": "python3"}
+        client = nbclient.NotebookClient(notebook, timeout=300, **where)
+        client.execute(env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
+    exporter = nbconvert.MarkdownExporter()
+    markdown, resources = exporter.from_notebook_node(notebook, resources={"output_files_dir": "tutorial_files"})
     return markdown, resources["outputs"]
