@@ -23,7 +23,7 @@ the default of this page; [Train](train.md) says how files, flags and `--set` go
     python scripts/train.py --model=mnist_mlp --set training.optimizer.weight_decay=1e-4 --print_config
 
 A key that does not exist is refused, with the nearest that does. A key whose default is "none" is off, or found from
-the data. A section whose default is "none" is off; `training.early_stopping={patience: 3}` turns one on.
+the data. A section that is off by default is turned on as a whole: `training.early_stopping={patience: 3}`.
 """
 
 _OPTIONS = """## Options of the models
