@@ -31,6 +31,7 @@ flags.DEFINE_integer("virtual_devices", None, "cut the CPU into this many device
 flags.DEFINE_string("resume", None, "interrupted run to finish, or auto: the newest of the same config, if any")
 flags.DEFINE_integer("num_seeds", None, "train so many seeds, from --seed on, and report their mean with its interval")
 flags.DEFINE_integer("cross_validation", None, "train on this many folds and report the mean")
+flags.DEFINE_multi_enum("tracker", [], ["mlflow", "wandb"], "send what the run holds to this tracker too")
 flags.DEFINE_bool("print_config", False, "print the resolved config and stop")
 
 
@@ -42,10 +43,12 @@ def main() -> int:
     several = [name for name in ("num_seeds", "cross_validation") if FLAGS[name].present]
     if len(several) > 1 or FLAGS.profile and (FLAGS.resume or several):
         raise ZooError("give one of --num_seeds and --cross_validation alone; --profile is for one new training")
+    if FLAGS.tracker and FLAGS.cross_validation is not None:
+        raise ZooError("--tracker does not go with --cross_validation, whose folds are no runs of a config")
     if FLAGS.resume and FLAGS.resume != "auto":
         fixed = ("model", "config", "set", *several, *(name for name in command_line.SETTINGS if name != "data_dir"))
         session.refuse_overrides([name for name in fixed if FLAGS[name].present])
-        return session.resume(FLAGS.resume, FLAGS.data_dir)
+        return session.resume(FLAGS.resume, FLAGS.data_dir, FLAGS.tracker)
     from zoo.config import load_config
 
     config = load_config(FLAGS.model, FLAGS.config, overrides, FLAGS.set)
@@ -53,12 +56,12 @@ def main() -> int:
         sys.stdout.write(config.to_yaml())
         return 0
     if FLAGS.num_seeds is not None:
-        return session.train_seeds(config, FLAGS.runs_dir, FLAGS.num_seeds, resume=FLAGS.resume == "auto")
+        return session.train_seeds(config, FLAGS.runs_dir, FLAGS.num_seeds, FLAGS.resume == "auto", FLAGS.tracker)
     if FLAGS.cross_validation is not None:
         return session.cross_validate(config, FLAGS.runs_dir, FLAGS.cross_validation)
     if FLAGS.resume == "auto":
-        return session.resume_newest(config, FLAGS.runs_dir)
-    return session.train(config, FLAGS.runs_dir, profile=FLAGS.profile)
+        return session.resume_newest(config, FLAGS.runs_dir, FLAGS.tracker)
+    return session.train(config, FLAGS.runs_dir, profile=FLAGS.profile, trackers=FLAGS.tracker)
 
 
 if __name__ == "__main__":

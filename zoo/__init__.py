@@ -24,5 +24,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "loading": ["load_model", "LoadedModel"],
         "library": ["Run", "Comparison", "train", "evaluate", "compare", "list_runs"],
         "runs": ["open_run"],
+        "training.callbacks": ["RunCallback"],
     },
 )

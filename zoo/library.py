@@ -124,6 +124,7 @@ def train(
     show_progress: bool = True,
     profile: bool = False,
     callbacks: Sequence = (),
+    trackers: Sequence[str] = (),
     **settings: Any,
 ) -> Run | None:
     """Train a model as `train.py` does, and return its run.
@@ -143,7 +144,8 @@ def train(
         resume: an interrupted run to finish.
         show_progress: lines, and on a terminal a bar, on standard error.
         profile: write a TensorBoard profile of two calls of the training loop.
-        callbacks: `keras.callbacks.Callback`s that watch.
+        callbacks: `keras.callbacks.Callback`s that watch; `zoo.RunCallback`s know the run.
+        trackers: experiment trackers that get what the run holds: mlflow, wandb.
         **settings: what `train.py` has flags for: epochs, batch_size, learning_rate, seed, precision and so on.
 
     Returns:
@@ -172,8 +174,9 @@ def train(
     from zoo.training import fit
 
     finished = fit.train(
-        config, runs_dir, resume=run, dataset=data, show_progress=show_progress, profile=profile, callbacks=callbacks
-    )
+        config, runs_dir, resume=run, dataset=data, show_progress=show_progress, profile=profile, callbacks=callbacks,
+        trackers=trackers,
+    )  # fmt: skip
     return finished and Run(finished.path)
 
 

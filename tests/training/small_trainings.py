@@ -13,7 +13,7 @@ from zoo.training.callbacks import Checkpoints
 from zoo.training.trainer import batch_specification, build_trainer
 
 
-def train(dataset, runs_dir, *assignments, resume=None, draw=False):
+def train(dataset, runs_dir, *assignments, resume=None, draw=False, callbacks=()):
     """The run; with its pictures where `draw` says so."""
     basics = ["dataset.name=image_folder", "training.epochs=3", "training.batch_size=40", "training.steps_per_call=4"]
     plain = zoo.load_config(
@@ -22,7 +22,7 @@ def train(dataset, runs_dir, *assignments, resume=None, draw=False):
     )
     try:
         with contextlib.nullcontext() if draw else without_pictures():
-            return zoo.train(plain, runs_dir, dataset=dataset, resume=resume, show_progress=False)
+            return zoo.train(plain, runs_dir, dataset=dataset, resume=resume, show_progress=False, callbacks=callbacks)
     finally:
         disable_op_determinism()  # it would turn XLA off for the trainings that follow in this process
 

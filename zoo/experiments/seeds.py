@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from zoo.config import Config, recipe, with_values
 from zoo.errors import ZooError
@@ -16,7 +16,11 @@ UNFINISHED = ("interrupted", "running")
 
 
 def train_seeds(
-    config: Config, runs_dir: str | os.PathLike, seeds: Iterable[int], resume: bool = False
+    config: Config,
+    runs_dir: str | os.PathLike,
+    seeds: Iterable[int],
+    resume: bool = False,
+    trackers: Sequence[str] = (),
 ) -> Iterator[tuple[int, Run | None, bool]]:
     """Train the seeds one after the other and yield (seed, run, whether it was finished before) as each ends.
 
@@ -25,6 +29,7 @@ def train_seeds(
         runs_dir: where the run directories are made.
         seeds: of the runs, in their order.
         resume: take finished runs of the same config as they are, and go on with interrupted ones.
+        trackers: as `fit.train`.
 
     Raises:
         ZooError: as `zoo.train`, with the seed; or a finished run was trained on other data.
@@ -41,7 +46,7 @@ def train_seeds(
     digests = {}
     for seed, one, finished, unfinished in plan:
         try:
-            run = finished or train_alone(one, runs_dir, resume=unfinished)
+            run = finished or train_alone(one, runs_dir, resume=unfinished, trackers=trackers)
         except ZooError as error:
             raise ZooError(f"seed {seed}: {error}") from None
         if run is not None:

@@ -4,6 +4,7 @@ import functools
 import pathlib
 import shlex
 import sys
+from collections.abc import Sequence
 
 from zoo import datasets, runs
 from zoo.config import Config, with_values
@@ -15,13 +16,13 @@ from zoo.training import checks, claims
 from zoo.training.cluster import is_first_task
 
 
-def train(config: Config, runs_dir: str, resume: runs.Run | None = None, profile: bool = False) -> int:
-    """Train, print how it ended and what to type next, and return the exit status."""
+def train(config: Config, runs_dir: str, resume: runs.Run | None = None, **arguments) -> int:
+    """Train, print how it ended and what to type next, and return the exit status; the rest is for `fit.train`."""
     from zoo.training import fit
     from zoo.training.weight_pruning import in_words as pruning_in_words
 
     try:
-        run = fit.train(config, runs_dir, resume=resume, profile=profile)
+        run = fit.train(config, runs_dir, resume=resume, **arguments)
     except Interrupted as interruption:
         if interruption.run is not None:  # only the chief has one
             command = f"python scripts/train.py --resume={shlex.quote(str(interruption.run.path))}"
@@ -51,7 +52,7 @@ def pretrain(config: Config, runs_dir: str) -> int:
     return train(config, runs_dir)
 
 
-def resume(path: str, data_dir: str | None = None) -> int:
+def resume(path: str, data_dir: str | None = None, trackers: Sequence[str] = ()) -> int:
     """Finish an interrupted run with its own config; `data_dir` is where its data have gone meanwhile.
 
     Raises:
@@ -67,19 +68,21 @@ def resume(path: str, data_dir: str | None = None) -> int:
         config = with_values(config, {"dataset.data_dir": data_dir}, "--data_dir")
     else:
         datasets.refuse_moved(config.dataset)
-    return train(config, str(run.path.parent.parent), resume=run)
+    return train(config, str(run.path.parent.parent), resume=run, trackers=trackers)
 
 
-def resume_newest(config: Config, runs_dir: str) -> int:
+def resume_newest(config: Config, runs_dir: str, trackers: Sequence[str] = ()) -> int:
     """Finish the newest interrupted run of the same config, or train anew where there is none."""
     run = seeds.earlier_run(config, runs_dir, seeds.UNFINISHED)
     if is_first_task():
         unfinished = f"{pathlib.Path(runs_dir, config.model.name)} has no unfinished run of this config to take up"
         tell(f"resuming {run.path}" if run else f"training anew: {unfinished}")
-    return train(config, runs_dir, resume=run)
+    return train(config, runs_dir, resume=run, trackers=trackers)
 
 
-def train_seeds(config: Config, runs_dir: str, num_seeds: int, resume: bool = False) -> int:
+def train_seeds(
+    config: Config, runs_dir: str, num_seeds: int, resume: bool = False, trackers: Sequence[str] = ()
+) -> int:
     """Train the config's seed and those that follow it, and print each figure and their mean with its interval.
 
     Args:
@@ -87,6 +90,7 @@ def train_seeds(config: Config, runs_dir: str, num_seeds: int, resume: bool = Fa
         runs_dir: where the run directories are made.
         num_seeds: 2 or more.
         resume: take seeds of the same config that are finished as they are, and go on with interrupted ones.
+        trackers: as `fit.train`.
 
     Raises:
         ZooError: fewer than 2 seeds, or as `zoo.train`.
@@ -98,7 +102,7 @@ def train_seeds(config: Config, runs_dir: str, num_seeds: int, resume: bool = Fa
     task, figures, first = catalog.model_info(config.model.name).task, {}, config.training.seed
     headline = task.headline
     try:
-        for seed, run, taken in seeds.train_seeds(config, runs_dir, range(first, first + num_seeds), resume):
+        for seed, run, taken in seeds.train_seeds(config, runs_dir, range(first, first + num_seeds), resume, trackers):
             if run is None or not is_first_task():  # others see the finished runs alone
                 continue
             figures[seed] = task.value(run.results["test"])

@@ -25,6 +25,23 @@ class LossNotFiniteError(Exception):
     """The loss became NaN or infinite."""
 
 
+class RunCallback(keras.callbacks.Callback):
+    """A callback that knows the run. `zoo.train(…, callbacks=[…])` takes any Keras callback; one of this class too.
+
+        class Printer(zoo.RunCallback):
+            def on_run_end(self):
+                print(self.run.path, self.run.record["status"])
+
+    Attributes:
+        run: the run, once its config and its record are written; None on workers that write none.
+    """
+
+    run = None
+
+    def on_run_end(self):
+        """Called once at the very end, of a run that finished, was interrupted, or failed."""
+
+
 class History(keras.callbacks.Callback):
     """One row an epoch in history.csv and on the terminal, and a bar with examples/s and time left."""
 

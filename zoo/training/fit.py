@@ -33,6 +33,7 @@ def train(
     show_progress: bool = True,
     profile: bool = False,
     callbacks: Sequence = (),
+    trackers: Sequence[str] = (),
 ) -> runs.Run | None:
     """Train the config's model on its data and return the finished run, or None on workers that are not the chief.
 
@@ -44,7 +45,8 @@ def train(
             is None, the results are those of validation alone.
         show_progress: lines and a progress bar on standard error.
         profile: write a TensorBoard profile of the second and third call of the training loop.
-        callbacks: `keras.callbacks.Callback`s that watch beside the zoo's own.
+        callbacks: `keras.callbacks.Callback`s that watch beside the zoo's own; `zoo.RunCallback`s know the run.
+        trackers: names of experiment trackers that get what the run holds: mlflow, wandb.
 
     Raises:
         ZooError: the data cannot be had, the model does not fit them, or the loss is not finite.
@@ -58,7 +60,9 @@ def train(
     from zoo.keras_hooks import AverageInValidation
     from zoo.training import building, distillation, preprocessing, weight_pruning
     from zoo.training import callbacks as zoo_callbacks
+    from zoo.training.trackers import Tracker
 
+    callbacks = [*callbacks, *map(Tracker, trackers)]
     strategy = strategies.make_strategy(config.training)  # before data, whose preparation starts TensorFlow
     dataset = dataset or datasets.load_configured(config.dataset, task=task, ask=True)
     config, notices = building.fit_config(config, dataset, strategy.num_replicas_in_sync)
@@ -93,6 +97,9 @@ def train(
         record.start_record(run, config, dataset, training.model, trainer, plan, strategy)
         if teaching:
             run.update_record(teacher=teaching.record)
+        for callback in callbacks:
+            if isinstance(callback, zoo_callbacks.RunCallback):
+                callback.run = run
 
     def keep_best() -> str:
         """Save the best weights of a training that fails, and say so."""
@@ -125,6 +132,9 @@ def train(
         checkpoints.close()
         if chief:
             claims.release(run)
+            for callback in callbacks:
+                if isinstance(callback, zoo_callbacks.RunCallback):
+                    callback.on_run_end()
     return run if chief else None
 
 
