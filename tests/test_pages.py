@@ -85,7 +85,7 @@ def refuse_wrong(script, arguments):
 def refuse_wrong_names(script, given, positional):
     if script == "reproduce":
         given = given | {"models": positional}
-    if "model" in given and script != "serve":
+    if "model" in given:
         catalog.model_info(given["model"])
     if given.get("dataset") not in (None, "all"):
         dataset_info(given["dataset"])
