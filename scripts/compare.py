@@ -2,6 +2,7 @@
 
     python scripts/compare.py --models='mnist_*'
     python scripts/compare.py runs/mnist_cnn 'runs/mnist_mlp*' --format=markdown
+    python scripts/compare.py --models='mnist_*' --pretrained
     python scripts/compare.py --where='seconds<100 and accuracy>0.98' --sort_by=parameters
     python scripts/compare.py --columns=model,accuracy,flops,latency_ms,throughput,latency_device --measure_latency
     python scripts/compare.py --format=html --output=report.html
@@ -22,6 +23,7 @@ from zoo.runs import write_output
 
 RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs, where no path is given.")
 MODELS = flags.DEFINE_list("models", ["*"], "Patterns of model names.")
+PRETRAINED = flags.DEFINE_bool("pretrained", False, "Compare published weights, beside the runs at paths, if any.")
 SEEDS = flags.DEFINE_enum("seeds", "all", ["all", "best"], "All seeds of a config, or the best on validation.")
 LEADERBOARD = flags.DEFINE_string("write_leaderboard", None, "CSV file to put the receipts of the runs into.")
 FORMAT = flags.DEFINE_enum("format", "terminal", ["terminal", "markdown", "csv", "json", "html"], "Form of it.")
@@ -41,7 +43,10 @@ def main(paths: list[str]) -> None:
         raise ZooError("--format=html writes a file: say which, --output=report.html")
     table.check_columns(COLUMNS.value if COLUMNS.value is not None else ["model"], SORT_BY.value)
     conditions = table.parse_conditions(WHERE.value)
-    results, notices = table.read_results(table.find_runs(paths or [RUNS_DIR.value], MODELS.value))
+    runs = _published() if PRETRAINED.value else []
+    if paths or not PRETRAINED.value:
+        runs += table.find_runs(paths or [RUNS_DIR.value], MODELS.value)
+    results, notices = table.read_results(runs)
     if SEEDS.value == "best":
         results, chosen = table.best_seeds(results)
         notices += chosen
@@ -75,6 +80,21 @@ def main(paths: list[str]) -> None:
         print(f"{OUTPUT.value}: {len(results)} runs")
     else:
         print(text)
+
+
+def _published() -> list:
+    """Those that can be had here, with their figures; of the others a line says why."""
+    from zoo.evaluation.published import measure
+    from zoo.published import published_runs
+
+    measured = []
+    for run in published_runs(MODELS.value):
+        try:
+            measure(run)
+            measured.append(run)
+        except ZooError as error:
+            tell(f"{run.name}: left out: {error}")
+    return measured
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Evaluate trained models on a split of a data set.
 
     python scripts/evaluate.py --run=runs/mnist_mlp/20250101-120000-abc123
+    python scripts/evaluate.py --model=mnist_cnn
     python scripts/evaluate.py --model_file=model.keras --dataset=mnist --json
     python scripts/evaluate.py --run='runs/mnist_*/*' --corruptions
     python scripts/evaluate.py --run=runs/linear_text/20250101-120000-abc123 --slice_by=length
@@ -17,6 +18,7 @@ from zoo.errors import ZooError
 from zoo.escaping import json_text, tell
 
 RUN = flags.DEFINE_multi_string("run", [], "Folder of a run, or a glob of them in quotes.")
+MODEL = flags.DEFINE_string("model", None, "Name of weights that the zoo publishes, in place of --run.")
 MODEL_FILE = flags.DEFINE_string(
     "model_file", None, "A .keras, .onnx or .tflite file, or a SavedModel, in place of --run."
 )
@@ -32,8 +34,12 @@ IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the mod
 
 
 def main() -> int:
-    runs = [path for name in RUN.value for path in sorted(glob.glob(name)) or [name]] or [None]
-    if CORRUPTIONS.value and (SLICE_BY.value or OUTPUT.value or MODEL_FILE.value or DATASET.value or SPLIT.present):
+    from zoo.published import chosen_run
+
+    runs = [path for name in RUN.value for path in sorted(glob.glob(name)) or [name]]
+    runs = [chosen_run(runs[0] if runs else None, MODEL.value, MODEL_FILE.value), *runs[1:]]
+    others = (SLICE_BY, OUTPUT, MODEL_FILE, MODEL, DATASET)
+    if CORRUPTIONS.value and (SPLIT.present or any(flag.value for flag in others)):
         raise ZooError(
             "--corruptions goes with --run, --data_dir and --seed alone: runs are judged on their test split"
         )

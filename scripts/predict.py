@@ -1,6 +1,7 @@
 """Predict the labels, or the numbers, of files with a trained model.
 
     python scripts/predict.py --run=runs/mnist_mlp/20250101-120000-abc123 digit.png more_digits/
+    python scripts/predict.py --model=mnist_cnn digit.png
     python scripts/predict.py --model_file=model.keras --input=flowers.csv --json
     python scripts/predict.py --run=runs/bbc_news_minilm/20250101-120000-abc123 --text="Stocks fell sharply." --explain
 
@@ -20,6 +21,7 @@ from zoo.errors import ZooError
 from zoo.escaping import json_text, printable
 
 RUN = flags.DEFINE_string("run", None, "Folder of a run.")
+MODEL = flags.DEFINE_string("model", None, "Name of weights that the zoo publishes, in place of --run.")
 MODEL_FILE = flags.DEFINE_string(
     "model_file", None, "A .keras, .onnx or .tflite file, or a SavedModel, in place of --run."
 )
@@ -38,13 +40,14 @@ def main(arguments: list[str]) -> None:
     command_line.import_modules(IMPORT.value)
     from zoo.drawing import figures, highlight
     from zoo.evaluation import explain, predict
+    from zoo.published import chosen_run
 
     paths = list(arguments) + TEXT_FILE.value
     for value in INPUT.value:
         # A name that holds a comma is still a name.
         paths += [value] if os.path.exists(value) else filter(None, value.split(","))
     predict.refuse_missing(paths)
-    loaded_model = predict.open_model(RUN.value, MODEL_FILE.value)
+    loaded_model = predict.open_model(chosen_run(RUN.value, MODEL.value, MODEL_FILE.value), MODEL_FILE.value)
     sheet = None
     if EXPLAIN.value and loaded_model.reads == "image":
         sheet = os.path.join(os.path.dirname(OUTPUT.value or ""), "explained.png")

@@ -1,6 +1,7 @@
 """Serve a trained model over HTTP, in TensorFlow Serving's REST form, with a page to try it.
 
     python scripts/serve.py --run=runs/mnist_cnn/20250101-120000-abc123
+    python scripts/serve.py --model=mnist_cnn
     python scripts/serve.py --model_file=model.keras --model_name=digits --port=9000
 
 Then open http://127.0.0.1:8501, or POST {"instances": [row, …]} to /v1/models/<name>:predict. Ctrl-C and SIGTERM answer
@@ -13,6 +14,7 @@ from absl import flags
 from zoo import command_line
 
 RUN = flags.DEFINE_string("run", None, "Folder of a run.")
+MODEL = flags.DEFINE_string("model", None, "Name of weights that the zoo publishes, in place of --run.")
 MODEL_FILE = flags.DEFINE_string("model_file", None, "A model file, in place of --run.")
 MODEL_NAME = flags.DEFINE_string("model_name", None, "Its name in addresses (default: the run's model, or the file's).")
 HOST = flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; 0.0.0.0 lets other machines in.")
@@ -29,12 +31,14 @@ IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the mod
 
 def main() -> int:
     command_line.import_modules(IMPORT.value)
+    from zoo.published import chosen_run
     from zoo.serving.limits import Limits
     from zoo.serving.server import serve
 
     limits = Limits(MAX_BATCH_SIZE.value, MAX_WAIT_MS.value, MAX_QUEUE.value, MAX_BODY_MB.value, REQUEST_TIMEOUT.value)
     where = HOST.value, PORT.value, ALLOWED_HOSTS.value, TOKEN_FILE.value
-    return serve(RUN.value, MODEL_FILE.value, limits, MODEL_NAME.value, *where)
+    run = chosen_run(RUN.value, MODEL.value, MODEL_FILE.value)
+    return serve(run, MODEL_FILE.value, limits, MODEL_NAME.value or MODEL.value, *where)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ KNOWN_BAD = {
     "onnx": "1.20.1",
     "pillow": "12.2.0",
     "protobuf": "6.33.4",
+    "requests": "2.32.3",
     "torch": "2.5.1",  # CVE-2025-32434
 }
 

@@ -212,7 +212,7 @@ def evaluate(
         if isinstance(model, LoadedModel):
             found = evaluation.load_dataset(None, model, **where)
             return evaluation.evaluate_model(model, found, split)
-        run, file = (str(model.path), None) if isinstance(model, runs.Run) else _run_or_file(model)
+        run, file = _run_or_file(model)
         return evaluation.evaluate(run, file, split_name=split, output=output, **where)["results"]
     loaded = model if isinstance(model, LoadedModel) else load_model(model)
     features, targets = _judged_on(dataset, loaded)
@@ -312,8 +312,15 @@ def _named_data(dataset: str | os.PathLike) -> dict[str, Any]:
     return {"dataset.name": _FOLDERS["image" if found else "text"], "dataset.data_dir": str(path)}
 
 
-def _run_or_file(model: str | os.PathLike) -> tuple[str | None, str | None]:
-    path = pathlib.Path(model)
+def _run_or_file(model: runs.Run | str | os.PathLike) -> tuple[runs.Run | str | None, str | None]:
+    from zoo.loading import is_name
+    from zoo.published import PublishedRun
+
+    if is_name(model):
+        model = PublishedRun(model)
+    if isinstance(model, PublishedRun):
+        return model, None
+    path = model.path if isinstance(model, runs.Run) else pathlib.Path(model)
     return (str(path), None) if (path / "run.json").exists() else (None, str(path))
 
 

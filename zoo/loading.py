@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 import zipfile
@@ -20,6 +21,7 @@ from zoo.runs import Run, open_run
 from zoo.runtimes import is_exported, open_exported, refuse_changed
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task, read_labels
+from zoo.weights.store import weights_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,25 +125,31 @@ def save_model(model, path: pathlib.Path, labels: dict[str, Any], compress: bool
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(LABELS, json.dumps(labels, ensure_ascii=False))
         if compress:
-            temporary = _deflated(temporary)
+            deflate(temporary, smaller := temporary.with_name("deflated.keras"))
+            temporary = smaller
         shutil.move(temporary, path)
 
 
-def _deflated(path: pathlib.Path) -> pathlib.Path:
-    smaller = path.with_name("deflated.keras")
-    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(smaller, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
-        for member in archive.namelist():
-            new.writestr(member, archive.read(member))
-    return smaller
+def deflate(path: pathlib.Path, target: pathlib.Path) -> None:
+    """Write a `.keras` file anew with its members compressed; of the same members come the same bytes."""
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
+        for name in archive.namelist():
+            member = zipfile.ZipInfo(name)  # without the time
+            member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            new.writestr(member, archive.read(name), compresslevel=9)
 
 
 def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
     """Load the model of a run or of an export's folder, a `.keras`, `.onnx` or `.tflite` file, or a SavedModel.
 
+    A name such as "mnist_cnn" stands for the weights that the zoo publishes, see `zoo.weights.store.weights_file`; a
+    file or folder of that name comes first, as `./mnist_cnn` would.
+
     No code from a `.keras` file is run: Keras's safe mode stays on. An exported file answers in its own runtime.
 
     Raises:
-        ZooError: there is no model, the file is damaged, or it holds a Lambda or an unknown class.
+        ZooError: there is no model, nor weights of that name, or the file is damaged, or it holds a Lambda or an
+            unknown class.
     """
     if isinstance(path_or_run, Run):
         path = path_or_run.model_file
@@ -150,7 +158,7 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
             why = "as a baseline it keeps none" if finished else "it did not finish (train.py --resume)"
             raise ZooError(f"{path_or_run.path}: the run has no {path.name}; {why}")
     else:
-        path = pathlib.Path(path_or_run)
+        path = weights_file(path_or_run) if is_name(path_or_run) else pathlib.Path(path_or_run)
         if path.is_dir() and not is_exported(path):
             return load_model(open_run(path))
     if not path.exists():
@@ -163,6 +171,11 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
         raise ZooError(f"{path}: not a .keras, .onnx or .tflite file, nor the folder of a run or a SavedModel")
     model, labels = open_keras(path)
     return with_labels(model, labels, path)
+
+
+def is_name(text: str | os.PathLike) -> bool:
+    """Whether this is a name of weights, no path: without folder and suffix, and nothing of that name lies here."""
+    return isinstance(text, str) and bool(re.fullmatch(r"[\w-]+", text)) and not os.path.lexists(text)
 
 
 def with_labels(model, labels: dict[str, Any], path: pathlib.Path) -> LoadedModel:

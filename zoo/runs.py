@@ -41,6 +41,9 @@ class Run:
 
     path: pathlib.Path
 
+    def __str__(self) -> str:
+        return str(self.path)
+
     @property
     def model_file(self) -> pathlib.Path:
         return self.path / "model.keras"
@@ -254,12 +257,14 @@ def create_run(runs_dir: str | os.PathLike, model_name: str) -> Run:
     return Run(path)
 
 
-def open_run(path: str | os.PathLike) -> Run:
-    """The run, or the export, at a path.
+def open_run(path: str | os.PathLike | Run) -> Run:
+    """The run, or the export, at a path; a run itself is one already.
 
     Raises:
         ZooError: there is none.
     """
+    if isinstance(path, Run):
+        return path
     path = pathlib.Path(path)
     if (path / "parity.json").exists():
         return ExportedRun(path)

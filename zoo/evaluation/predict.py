@@ -44,7 +44,8 @@ def open_model(run: str | os.PathLike | None, model_file: str | os.PathLike | No
 
     if bool(run) == bool(model_file):
         raise ZooError(
-            f"{'both' if run else 'neither'} of --run and --model_file given: name a run's folder or a .keras file"
+            f"{'both' if run else 'neither'} of --run and --model_file given: name a run's folder, a .keras file, or "
+            "published weights by --model"
         )
     return loading.load_model(runs.open_run(run) if run else model_file)
 

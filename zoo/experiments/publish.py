@@ -1,0 +1,187 @@
+"""Runs become published weights: a file each, an entry in docs/weights.json, and a page for the Hub."""
+
+import hashlib
+import os
+import pathlib
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+from zoo.comparison.reading import find_runs, recipe_digest
+from zoo.comparison.receipts import judge, read_leaderboard
+from zoo.config import load_config
+from zoo.datasets.catalog import dataset_info
+from zoo.errors import ZooError
+from zoo.escaping import tell
+from zoo.evaluation.evaluate import evaluate_model, load_dataset, refuse_other_data
+from zoo.experiments.weights_page import page
+from zoo.loading import deflate, load_model
+from zoo.models.catalog import list_models
+from zoo.runs import Run, write_atomically
+from zoo.shipped import shipped
+from zoo.tasks.catalog import get_task
+from zoo.weights import record
+
+_OF_RUN = (
+    "status", "model", "dataset", "seed", "git_revision", "versions", "device", "precision", "parameters", "flops",
+    "steps_per_call", "data_digest", "wall_seconds", "peak_memory_mib",
+)  # fmt: skip
+_LICENCES = ("Apache-2.0", "MIT", "CC BY-SA 3.0")  # of data, that weights are given under too
+
+
+def publish(
+    paths: Sequence[str],
+    output: str | os.PathLike | None = None,
+    record_file: str | os.PathLike | None = None,
+    leaderboard: str | os.PathLike | None = None,
+    small_mb: float = 2.0,
+    data_dir: str | None = None,
+) -> int:
+    """Publish the weights of runs, and say a line of each.
+
+    A run is refused that did not finish, is not of the leaderboard's recipe, data and seeds, whose figure is not what
+    the claim leads one to expect, or whose file does not give the run's figure exactly when it is judged again.
+
+    Args:
+        paths: of runs, or folders and globs of them.
+        output: the folder that `$ZOO_WEIGHTS_URL` or the Hub serves; by default the repository's weights/.
+        record_file: by default docs/weights.json. Entries of other models stay.
+        leaderboard: by default docs/leaderboard.csv.
+        small_mb: the smallest files, up to so many megabytes in all, are marked for the installed package.
+        data_dir: where the data are, if not where the environment says.
+
+    Returns:
+        0, or 2 if a run was refused.
+
+    Raises:
+        ZooError: there is no run, or nothing can be written.
+    """
+    folder = pathlib.Path(output or shipped("weights"))
+    record_file = pathlib.Path(record_file or shipped(record.PATH))
+    rows = read_leaderboard(leaderboard or shipped("docs/leaderboard.csv"))
+    weights = record.entries(record_file) if record_file.exists() else {}
+    status = 0
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for run in find_runs(paths):
+            try:
+                name, entry = _publish_one(run, rows, folder, data_dir)
+            except ZooError as error:
+                tell(f"refused: {error}")
+                status = 2
+                continue
+            weights[name] = entry
+            print(f"{name}: {folder / entry['file']}, {entry['bytes']:,} bytes, {entry['metric']} {entry['value']}")
+            _mark_packaged(weights, small_mb)
+            write_atomically(record_file, record.text_of(weights, _without(rows)).encode())
+        known = record.published(record_file) if record_file.exists() else {}
+        write_atomically(folder / "README.md", page(known).encode())
+    except OSError as error:
+        raise ZooError(f"{error.filename or folder}: cannot be written ({error.strerror}); name another") from None
+    left = sorted({path.name for path in folder.glob("*.keras")} - {entry.file for entry in known.values()})
+    if left:
+        tell(f"notice: {folder}: of no entry of {record_file}, to be deleted: {', '.join(left)}")
+    return status
+
+
+def _publish_one(run: Run, rows: Sequence[dict], folder: pathlib.Path, data_dir: str | None) -> tuple[str, dict]:
+    """The name and entry of a run, once its file lies in the folder."""
+    facts = run.record
+    if facts.get("status") != "finished":
+        raise ZooError(f"{run}: is {facts.get('status')!r}; finish it with --resume")
+    name, task, results = run.config.model.name, get_task(run.labels["task"]), run.results["test"]
+    value = task.value(results)
+    _refuse_others(run, name, task, value, rows)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".publishing-") as temporary:
+        new = pathlib.Path(temporary) / "model.keras"
+        load_model(run)  # judges the file, before it is unfolded
+        deflate(run.model_file, new)
+        loaded = load_model(new)
+        dataset = load_dataset(str(run), loaded, None, data_dir)
+        refuse_other_data(str(run), dataset)
+        again = evaluate_model(loaded, dataset, "test")
+        if task.value(again) != value or again["n"] != results["n"]:
+            raise ZooError(
+                f"{run}: its model gives {task.headline.name} {task.value(again)} on test, results.json {value}"
+            )
+        with new.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        entry = {
+            "format": record.FORMAT,
+            "file": record.file_name(name, sha256),
+            "sha256": sha256,
+            "bytes": new.stat().st_size,
+            "packaged": False,
+            "licence": licence_of(facts["dataset"]),
+            "base": None,
+            "dataset": facts["dataset"],
+            "metric": task.headline.name,
+            "value": value,
+            "rows": results["n"],
+            "config_digest": recipe_digest(run.config_values),
+            "run": {"command": _command(name, facts["seed"])}
+            | {key: facts[key] for key in _OF_RUN if facts.get(key) is not None},
+        }
+        os.chmod(new, 0o644)
+        os.replace(new, folder / entry["file"])
+    return name, entry
+
+
+def _refuse_others(run: Run, name: str, task, value: float, rows: Sequence[dict]) -> None:
+    """Raises: ZooError: it is not a run behind the leaderboard's row of its model."""
+    facts, where = run.record, "docs/leaderboard.csv"
+    row = next((row for row in rows if (row["model"], row["dataset"]) == (name, facts["dataset"])), None)
+    if row is None:
+        raise ZooError(f"{run}: {where} has no row of {name} on {facts['dataset']}; measure its seeds first")
+    recipe = recipe_digest(run.config_values)
+    if {row["config_digest"], digest_of_config(name, run.config.training.precision)} != {recipe}:
+        raise ZooError(f"{run}: its recipe ({recipe}) is not that of {where} and configs/{name}.yaml; train it anew")
+    if row["data_digest"] != facts["data_digest"]:
+        raise ZooError(f"{run}: its data are not those of {where}")
+    if str(facts["seed"]) not in row["seeds"].split():
+        raise ZooError(f"{run}: its seed {facts['seed']} is none of those of {where} ({row['seeds']})")
+    headline, claim = task.headline, load_config(name).claim
+    if claim is None or (claim.metric, row["metric"]) != (headline.name, headline.name):
+        raise ZooError(f"{run}: configs/{name}.yaml and {where} make no claim of {headline.name}")
+    verdict = judge(claim, headline, [value])
+    if not verdict.passed:
+        low, high = map(headline.text, verdict.expected)
+        raise ZooError(f"{run}: {headline.name} {headline.text(value)} is not what the claim leads to, {low} to {high}")
+
+
+def digest_of_config(name: str, precision: str) -> str:
+    """Of the config of a model, where `precision: auto` has become this one."""
+    config = load_config(name)
+    if config.training.precision == "auto":
+        config = load_config(name, overrides={"training.precision": precision})
+    return recipe_digest(config.model_dump(mode="json"))
+
+
+def licence_of(dataset: str) -> str:
+    """The licence of weights that learned a dataset: that of the data where it is a known one."""
+    licence = dataset_info(dataset).licence
+    known = next((each for each in _LICENCES if licence.startswith(each)), None)
+    if known == "Apache-2.0":
+        return known
+    return f"{known}, as the data" if known else f"Apache-2.0 as far as the data allow it, whose licence is: {licence}"
+
+
+def _command(name: str, seed: int) -> str:
+    return f"python scripts/train.py --model={name}" + (f" --seed={seed}" if seed else "")
+
+
+def _mark_packaged(weights: dict[str, dict[str, Any]], small_mb: float) -> None:
+    left = small_mb * 1e6
+    for entry in sorted(weights.values(), key=lambda entry: entry["bytes"]):
+        left -= entry["bytes"]
+        entry["packaged"] = left >= 0
+
+
+def _without(rows: Sequence[dict]) -> dict[str, str]:
+    """Why rows of the leaderboard have no weights: they are of scikit-learn's models."""
+    registered = set(list_models())
+    commands = {row["model"]: row["command"] for row in rows if row["model"] not in registered}
+    return {
+        name: f"it is a baseline of scikit-learn's, fitted anew in seconds: {command}"
+        for name, command in sorted(commands.items())
+    }
