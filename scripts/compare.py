@@ -43,7 +43,11 @@ def main(paths: list[str]) -> None:
         raise ZooError("--format=html writes a file: say which, --output=report.html")
     table.check_columns(COLUMNS.value if COLUMNS.value is not None else ["model"], SORT_BY.value)
     conditions = table.parse_conditions(WHERE.value)
-    runs = _published() if PRETRAINED.value else []
+    runs = []
+    if PRETRAINED.value:
+        from zoo.evaluation.published import measured_runs
+
+        runs = measured_runs(MODELS.value)
     if paths or not PRETRAINED.value:
         runs += table.find_runs(paths or [RUNS_DIR.value], MODELS.value)
     results, notices = table.read_results(runs)
@@ -80,21 +84,6 @@ def main(paths: list[str]) -> None:
         print(f"{OUTPUT.value}: {len(results)} runs")
     else:
         print(text)
-
-
-def _published() -> list:
-    """Those that can be had here, with their figures; of the others a line says why."""
-    from zoo.evaluation.published import measure
-    from zoo.published import published_runs
-
-    measured = []
-    for run in published_runs(MODELS.value):
-        try:
-            measure(run)
-            measured.append(run)
-        except ZooError as error:
-            tell(f"{run.name}: left out: {error}")
-    return measured
 
 
 if __name__ == "__main__":

@@ -219,26 +219,35 @@ def evaluate(
     return loaded.task.results(loaded.answers(features), targets, loaded.labels)
 
 
-def compare(*which: runs.Run | str | os.PathLike, models: Sequence[str] | str = "*", where: Sequence[str] | str = ()):
+def compare(
+    *which: runs.Run | str | os.PathLike,
+    models: Sequence[str] | str = "*",
+    where: Sequence[str] | str = (),
+    pretrained: bool = False,
+) -> Comparison:
     """Compare finished runs: figures with intervals over seeds, and which models the test set can tell apart.
 
         zoo.compare()
         zoo.compare(run, other_run)
         zoo.compare("runs", models="mnist_*", where="seconds<100")
+        zoo.compare(models="mnist_*", pretrained=True)
 
     Args:
         *which: runs, or folders of them; by default `runs`.
         models: patterns of model names.
         where: conditions on rows.
+        pretrained: compare published weights, beside the runs that are given, if any.
 
     Raises:
         ZooError: there is no such run, or none is left.
     """
     from zoo.comparison import table
+    from zoo.evaluation.published import measured_runs
 
-    paths = [str(one.path) if isinstance(one, runs.Run) else str(one) for one in which] or ["runs"]
+    paths = [str(one.path) if isinstance(one, runs.Run) else str(one) for one in which]
     patterns, conditions = ([each] if isinstance(each, str) else list(each) for each in (models, where))
-    results, notices = table.read_results(table.find_runs(paths, patterns))
+    chosen = table.find_runs(paths or ["runs"], patterns) if paths or not pretrained else []
+    results, notices = table.read_results([*chosen, *(measured_runs(patterns) if pretrained else [])])
     if not results:
         raise ZooError("; ".join([*notices, "no run is left to compare; train a model first"]))
     return Comparison(results, table.compare(results, table.parse_conditions(conditions)), notices)

@@ -4,14 +4,30 @@ import contextlib
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.locks import FileLock
-from zoo.published import PublishedRun
+from zoo.published import PublishedRun, published_runs
 from zoo.runs import Run
 from zoo.tasks.catalog import get_task
+
+
+def measured_runs(patterns: Sequence[str]) -> list[PublishedRun]:
+    """The published weights whose name fits one of the patterns, judged; those that cannot be are told of.
+
+    Raises:
+        ZooError: none fits.
+    """
+    measured = []
+    for run in published_runs(patterns):
+        try:
+            measure(run)
+            measured.append(run)
+        except ZooError as error:
+            tell(f"{run.name}: left out: {error}")
+    return measured
 
 
 def measure(run: PublishedRun) -> None:
