@@ -12,6 +12,7 @@ is, or how large and how many the trees are, is chosen on validation.
 from absl import flags
 
 from zoo import command_line
+from zoo.command_words import command
 
 DATASET = flags.DEFINE_string("dataset", None, "Data set; scripts/prepare_data.py shows all.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where prepared data live, or your own file or folder.")
@@ -35,7 +36,7 @@ def main() -> None:
         summary = get_task(run.labels["task"]).summary(run.results["test"], run.labels)
         seconds = run.record["wall_seconds"]
         print(f"{name} on {section.name}: {summary}, {seconds:.0f} s, run {run.path}", flush=True)
-    print(f"next: python scripts/compare.py --runs_dir={RUNS_DIR.value}")
+    print(f"next: {command('compare')} --runs_dir={RUNS_DIR.value}")
 
 
 if __name__ == "__main__":

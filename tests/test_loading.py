@@ -1,5 +1,8 @@
 """Loading a file never runs its code, and a damaged file is one line."""
 
+import json
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -51,3 +54,13 @@ def test_a_lambda_is_refused_and_not_run(tmp_path):
     with pytest.raises(zoo.ZooError, match="Lambda"):
         zoo.load_model(path)
     assert not witness.exists()
+
+
+def test_a_saved_model_normalizes_without_other_replicas_and_training_still_with_them(tmp_path):
+    """Keras on JAX and PyTorch refuses synchronized batch normalization; .ci/matrix opens the files there."""
+    model = zoo.create_model("mnist_cnn", **zoo.load_config("mnist_cnn").model.options)
+    save_model(model, tmp_path / "model.keras", {"label_names": [], "task": "classification"})
+    written = json.loads(zipfile.ZipFile(tmp_path / "model.keras").read("config.json"))
+    layers = [layer["config"] for layer in written["config"]["layers"] if layer["class_name"] == "BatchNormalization"]
+    assert layers and not any(layer["synchronized"] for layer in layers)
+    assert all(layer.synchronized for layer in model.layers if hasattr(layer, "synchronized"))

@@ -115,7 +115,7 @@ def complaints(text):
         if not set(extra.split(",")) <= extras():
             yield f"no extra {extra} in setup.cfg"
     prose = BLOCKS.sub("\n", text)
-    for script, flag in re.findall(r"`(?:(\w+)\.py )?--(?:no)?(\w+)", prose):
+    for script, flag in re.findall(r"`(?:(\w+)\.py )?--(?:no)?(\w+)(?![\w-])", prose):
         if flag not in OTHER_FLAGS.union(*([FLAGS_OF[script]] if script else FLAGS_OF.values())):
             yield f"no flag --{flag} of {script or 'any script'}"
     for key in re.findall(r"`((?:training\.(?!png)|dataset\.|model\.(?=options|init_from))[\w.]+)[`=]", prose):

@@ -25,5 +25,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "library": ["Run", "Comparison", "train", "evaluate", "compare", "list_runs"],
         "runs": ["open_run"],
         "training.callbacks": ["RunCallback"],
+        "version": ["__version__"],
     },
 )

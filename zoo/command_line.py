@@ -9,6 +9,7 @@ from collections.abc import Callable
 from absl import flags
 
 from zoo import streams
+from zoo.command_words import in_words
 from zoo.errors import ZooError
 from zoo.escaping import tell
 
@@ -47,7 +48,9 @@ def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> Non
     os.environ.setdefault(SAFE_PATH, SET_HERE)
     try:
         if {"--help", "-h", "-help"} & set(sys.argv[1:]):
-            print(f"{(sys.modules['__main__'].__doc__ or '').strip()}\n\nflags:\n{flags.FLAGS.main_module_help()}")
+            about = (sys.modules["__main__"].__doc__ or "").strip()
+            own_flags = flags.FLAGS.main_module_help().partition(":\n")[2]  # after the path of the script
+            print(in_words(f"{about}\n\nflags:\n{own_flags}"))
             status = 0
         else:
             arguments = _parse_flags(accepts_arguments)

@@ -10,7 +10,7 @@ from zoo import safe_reading
 from zoo.errors import ZooError, nearest, shortened
 from zoo.models import catalog
 from zoo.settings import ClaimSection, Config, DatasetSection, first_mistake
-from zoo.shipped import shipped
+from zoo.shipped import found, shipped
 
 
 def config_path(model_name: str) -> pathlib.Path:
@@ -41,7 +41,7 @@ def load_config(
     if model_name is not None:
         catalog.model_info(model_name)
         values = {"model": {"name": model_name}}
-    source = pathlib.Path(path) if path else config_path(model_name)
+    source = found(path) if path else config_path(model_name)
     if path or source.exists():
         values = read_yaml(source) | ({} if path is None or model_name is None else values)
     own_dataset, given = _value_at(values, "dataset.name"), set(overrides or {})

@@ -1,5 +1,6 @@
 """Saved models: written with their label names inside, read without running anything that the file brings."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.command_words import command
 from zoo.datasets.on_disk import Features, StoredRows, are_texts, arrays_of, as_tensors, blocks, count
 from zoo.errors import ZooError
 from zoo.inputs.memory import features_of
@@ -121,13 +123,32 @@ def save_model(model, path: pathlib.Path, labels: dict[str, Any], compress: bool
     """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
         temporary = pathlib.Path(folder) / "model.keras"
-        model.save(temporary)
+        with _normalizing_alone(model):
+            model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(LABELS, json.dumps(labels, ensure_ascii=False))
         if compress:
             deflate(temporary, smaller := temporary.with_name("deflated.keras"))
             temporary = smaller
         shutil.move(temporary, path)
+
+
+@contextlib.contextmanager
+def _normalizing_alone(model):
+    """Batch normalization without its exchange between replicas, which answers do not need.
+
+    Keras on JAX and PyTorch refuses to open a file that has it.
+    """
+    from zoo.keras_hooks import all_layers
+
+    synchronized = [layer for layer in all_layers(model) if getattr(layer, "synchronized", False)]
+    try:
+        for layer in synchronized:
+            layer.synchronized = False
+        yield
+    finally:
+        for layer in synchronized:
+            layer.synchronized = True
 
 
 def deflate(path: pathlib.Path, target: pathlib.Path) -> None:
@@ -155,7 +176,7 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
         path = path_or_run.model_file
         if not path.exists():
             finished = path_or_run.record.get("status") == "finished"
-            why = "as a baseline it keeps none" if finished else "it did not finish (train.py --resume)"
+            why = "as a baseline it keeps none" if finished else f"it did not finish ({command('train')} --resume)"
             raise ZooError(f"{path_or_run.path}: the run has no {path.name}; {why}")
     else:
         path = weights_file(path_or_run) if is_name(path_or_run) else pathlib.Path(path_or_run)

@@ -69,6 +69,14 @@ def test_no_script_runs_a_file_of_it(run_script, downloads, name):
     assert ran(downloads) == []
 
 
+def test_the_installed_command_runs_none_of_it_either(downloads):
+    command = [os.path.join(os.path.dirname(sys.executable), "zoo"), "list_models"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=downloads, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert ran(downloads) == []
+
+
 def test_processes_of_ours_run_none_of_it(downloads, monkeypatch):
     """As they are started from Python too, where no script has set the environment."""
     monkeypatch.chdir(downloads)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.command_words import command
 from zoo.errors import ZooError
 from zoo.evaluation.speed import compile_for, latency, rate
 from zoo.processor import usable_cores
@@ -34,7 +35,7 @@ def measure_inference(run_path: str | None) -> dict[str, Any]:
     run = open_run(run_path)
     model = load_model(run).model
     if not hasattr(model, "inputs"):
-        raise ZooError(f"{run.path}: an exported file; compare.py --measure_latency measures those")
+        raise ZooError(f"{run.path}: an exported file; {command('compare')} --measure_latency measures those")
     features = datasets.load_configured(run.config.dataset).test.features
     if features.dtype == object:
         raise ZooError(f"{run.path}: its model reads texts; --inference measures models of pictures and tables")

@@ -92,7 +92,7 @@ def _run_seed(train_script: pathlib.Path, model: str, seed: int, overrides: list
         seconds = time.perf_counter() - started
         if done.returncode:
             last_line = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise ZooError(f"{model}, seed {seed}: train.py ended with {last_line.removeprefix('error: ')}")
+            raise ZooError(f"{model}, seed {seed}: the training ended with {last_line.removeprefix('error: ')}")
         results = Run(next(pathlib.Path(runs_dir).glob("*/*"))).results
     accuracy, validation = (results[split]["accuracy"]["value"] for split in ("test", "validation"))
     print(f"{model}: seed {seed}: test {accuracy:.4f}, {seconds:.1f} s", file=sys.stderr, flush=True)

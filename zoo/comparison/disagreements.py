@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.command_words import command
 from zoo.datasets import on_disk
 from zoo.errors import ZooError
 from zoo.runs import Predictions, Run
@@ -83,7 +84,7 @@ def read_examples(run: Run, ids: np.ndarray, rows: Sequence[int]) -> dict[int, d
 
     section = _dataset_section(run)
     if not datasets.is_at_hand(section.name, section.data_dir):
-        raise ZooError(f"{section.name} is not prepared on this machine; scripts/prepare_data.py does it")
+        raise ZooError(f"{section.name} is not prepared on this machine; {command('prepare_data')} does it")
     dataset = datasets.load_configured(section, task=get_task(run.labels["task"]))
     if dataset.digest != run.record["data_digest"]:
         raise ZooError(f"the data of {section.name} on this machine are not those that the runs saw")

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.command_words import command
 from zoo.config import Config
 from zoo.errors import ZooError, nearest
 from zoo.runs import ExportedRun, Predictions, Run
@@ -201,7 +202,7 @@ def _read_parts(run: Run, record: dict, task: Task, test: dict, predictions) -> 
 
         measured = run.read_json("corruptions.json", Corruptions)
         if measured["version"] != VERSION or measured["data_digest"] != record["data_digest"]:
-            raise ValueError("of other corruptions or data; run evaluate.py --corruptions again")
+            raise ValueError(f"of other corruptions or data; run {command('evaluate')} --corruptions again")
         return measured["mean"] if "mean" in measured else measured["mean_accuracy"]
 
     def speed() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zoo.command_words import name_and_flags, script
 from zoo.comparison.table import Result
 from zoo.config import load_config, recipe
 from zoo.errors import ZooError, shortened
@@ -170,20 +171,19 @@ def _command(model: str, group: list[Result]) -> str:
     except ZooError:
         own = False
     if own:
-        return " ".join(["python scripts/train.py", f"--model={model}", *which])
+        return " ".join([script("train"), f"--model={model}", *which])
     try:
-        _, script, *flags = shlex.split(group[0].record.get("command", ""))
-    except ValueError:  # too few words, or an open quote
-        script, flags = "train.py", []
-    script = pathlib.Path(script).name
+        trained_by, flags = name_and_flags(group[0].record.get("command", ""))
+    except ValueError:
+        trained_by, flags = "train", []
     kept, words = [], iter(flags)
     for word in words:
         name, separator, _ = word.lstrip("-").partition("=")
-        if name not in ("seed", "num_seeds", "runs_dir", "resume") or (name == "seed" and script == "baseline.py"):
+        if name not in ("seed", "num_seeds", "runs_dir", "resume") or (name == "seed" and trained_by == "baseline"):
             kept.append(word)
-        elif not separator and (name != "resume" or script == "train.py"):  # reproduce.py's has no value
+        elif not separator and (name != "resume" or trained_by == "train"):  # that of reproduce has no value
             next(words, None)
-    return shlex.join(["python", f"scripts/{script}", *kept, *(which if script == "train.py" else [])])
+    return shlex.join(["python", f"scripts/{trained_by}.py", *kept, *(which if trained_by == "train" else [])])
 
 
 def _receipt(model: str, group: list[Result]) -> dict[str, str]:
@@ -199,7 +199,9 @@ def _receipt(model: str, group: list[Result]) -> dict[str, str]:
         "data_digest": records[0]["data_digest"],
         "command": _command(model, group),
         "seeds": " ".join(str(r["seed"]) for r in records),
-        "git_revisions": " ".join(sorted({str(r.get("git_revision")) for r in records})),
+        "git_revisions": " ".join(
+            sorted({str(r.get("git_revision") or r.get("versions", {}).get("zoo")) for r in records})
+        ),
         "versions": "; ".join(sorted(versions)),
         "device": "; ".join(sorted({r["device"] for r in records})),
         "metric": headline.name,

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from zoo.command_words import command
 from zoo.comparison import table
 from zoo.comparison.reading import data_name
 from zoo.comparison.rendering import shown_columns
@@ -73,6 +74,7 @@ def html_page(
         sections=sections,
         notices=notices,
         runs=len(results),
+        command=command("compare"),
         created=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         scripts=scripts,
         # Only these two scripts run, whatever text a name holds, and the page loads nothing.

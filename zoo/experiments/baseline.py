@@ -5,13 +5,13 @@ import concurrent.futures.process
 import multiprocessing
 import os
 import platform
-import shlex
 import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
 
 from zoo import datasets, runs
+from zoo.command_words import typed
 from zoo.config import Config, dataset_section
 from zoo.errors import ZooError, nearest
 from zoo.experiments.baseline_models import BASELINES, Candidate, Data
@@ -19,6 +19,7 @@ from zoo.settings import DatasetSection
 from zoo.tasks import Task
 from zoo.tasks.catalog import all_tasks, get_task
 from zoo.training.record import git_revision, peak_memory_mib
+from zoo.version import __version__
 
 
 def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLike = "runs", seed: int = 0) -> runs.Run:
@@ -181,12 +182,12 @@ def _write(
     run.write_json(FILE, measure_speed(predict, dataset.test.features))
     run.update_record(
         status="finished",
-        command=shlex.join(["python", *sys.argv]),
+        command=typed(),
         model=name,
         dataset=dataset.info.name,
         seed=seed,
         git_revision=git_revision(),
-        versions={"python": platform.python_version(), "scikit-learn": sklearn.__version__},
+        versions={"python": platform.python_version(), "scikit-learn": sklearn.__version__, "zoo": __version__},
         device=f"CPU ({os.cpu_count()} cores)",
         parameters=best.parameters,
         flops=best.flops,

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-from zoo import signals
+from zoo import command_words, signals
 from zoo.command_line import SAFE_PATH, SET_HERE
 from zoo.errors import ZooError
 
@@ -30,9 +30,10 @@ def launch(command: list[str], workers: int, max_restarts: int, threads: int | N
         ZooError: there is no command, or the logs cannot be written.
     """
     if not hasattr(os, "killpg"):
-        raise ZooError("launch.py runs on Linux and macOS, as TensorFlow's clusters do; on Windows, start it in WSL")
+        raise ZooError("launch runs on Linux and macOS, as TensorFlow's clusters do; on Windows, start it in WSL")
     if not command:
-        raise ZooError("launch what? python scripts/launch.py --workers=2 -- python scripts/train.py --model=NAME")
+        what, whom = command_words.command("launch"), command_words.command("train")
+        raise ZooError(f"launch what? {what} --workers=2 -- {whom} --model=NAME")
     if shutil.which(command[0]) is None:
         raise ZooError(f"{command[0]}: no such program")
     logs = pathlib.Path(logs_dir)
@@ -115,8 +116,12 @@ def _signal_all(processes, number: int) -> None:
 
 
 def _users_environment() -> dict[str, str]:
-    """The environment without PYTHONSAFEPATH, which is for our processes: a user's script may import its neighbours."""
-    return {name: value for name, value in os.environ.items() if (name, value) != (SAFE_PATH, SET_HERE)}
+    """The environment without what is for our own processes alone.
+
+    A user's script may import its neighbours, which PYTHONSAFEPATH forbids, and was not started as we were.
+    """
+    ours = (SAFE_PATH, SET_HERE), (command_words.STARTED_AS, os.environ.get(command_words.STARTED_AS))
+    return {name: value for name, value in os.environ.items() if (name, value) not in ours}
 
 
 def _environment(addresses: list[str], index: int, threads: int | None) -> dict[str, str]:

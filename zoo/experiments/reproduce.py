@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from zoo.command_words import command
 from zoo.comparison import receipts, table
 from zoo.config import Config, config_path, load_config, recipe
 from zoo.errors import Interrupted, ZooError
@@ -60,7 +61,7 @@ def reproduce(
             if finished:
                 figures = _finished_figures(config, finished)
             else:
-                refuse_workers(config.training, "reproduce.py")
+                refuse_workers(config.training, command("reproduce"))
                 figures = _new_figures(config, runs_dir, 1 if quick else claim.seeds, resume)
         except ZooError as error:
             tell(f"{name} was not judged: {error}")

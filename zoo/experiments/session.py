@@ -1,4 +1,4 @@
-"""What scripts/train.py does around `train`: the last lines that people read, resuming, seeds, cross-validation."""
+"""What the command train does around `train`: the last lines that people read, resuming, seeds, cross-validation."""
 
 import functools
 import pathlib
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from zoo import datasets, runs
+from zoo.command_words import command, typed
 from zoo.config import Config, with_values
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
@@ -25,9 +26,9 @@ def train(config: Config, runs_dir: str, resume: runs.Run | None = None, **argum
         run = fit.train(config, runs_dir, resume=resume, **arguments)
     except Interrupted as interruption:
         if interruption.run is not None:  # only the chief has one
-            command = f"python scripts/train.py --resume={shlex.quote(str(interruption.run.path))}"
+            again = f"{command('train')} --resume={shlex.quote(str(interruption.run.path))}"
             saved = "state saved" if interruption.state_saved else "state not saved"
-            print(f"interrupted, {saved}; go on with: {command}", file=sys.stderr)
+            print(f"interrupted, {saved}; go on with: {again}", file=sys.stderr)
         return 128 + interruption.signal_number
     if run is None:  # a worker that is not the chief
         return 0
@@ -48,7 +49,7 @@ def pretrain(config: Config, runs_dir: str) -> int:
     """
     task = catalog.model_info(config.model.name).task
     if not task.pretrains:
-        raise ZooError(f"--model={config.model.name} is a model of {task.words}; scripts/train.py trains it")
+        raise ZooError(f"--model={config.model.name} is a model of {task.words}; {command('train')} trains it")
     return train(config, runs_dir)
 
 
@@ -62,7 +63,7 @@ def resume(path: str, data_dir: str | None = None, trackers: Sequence[str] = ())
     if is_first_task() and not claims.claim(run):
         raise ZooError(f"--resume={path}: {claims.refusal(run)}")
     if run.record["status"] in ("finished", "pruned"):
-        raise ZooError(f"--resume={path}: this run has finished; scripts/evaluate.py --run={path} shows it")
+        raise ZooError(f"--resume={path}: this run has finished; {command('evaluate')} --run={path} shows it")
     config = run.config
     if data_dir:
         config = with_values(config, {"dataset.data_dir": data_dir}, "--data_dir")
@@ -112,9 +113,8 @@ def train_seeds(
     except Interrupted as interruption:
         if interruption.run is not None:  # only the chief has one
             done = ", ".join(map(str, figures)) or "none"
-            command = shlex.join(["python", *sys.argv, *([] if resume else ["--resume=auto"])])
-            seed = first + len(figures)
-            print(f"interrupted in seed {seed}; finished: {done}; go on with: {command}", file=sys.stderr)
+            again, seed = typed(*([] if resume else ["--resume=auto"])), first + len(figures)
+            print(f"interrupted in seed {seed}; finished: {done}; go on with: {again}", file=sys.stderr)
         return 128 + interruption.signal_number
     if figures:
         values = list(figures.values())
@@ -125,7 +125,7 @@ def train_seeds(
             f"(95 % interval of the mean {headline.interval_text(headline.within((low, high)))}), runs {folder}"
         )
         if not task.pretrains:
-            print(f"next: python scripts/compare.py {folder}")
+            print(f"next: {command('compare')} {folder}")
     return 0
 
 

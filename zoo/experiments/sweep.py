@@ -10,6 +10,7 @@ import pathlib
 import sys
 from collections.abc import Iterator
 
+from zoo.command_words import command
 from zoo.config import Config, with_values
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
@@ -18,6 +19,7 @@ from zoo.experiments.seeds import UNFINISHED, earlier_run, train_alone
 from zoo.locks import FileLock
 from zoo.models import catalog
 from zoo.runs import write_atomically
+from zoo.shipped import found
 from zoo.tasks import Metric
 from zoo.text_table import align_columns
 from zoo.training import checks
@@ -43,7 +45,7 @@ def sweep(config: Config, space_file: str, study_dir: str, num_trials: int) -> i
         raise ZooError(f"--trials={num_trials}: at least 1 is needed")
     refuse_workers(config.training, "a search")
     config = config.model_copy(update={"claim": None})
-    space, folder = read_space(space_file, config), pathlib.Path(study_dir)
+    space, folder = read_space(found(space_file), config), pathlib.Path(study_dir)
     with _locked(folder), _one_line_for_storage(folder):
         study = _open_study(folder, config, space)
         try:
@@ -200,7 +202,7 @@ def _print_summary(study, folder: pathlib.Path, headline: Metric) -> None:
         f"{len(judged)} trials: {counts['complete']} complete, {counts['pruned']} pruned, {failed} failed; "
         "selected on validation, test was not read"
     )
-    print(f"next: python scripts/train.py --config={folder / 'best.yaml'} --num_seeds=5")
+    print(f"next: {command('train')} --config={folder / 'best.yaml'} --num_seeds=5")
 
 
 def _headline(config: Config) -> Metric:

@@ -10,6 +10,7 @@ import tempfile
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.shipped import is_installed, shipped
 from zoo.text_table import align_columns
 
 REFERENCE, OTHER_ROUNDING = "1 device", "1 device, other rounding"
@@ -107,16 +108,16 @@ def _verdict(differences: dict[str, float], rounding: dict[str, float]) -> str:
 def _outcomes(model: str, setup: str, folder: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:
     """What each optimizer came to, all in one process, or one set of workers, which starts TensorFlow once."""
     output = folder / f"{model}-{setup.replace(' ', '-')}"
-    scripts = pathlib.Path(__file__).parents[2] / "scripts"
     flags = SETUPS.get(setup, ["--strategy=default"])
     command = [sys.executable, "-P", "-m", "zoo.experiments.verification", model, str(output)]
     if flags[0].startswith("--workers"):
         logs = f"--logs_dir={folder / 'logs'}"
-        command = [sys.executable, str(scripts / "launch.py"), flags[0], logs, "--", *command]
+        command = [sys.executable, str(shipped("scripts/launch.py")), flags[0], logs, "--", *command]
     else:
         command += flags
+    source = "" if is_installed() else str(shipped(""))
     # An empty entry would be the folder that the user is in.
-    path = os.pathsep.join(filter(None, [str(scripts.parent), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
     environment = {"PYTHONPATH": path} | ({"TF_ENABLE_ONEDNN_OPTS": "0"} if setup == OTHER_ROUNDING else {})
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
     if done.returncode:

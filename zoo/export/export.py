@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.command_words import command
 from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.export import formats, parity
@@ -98,7 +99,9 @@ def _dataset_of(run: Run, data_dir):
     if isinstance(run, ExportedRun):
         raise ZooError(f"{run.path}: is an export itself; name the run that it was made from")
     if run.record.get("status") != "finished":
-        raise ZooError(f"{run.path}: is {run.record.get('status')}; finish it with train.py --resume={run.path}")
+        raise ZooError(
+            f"{run.path}: is {run.record.get('status')}; finish it with {command('train')} --resume={run.path}"
+        )
     task = get_task(run.labels["task"])
     if task.judged_by != "model":
         raise ZooError(f"{run.path}: a model of {task.words} is a start for others, and has no answer to export")

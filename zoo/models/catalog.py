@@ -6,6 +6,7 @@ Importing it registers the families and imports no TensorFlow.
 import fnmatch
 from typing import Any
 
+from zoo.command_words import command
 from zoo.errors import ZooError, nearest
 from zoo.models import bert, cnn, mlp, tables, texts  # noqa: F401
 from zoo.quiet import import_tensorflow
@@ -41,7 +42,7 @@ def model_info(name: str) -> ModelInfo:
         ZooError: no such model; the text names the nearest.
     """
     if name not in registered:
-        raise ZooError(f"unknown model {name!r}; {nearest(name, registered)} (list_models.py shows all)")
+        raise ZooError(f"unknown model {name!r}; {nearest(name, registered)} ({command('list_models')} shows all)")
     return registered[name]
 
 

@@ -16,7 +16,7 @@ from zoo.runs import open_run
 from zoo.serving.limits import Limits
 
 if sys.platform == "win32":
-    raise ZooError("serve.py runs on Linux and macOS; on Windows, start it in WSL")
+    raise ZooError("serve runs on Linux and macOS; on Windows, start it in WSL")
 try:
     import uvloop
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from zoo.command_words import command
 from zoo.tasks import Metric, Task, Training
 
 
@@ -83,7 +84,7 @@ class MaskedLanguage(Task):
         return f"masked pieces of test: perplexity {perplexity:.1f}, accuracy {accuracy:.4f}"
 
     def next_command(self, run_path: str) -> str:
-        return f"python scripts/train.py --model=bbc_news_bert --init_from={run_path}"
+        return f"{command('train')} --model=bbc_news_bert --init_from={run_path}"
 
 
 def _masking(training: Training):

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
+from zoo.command_words import command
 from zoo.errors import ZooError
 from zoo.measures.metric import Metric
 
@@ -238,7 +239,7 @@ class Task(abc.ABC):
 
     def next_command(self, run_path: str) -> str:
         """What to type after a training; the path is quoted."""
-        return f"python scripts/evaluate.py --run={run_path}"
+        return f"{command('evaluate')} --run={run_path}"
 
     def results_lines(self, results: dict[str, Any], labels: dict[str, Any]) -> list[str]:
         """Results as a table for people."""

@@ -2,6 +2,7 @@
 
 import os
 
+from zoo.command_words import command
 from zoo.errors import ZooError
 from zoo.safe_reading import parse_json
 
@@ -31,7 +32,7 @@ def _tf_config() -> dict:
     try:
         config = dict(parse_json(text, "TF_CONFIG"))
     except (ZooError, ValueError, TypeError):
-        raise ZooError(f"TF_CONFIG is not a JSON object: {text[:60]!r}; scripts/launch.py sets a right one") from None
+        raise ZooError(f"TF_CONFIG is not a JSON object: {text[:60]!r}; {command('launch')} sets a right one") from None
     jobs, task = config.get("cluster", {}), config.get("task", {})
     described = isinstance(jobs, dict) and all(isinstance(addresses, list) for addresses in jobs.values())
     if not described or not isinstance(task, dict):

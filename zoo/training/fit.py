@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from zoo import datasets, runs
+from zoo.command_words import command
 from zoo.config import Config
 from zoo.datasets.summary import summarize
 from zoo.errors import Interrupted, ZooError
@@ -165,7 +166,7 @@ def _recorded_failures(run: runs.Run | None, started: float, keep_best: Callable
             raise
         what = error.strerror if run.path.exists() else "is gone"
         raise ZooError(
-            f"{run.path}: {what}; make room, or put it back, then: python scripts/train.py --resume={run.path}"
+            f"{run.path}: {what}; make room, or put it back, then: {command('train')} --resume={run.path}"
         ) from None
     except LossNotFiniteError as error:
         kept = keep_best() if run else "nothing to keep yet"

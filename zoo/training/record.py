@@ -1,20 +1,21 @@
 """What a run says of itself in run.json."""
 
 import os
-import pathlib
 import platform
-import shlex
 import subprocess
 import sys
 import time
 
+from zoo.command_words import typed
 from zoo.config import Config
 from zoo.processor import bfloat16_unit, peak_memory
 from zoo.runs import Run
 from zoo.settings import AugmentationSection
+from zoo.shipped import shipped
 from zoo.tasks import Training
 from zoo.training import weight_pruning
 from zoo.training.strategy import strategy_name
+from zoo.version import __version__
 
 
 def start_record(run: Run, config: Config, dataset, model, trainer, plan, strategy) -> None:
@@ -30,13 +31,18 @@ def start_record(run: Run, config: Config, dataset, model, trainer, plan, strate
                tf.config.list_physical_devices("GPU")]  # fmt: skip
     run.update_record(
         status="running",
-        command=before.get("command") or shlex.join(["python", *sys.argv]),
+        command=before.get("command") or typed(),
         resumed=before["resumed"] + 1 if before else 0,
         model=config.model.name,
         dataset=dataset.info.name,
         seed=config.training.seed,
         git_revision=git_revision(),
-        versions={"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
+        versions={
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "zoo": __version__,
+        },
         device=", ".join(devices) or f"CPU ({', '.join(filter(None, (f'{os.cpu_count()} cores', bfloat16_unit())))})",
         strategy=strategy_name(strategy),
         replicas=strategy.num_replicas_in_sync,
@@ -92,8 +98,8 @@ def flops(model) -> int | None:
 
 
 def git_revision() -> str | None:
-    """The commit of the zoo's own checkout, `+changes` where files differ from it; None outside a checkout."""
-    folder = pathlib.Path(__file__).parents[2]
+    """The commit of the zoo's own checkout, `+changes` where files differ from it; None where no git is."""
+    folder = shipped("")
     if not (folder / ".git").exists():
         return None
     try:

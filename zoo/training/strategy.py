@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from zoo.command_words import command
 from zoo.errors import ZooError
 from zoo.quiet import import_tensorflow
 from zoo.settings import TrainingSection
@@ -26,7 +27,7 @@ def refuse_early(settings: TrainingSection) -> None:
     if name == "multi_worker" and not cluster() and slurm_tasks() <= 1:
         raise ZooError(
             "--strategy=multi_worker: no cluster is described; set TF_CONFIG, start under Slurm's srun, or try it "
-            "here with python scripts/launch.py --workers=2 -- python scripts/train.py …"
+            f"here with {command('launch')} --workers=2 -- {command('train')} …"
         )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import pydantic
 from pydantic import Field
 
+from zoo.command_words import command
 from zoo.errors import ZooError, nearest
 from zoo.run_files import Name, Record, RunRecord, check
 from zoo.safe_reading import read_mapping
@@ -133,5 +134,5 @@ def _missing(name: str, known: set[str], none: dict[str, Any]) -> str:
     if name in none:
         return f"{name}: has no weights: {none[name]}"
     if re.fullmatch(r"[\w-]+", name) and shipped(f"configs/{name}.yaml").exists():
-        return f"{name}: has no published weights; train it: python scripts/train.py --model={name}"
+        return f"{name}: has no published weights; train it: {command('train')} --model={name}"
     return f"{name[:80]!r}: no weights of that name; {nearest(name, known)}"

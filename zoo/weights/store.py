@@ -6,6 +6,7 @@ import pathlib
 import urllib.parse
 import urllib.request
 
+from zoo.command_words import in_words
 from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.locks import FileLock
@@ -55,10 +56,11 @@ def weights_file(name: str) -> pathlib.Path:
                 return _fetched(name, variable, given, entry)
             except ZooError as error:
                 failures.append(str(error))
+    training = in_words(str(entry.run.get("command") or "train.py"))
     raise ZooError(
         f"{name}: no right copy of its weights, {entry.file} ({entry.bytes:,} bytes): {'; '.join(failures)}; put the "
         f"file into one of these folders, or set {URL} to an http, https or file address of a folder that has it, or "
-        f"{HUB} to a repository of the Hugging Face Hub, or train it: {entry.run.get('command') or 'train.py'}"
+        f"{HUB} to a repository of the Hugging Face Hub, or train it: {training}"
     )
 
 
