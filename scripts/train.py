@@ -19,7 +19,7 @@ flags.DEFINE_integer("seed", None, "decides initial weights, order, dropout and 
 flags.DEFINE_string("task", None, "what the label column of your own table is for, where that is not sure")
 flags.DEFINE_string("dataset", None, "name of the dataset; scripts/prepare_data.py shows all")
 flags.DEFINE_string("data_dir", None, "where prepared data live, or the user's own file or folder")
-flags.DEFINE_string("init_from", None, "whose encoder a BERT starts from: minilm, a checkpoint's folder, or a run")
+flags.DEFINE_string("init_from", None, "whose weights to start from: a model's name, a run, a .keras file, minilm, …")
 flags.DEFINE_string("runs_dir", "runs", "where run directories are made")
 flags.DEFINE_string("precision", None, "auto (by what the processor has), float32, mixed_bfloat16 or mixed_float16")
 flags.DEFINE_integer("steps_per_call", None, "training steps in one call of a program (default: by size and XLA)")

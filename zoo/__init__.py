@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "config": ["Config", "load_config"],
         "errors": ["ZooError"],
         "loading": ["load_model", "LoadedModel"],
+        "evaluation.features": ["load_features"],
         "library": ["Run", "Comparison", "train", "evaluate", "compare", "list_runs"],
         "runs": ["open_run"],
         "training.callbacks": ["RunCallback"],

@@ -12,6 +12,8 @@ from zoo.models import catalog
 from zoo.settings import ClaimSection, Config, DatasetSection, first_mistake
 from zoo.shipped import found, shipped
 
+_STARTS = ("model.init_from", "dataset.train_fraction")  # a claim is of the recipe's own
+
 
 def config_path(model_name: str) -> pathlib.Path:
     """Where the YAML file of a registered model is: in the repository, or in the installed package."""
@@ -45,11 +47,14 @@ def load_config(
     if path or source.exists():
         values = read_yaml(source) | ({} if path is None or model_name is None else values)
     own_dataset, given = _value_at(values, "dataset.name"), set(overrides or {})
+    own_start = [_value_at(values, key) for key in _STARTS]
     given |= _assign_texts(values, assignments)
     for key, value in (overrides or {}).items():
         _assign(values, key, value)
     if path is None and own_dataset not in (None, _value_at(values, "dataset.name")):
         _leave_own_data(values, given)
+    if own_start != [_value_at(values, key) for key in _STARTS]:
+        values.pop("claim", None)
     return validate(values, str(source) if source.exists() else "the command line")
 
 

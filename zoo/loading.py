@@ -13,17 +13,18 @@ from typing import Any
 
 import numpy as np
 
+from zoo.adapted import open_adapted
 from zoo.command_words import command
 from zoo.datasets.on_disk import Features, StoredRows, are_texts, arrays_of, as_tensors, blocks, count
 from zoo.errors import ZooError
 from zoo.inputs.memory import features_of
 from zoo.opening.keras_file import open_keras
 from zoo.opening.labels import LABELS, check_number
+from zoo.published import PublishedRun
 from zoo.runs import Run, open_run
 from zoo.runtimes import is_exported, open_exported, refuse_changed
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task, read_labels
-from zoo.weights.store import weights_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,14 +173,18 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
         ZooError: there is no model, nor weights of that name, or the file is damaged, or it holds a Lambda or an
             unknown class.
     """
+    if is_name(path_or_run):
+        path_or_run = PublishedRun(path_or_run)
     if isinstance(path_or_run, Run):
         path = path_or_run.model_file
+        if isinstance(path_or_run, PublishedRun) and path_or_run.entry.base:
+            return with_labels(*open_adapted(path), path)
         if not path.exists():
             finished = path_or_run.record.get("status") == "finished"
             why = "as a baseline it keeps none" if finished else f"it did not finish ({command('train')} --resume)"
             raise ZooError(f"{path_or_run.path}: the run has no {path.name}; {why}")
     else:
-        path = weights_file(path_or_run) if is_name(path_or_run) else pathlib.Path(path_or_run)
+        path = pathlib.Path(path_or_run)
         if path.is_dir() and not is_exported(path):
             return load_model(open_run(path))
     if not path.exists():

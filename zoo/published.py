@@ -56,6 +56,10 @@ class PublishedRun(Run):
 
     @property
     def labels(self) -> dict[str, Any]:
+        if self.entry.base:
+            from zoo.run_files import adapted_about
+
+            return read_labels(adapted_about(self.model_file)["labels"])
         from zoo.opening.archive import open_zip
         from zoo.opening.labels import LABELS
         from zoo.opening.labels import read_labels as labels_of

@@ -5,6 +5,7 @@ Keys that are not named here pass, as do files of older versions that lack some;
 
 import csv
 import io
+import json
 import pathlib
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import pydantic
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from zoo.errors import ZooError, shortened
-from zoo.safe_reading import read_text
+from zoo.safe_reading import read_arrays, read_text
 from zoo.settings import MOST_EPOCHS
 
 _MOST_HISTORY_BYTES, _MOST_COLUMNS = 16 << 20, 100
@@ -222,3 +223,11 @@ def read_history(path: pathlib.Path) -> dict[str, Any]:
     if not numbers.all() or (np.diff(epochs) <= 0).any():
         raise ZooError(f"{path}: damaged, its epochs do not count up in whole numbers; train again")
     return {name: values for name, values in columns.items() if name == "epoch" or not np.isnan(values).all()}
+
+
+ABOUT = "about"  # in a file of zoo.adapted: bytes of JSON with model, options, base and labels
+
+
+def adapted_about(path: pathlib.Path) -> dict[str, Any]:
+    """What a file of `zoo.adapted` says of itself; its digest has been compared, and what it says is believed."""
+    return json.loads(read_arrays(path, "fetch it again")[ABOUT].tobytes())

@@ -29,7 +29,7 @@ class _Section(pydantic.BaseModel):
 
 
 class ModelSection(_Section):
-    """Which registered model, which of its options are changed, and which encoder it starts from."""
+    """Which registered model, which of its options are changed, and whose weights it starts from."""
 
     name: str
     """The registered model; `list_models.py` shows all."""
@@ -70,6 +70,9 @@ class DatasetSection(_Section):
     else the first is kept."""
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     """The part of the training rows that becomes validation; by default 5,000 rows, of your own data a tenth."""
+    train_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """So much of each class of the training rows, by content: the same rows for every seed, those of 1 % among those
+    of 10 %."""
     image_shape: Annotated[list[Pixels], Field(min_length=3, max_length=3)] | None = None
     """[height, width, channels] to which your own pictures are brought; channels are 1 or 3."""
     augmentation: AugmentationSection = AugmentationSection()
@@ -96,7 +99,7 @@ class OptimizerSection(_Section):
     clip_norm: Rate | None = None
     """The largest norm of all gradients together."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Each block of a text encoder learns with this times the rate of the block above it."""
+    """Each layer, or block of a text encoder, learns at this times the rate of the one above it."""
     ema_momentum: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Average the weights over updates, with this momentum, and keep the average as the model."""
     gradient_accumulation_steps: Count = 1
@@ -199,6 +202,8 @@ class TrainingSection(_Section):
     """Which epoch's weights are kept: the best on validation, or the last."""
     frozen_layers: list[str] = []
     """Patterns of names of layers that do not learn."""
+    unfreeze_epoch: Annotated[int, Field(gt=0, lt=MOST_EPOCHS)] | None = None
+    """From this epoch on, counted from 0, the frozen layers learn too."""
     lora_rank: Annotated[int, Field(gt=0, le=65_536)] | None = None
     """Freeze large kernels, and let adapters of this rank learn beside them (Hu et al., 2022, LoRA)."""
     length_buckets: list[Count] = []
@@ -217,6 +222,14 @@ class TrainingSection(_Section):
     def _names_of_classes(cls, weights):
         """Names that look like numbers, as YAML reads them."""
         return {str(name): weight for name, weight in weights.items()} if isinstance(weights, dict) else weights
+
+    @pydantic.model_validator(mode="after")
+    def _unfreezes_what_is_frozen(self):
+        if self.unfreeze_epoch is not None and not self.frozen_layers:
+            raise ValueError("unfreeze_epoch is for training.frozen_layers, and none are given")
+        if self.unfreeze_epoch is not None and self.pruning:
+            raise ValueError("unfreeze_epoch does not go with pruning, which counts from the first step; choose one")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _adapters_are_not_pruned(self):

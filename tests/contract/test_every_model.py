@@ -16,8 +16,9 @@ from zoo.tasks import Training
 from zoo.training import preprocessing
 
 MODELS = zoo.list_models()
-COUNTS = {"classification": 15, "regression": 2, "masked_language_model": 1}
+COUNTS = {"classification": 16, "regression": 2, "masked_language_model": 1}
 SMALL = {"length": 16, "vocabulary_size": 500, "num_layers": 2}  # of texts
+SMALL_PICTURES = {"input_shape": (64, 64, 3), "image_size": 64}  # of models that choose their size
 
 
 def test_no_model_is_left_out():
@@ -53,6 +54,8 @@ def create(name):
     options = config.model.options
     if info.reads == "text":
         options |= {key: value for key, value in SMALL.items() if key in info.option_names}
+    if "image_size" in info.option_names:
+        options |= SMALL_PICTURES
     keras.utils.set_random_seed(0)
     model = zoo.create_model(name, **options)
     preprocessing.adapt(model, example_batch(model, 20))

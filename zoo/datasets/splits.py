@@ -127,6 +127,19 @@ def split_by_content(split: Split, fractions: list[float]) -> list[Split]:
     return parts
 
 
+def first_by_content(split: Split, fraction: float, classes: np.ndarray) -> Split:
+    """The first rows of each class by the order of content hashes: the fraction, rounded, at least one; in their order.
+
+    `classes` are `int[examples]`.
+    """
+    order = np.argsort(split.hashes, kind="stable")
+    rows = []
+    for number in np.unique(classes):
+        of_class = order[classes[order] == number]
+        rows.append(of_class[: max(1, round(fraction * len(of_class)))])
+    return split.take(np.sort(np.concatenate(rows)))
+
+
 def _edge_near(bound: int, ordered: np.ndarray, last: int) -> int:
     """The nearest place to `bound`, after `last`, where two neighbours differ, or an end."""
     if not 0 < bound < len(ordered) or ordered[bound] != ordered[bound - 1]:

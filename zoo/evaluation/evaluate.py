@@ -174,6 +174,15 @@ def fitting_split(loaded_model: "LoadedModel", dataset: "Dataset", split_name: s
         )
     parts = [dataset.train, dataset.validation, dataset.test] if split_name == "all" else [getattr(dataset, split_name)]
     split = concatenate(parts) if len(parts) > 1 else parts[0]
+    return dataclasses.replace(split, features=fitting_features(loaded_model, dataset, split))
+
+
+def fitting_features(loaded_model: "LoadedModel", dataset: "Dataset", split: "Split") -> on_disk.Features:
+    """Returns the features of a split's rows as the model reads them.
+
+    Raises:
+        ZooError: they are of another shape, or lack a column.
+    """
     if loaded_model.feature_names:
         split = _in_order(split, list(loaded_model.feature_names), list(dataset.feature_names or ()), loaded_model.path)
     shape, wanted = on_disk.shapes(split.features), loaded_model.input_shape
@@ -182,7 +191,7 @@ def fitting_split(loaded_model: "LoadedModel", dataset: "Dataset", split_name: s
             f"{loaded_model.path}: it reads examples of shape {wanted}, but those of {dataset.info.name} are {shape}; "
             "give a data set of that shape"
         )
-    return split
+    return split.features
 
 
 def _in_order(split: "Split", names: list[str], given: list[str], path: Path) -> "Split":

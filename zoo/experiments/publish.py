@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
+from zoo.adapted import can_be_base, open_adapted, write_adapted
 from zoo.comparison.reading import find_runs, recipe_digest
 from zoo.comparison.receipts import judge, read_leaderboard
 from zoo.config import load_config
@@ -15,11 +16,12 @@ from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.evaluation.evaluate import evaluate_model, load_dataset, refuse_other_data
 from zoo.experiments.weights_page import page
-from zoo.loading import deflate, load_model
+from zoo.loading import deflate, load_model, with_labels
 from zoo.models.catalog import list_models
 from zoo.runs import Run, write_atomically
 from zoo.shipped import shipped
 from zoo.tasks.catalog import get_task
+from zoo.training import checks
 from zoo.weights import record
 
 _OF_RUN = (
@@ -78,7 +80,10 @@ def publish(
         write_atomically(folder / "README.md", page(known).encode())
     except OSError as error:
         raise ZooError(f"{error.filename or folder}: cannot be written ({error.strerror}); name another") from None
-    left = sorted({path.name for path in folder.glob("*.keras")} - {entry.file for entry in known.values()})
+    left = sorted(
+        {path.name for path in [*folder.glob("*.keras"), *folder.glob("*.npz")]}
+        - {entry.file for entry in known.values()}
+    )
     if left:
         tell(f"notice: {folder}: of no entry of {record_file}, to be deleted: {', '.join(left)}")
     return status
@@ -93,12 +98,19 @@ def _publish_one(run: Run, rows: Sequence[dict], folder: pathlib.Path, data_dir:
     value = task.value(results)
     _refuse_others(run, name, task, value, rows)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".publishing-") as temporary:
-        new = pathlib.Path(temporary) / "model.keras"
-        load_model(run)  # judges the file, before it is unfolded
-        deflate(run.model_file, new)
-        loaded = load_model(new)
-        dataset = load_dataset(str(run), loaded, None, data_dir)
+        whole = load_model(run)  # judges the file, before it is unfolded
+        dataset = load_dataset(str(run), whole, None, data_dir)
         refuse_other_data(str(run), dataset)
+        base = run.config.model.init_from if (run.path / "adapters.npz").exists() else None
+        if can_be_base(base):
+            new = pathlib.Path(temporary) / "model.npz"
+            options = checks.model_options(run.config, dataset)
+            write_adapted(new, run.path / "adapters.npz", run.config, options, whole.labels)
+            loaded = with_labels(*open_adapted(new), new)
+        else:
+            base, new = None, pathlib.Path(temporary) / "model.keras"
+            deflate(run.model_file, new)
+            loaded = load_model(new)
         again = evaluate_model(loaded, dataset, "test")
         if task.value(again) != value or again["n"] != results["n"]:
             raise ZooError(
@@ -108,12 +120,12 @@ def _publish_one(run: Run, rows: Sequence[dict], folder: pathlib.Path, data_dir:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         entry = {
             "format": record.FORMAT,
-            "file": record.file_name(name, sha256),
+            "file": record.file_name(name, sha256, new.suffix),
             "sha256": sha256,
             "bytes": new.stat().st_size,
             "packaged": False,
             "licence": licence_of(facts["dataset"]),
-            "base": None,
+            "base": base,
             "dataset": facts["dataset"],
             "metric": task.headline.name,
             "value": value,

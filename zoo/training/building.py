@@ -9,10 +9,10 @@ import tensorflow as tf
 from zoo import runs
 from zoo.config import Config, with_values
 from zoo.datasets.pipeline import BatchPlan
-from zoo.keras_hooks import stand_around_updates
+from zoo.keras_hooks import innermost, stand_around_updates
 from zoo.models import catalog
 from zoo.tasks import Task, Training
-from zoo.training import adapters, checks, layerwise, preprocessing, pretrained
+from zoo.training import adapters, checks, layerwise, preprocessing, starting
 from zoo.training import trainer as trainers
 from zoo.training.fitting import fitted, resolved_precision
 from zoo.training.optimizers import build_optimizer
@@ -39,27 +39,32 @@ def fit_config(config: Config, dataset, replicas: int) -> tuple[Config, list[str
     config, lines = fitted(config, len(dataset.train), len(dataset.validation), replicas)
     config = with_values(config, {"training.precision": precision}, "precision")
     checks.check_dataset(config, dataset)
+    settings = config.training
+    if settings.unfreeze_epoch is not None and settings.unfreeze_epoch >= settings.epochs:
+        lines.append(
+            f"training.unfreeze_epoch={settings.unfreeze_epoch} lies behind the last of {settings.epochs} epochs"
+        )
     return config, list(filter(None, (precision_line, *lines)))
 
 
-def build_model(task: Task, config: Config, options: dict[str, Any], dataset) -> tuple[Training, str | None]:
+def build_model(
+    task: Task, config: Config, options: dict[str, Any], dataset
+) -> tuple[Training, starting.Start | None, str | None]:
     """Build the model, and adapt it to the training split or start it from `model.init_from`.
 
     Returns:
-        What the training starts from, and, in words, what was taken from `init_from` and what of it learns.
+        What the training starts from; what was taken from `init_from`; what of it learns, where adapters do.
     """
-    model = catalog.create_model(config.model.name, **options)
-    taken = None
+    model, taken, learns = catalog.create_model(config.model.name, **options), None, None
     if config.model.init_from:
-        taken = pretrained.initialize(model, config.model.init_from)
+        taken = starting.start(task, model, config.model.init_from, dataset)
     else:
         preprocessing.adapt(model, dataset.train.features)
-    task.adapt(model, dataset.train.targets)
+        task.adapt(model, dataset.train.targets)
     layerwise.freeze(model, config.training.frozen_layers)
     if config.training.lora_rank:
         learns = adapters.add_adapters(model, config.training.lora_rank)
-        taken = "\n".join(filter(None, (taken, learns)))
-    return Training(config, model, options, dataset.info), taken
+    return Training(config, model, options, dataset.info), taken, learns
 
 
 def prepare(task: Task, training: Training, dataset):
@@ -94,6 +99,9 @@ def compile_trainer(task: Task, training: Training, dataset, teaching, resume: r
         epochs=settings.epochs,
     )
     trainer = trainers.build_trainer(task, training, checks.shorter_models(training))
+    if settings.unfreeze_epoch is not None:
+        trainer.late = layerwise.LateLayers(layerwise.freeze(model, settings.frozen_layers))
+        trainer.let_late_layers_learn(True)  # the optimizer has a place for their state from the beginning
     if settings.optimizer.l2:
         for variable in trainer.trainable_variables:
             if variable.name == "kernel":
@@ -108,6 +116,10 @@ def compile_trainer(task: Task, training: Training, dataset, teaching, resume: r
     )
     for optimizer, variables in trainer.trained:
         steps = []
+        if settings.unfreeze_epoch is not None:
+            first = settings.unfreeze_epoch * plan.steps_per_epoch
+            late = layerwise.since_unfreezing(innermost(optimizer), variables, trainer.late.variables, first)
+            steps.append(late)
         if settings.optimizer.layer_decay:
             steps.append(layerwise.slower_below(variables, trainer, settings.optimizer.layer_decay))
         if settings.pruning:

@@ -72,7 +72,7 @@ def train(
         raise ZooError(f"{resume.path}: the data have changed since this run began; train again without --resume")
     building.set_up_keras(settings)
     with strategy.scope():
-        training, taken = building.build_model(task, config, options, dataset)
+        training, taken, learns = building.build_model(task, config, options, dataset)
         arrays = building.prepare(task, training, preprocessing.encoded(training.model, dataset))
         teaching = distillation.load_teacher(settings, training.model, dataset, resume)
         trainer, plan = building.compile_trainer(task, training, arrays, teaching, resume)
@@ -83,7 +83,7 @@ def train(
         raise ZooError(f"{run.path}: {claims.refusal(run)}")
     if show_progress and chief:
         said = f"{dataset.info.name}: {summarize(dataset.report)}".split("\n")
-        for line in filter(None, (*said, taken, *notices)):
+        for line in filter(None, (*said, str(taken or ""), learns, *notices)):
             tell(line)
     history = zoo_callbacks.History(run.history_file if chief else None, plan, task.headline, show_progress and chief)
     is_finished = weight_pruning.is_finished(settings.pruning)
@@ -96,6 +96,8 @@ def train(
     strategies.refuse_disagreement(strategy, start_step)
     if chief:
         record.start_record(run, config, dataset, training.model, trainer, plan, strategy)
+        if taken:
+            run.update_record(init_from=dataclasses.asdict(taken))
         if teaching:
             run.update_record(teacher=teaching.record)
         for callback in callbacks:
@@ -176,7 +178,10 @@ def _recorded_failures(run: runs.Run | None, started: float, keep_best: Callable
 
 
 def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start_step: int, callbacks) -> None:
-    """Call `Model.fit` for all epochs; first for the rest of an epoch, if a run resumes inside one."""
+    """Call `Model.fit` for all epochs: first for the rest of an epoch, if a run resumes inside one.
+
+    Where frozen layers begin to learn, one call ends and another begins.
+    """
     from zoo.datasets.pipeline import evaluation_batches, evaluation_steps, training_calls
 
     config, held_out = training.config, dataset.validation
@@ -185,13 +190,16 @@ def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start
     )
     augmentation = task.augmentation(training, checks.augmentation_of(config, dataset))
     weights = task.row_weights(config, dataset)
-    segments = [(start_step, plan.epochs)]
     epoch, step_in_epoch = divmod(start_step, plan.steps_per_epoch)
-    if step_in_epoch:
-        segments = [(start_step, epoch + 1), ((epoch + 1) * plan.steps_per_epoch, plan.epochs)]
-    for first_step, last_epoch in segments:
-        if first_step >= last_epoch * plan.steps_per_epoch or getattr(trainer, "stop_training", False):
-            continue
+    unfreeze_epoch = config.training.unfreeze_epoch
+    ends = {epoch + 1 if step_in_epoch else plan.epochs, unfreeze_epoch or plan.epochs, plan.epochs}
+    ends = sorted(end for end in ends if epoch < end <= plan.epochs)
+    starts = [start_step, *(end * plan.steps_per_epoch for end in ends)][: len(ends)]
+    for first_step, last_epoch in zip(starts, ends, strict=True):
+        if getattr(trainer, "stop_training", False):
+            break
+        if unfreeze_epoch:
+            trainer.let_late_layers_learn(first_step >= unfreeze_epoch * plan.steps_per_epoch)
         build = functools.partial(
             training_calls,
             dataset.train.features,

@@ -12,14 +12,16 @@ from zoo.datasets.on_disk import Features, as_tensors
 from zoo.layers.front import text_layer
 
 
-def adapt(model, features: Features) -> None:
+def adapt(model, features: Features, has_vocabulary: bool = False) -> None:
     """Let every layer with an `adapt` of its own (vocabulary, TF-IDF, normalization) see the training features.
 
     Layers that turn answers back into the target's unit are left out: the task adapts them to the targets.
+    With `has_vocabulary`, the text layer has its words already.
     """
     front = text_layer(model)
     if front is not None:
-        front.adapt(features)
+        if not has_vocabulary:
+            front.adapt(features)
         features = encode(model, features)
     for layer in model.layers:
         if layer is not front and hasattr(layer, "adapt") and not getattr(layer, "invert", False):

@@ -13,6 +13,7 @@ from zoo.datasets.on_disk import Features, count, each
 from zoo.layers.front import inputs_of
 from zoo.tasks import Player, Task, Training
 from zoo.training.dropout import BatchPosition
+from zoo.training.layerwise import LateLayers
 from zoo.training.networks import shorter_network, training_network
 from zoo.training.replicas import sum_over_replicas
 
@@ -60,6 +61,7 @@ class Trainer(keras_hooks.LoopModel):
         self.player_losses = [keras.metrics.Mean(f"{player.name}_loss") for player in players]
         self.optimizers: tuple = ()
         self.distillation, self.gradient_accumulation_steps = None, 1
+        self.late = LateLayers([])
 
     def set_up(
         self, build_optimizer: Callable[[], keras.optimizers.Optimizer], loss, metrics, *, xla: bool = False,
@@ -83,6 +85,11 @@ class Trainer(keras_hooks.LoopModel):
         for optimizer in self.optimizers:
             keras_hooks.leave_averages_alone(optimizer)
             keras_hooks.take_summed_gradients(optimizer)
+
+    def let_late_layers_learn(self, learn: bool) -> None:
+        """Freeze the layers that join later, or let them learn; the next call of `fit` is traced anew."""
+        self.late.learn(learn)
+        self.train_function = None
 
     @property
     def trained(self) -> list[tuple[keras.optimizers.Optimizer, list]]:

@@ -61,9 +61,9 @@ class Entry(pydantic.BaseModel):
         return self
 
 
-def file_name(model: str, sha256: str) -> str:
+def file_name(model: str, sha256: str, suffix: str) -> str:
     """What a model's file of weights is called."""
-    return f"{model}-{sha256[:8]}.keras"
+    return f"{model}-{sha256[:8]}{suffix}"
 
 
 def entries(path: pathlib.Path | None = None) -> dict[str, dict[str, Any]]:

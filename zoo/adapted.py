@@ -1,0 +1,101 @@
+"""Weights as a published base and what was learned on top of it: some hundred kilobytes in place of many megabytes."""
+
+import contextlib
+import hashlib
+import json
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from zoo import encoders
+from zoo.config import Config
+from zoo.errors import ZooError
+from zoo.models import catalog
+from zoo.quiet import import_tensorflow
+from zoo.run_files import ABOUT, adapted_about
+from zoo.safe_reading import read_arrays
+
+_BASES = {
+    "minilm": {
+        "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+    }
+}
+
+
+def can_be_base(init_from: str | None) -> bool:
+    """Whether `model.init_from` names a base whose files are known by digest."""
+    return init_from in _BASES
+
+
+def write_adapted(
+    path: pathlib.Path, learned: pathlib.Path, config: Config, options: Mapping[str, Any], labels: Mapping[str, Any]
+) -> None:
+    """Write an npz file that `open_adapted` opens.
+
+    Args:
+        path: of the file.
+        learned: adapters.npz of a run.
+        config: of the run: its model, base and precision, in which it computes.
+        options: all that the builder was given.
+        labels: of its model file.
+    """
+    arrays = read_arrays(learned, "train again")
+    about = {"model": config.model.name, "options": dict(options), "base": config.model.init_from}
+    about |= {"precision": config.training.precision, "labels": dict(labels)}
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays, **{ABOUT: np.frombuffer(json.dumps(about).encode(), "uint8")})
+
+
+def open_adapted(path: pathlib.Path) -> tuple[Any, dict[str, Any]]:
+    """The whole model, a `keras.Model`, and its labels; the base is fetched the first time, and always compared.
+
+    Args:
+        path: of a file whose digest has been compared: what it says is believed.
+
+    Raises:
+        ZooError: the base cannot be had, or is not the one that is meant.
+    """
+    said, arrays = adapted_about(path), read_arrays(path, "fetch it again")
+    import_tensorflow()
+    from zoo.keras_hooks import with_adapters
+
+    with _in_precision(said["precision"]):
+        model = catalog.create_model(said["model"], **said["options"])
+    folder = encoders.fetched(said["base"], encoders.PACKAGES[said["base"]], None)
+    _refuse_altered(folder, _BASES[said["base"]])
+    encoders.take(model, encoders.read_directory(folder, model.get_layer("tokenizer").length), folder)
+    for layer in model.layers:
+        weights = layer.get_weights()
+        for number, weight in enumerate(weights):
+            name = f"{layer.name}/{number}"
+            if f"{name}/a" in arrays:
+                weights[number] = with_adapters(weight, arrays[f"{name}/a"], arrays[f"{name}/b"])
+            weights[number] = arrays.get(name, weights[number])
+        layer.set_weights(weights)
+    return model, said["labels"]
+
+
+@contextlib.contextmanager
+def _in_precision(precision: str) -> Iterator[None]:
+    """Inside, layers are made to compute in this precision."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _refuse_altered(folder: pathlib.Path, digests: Mapping[str, str]) -> None:
+    for name, expected in digests.items():
+        path = folder / name
+        if not path.is_file():
+            raise ZooError(f"{path}: is missing; delete {folder}, and it is fetched again")
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                raise ZooError(f"{path}: altered or damaged; delete {folder}, and it is fetched again")
