@@ -19,7 +19,7 @@ _building = {}
 
 
 def on_startup(command, dirty):
-    """Remember whether this is `mkdocs build`, which executes the tutorial, or `mkdocs serve`, which does not."""
+    """Remember whether this is `mkdocs serve`, which shows the tutorial as it is; all others execute it."""
     _building["command"] = command
 
 
@@ -36,7 +36,7 @@ def on_files(files, config):
     for uri, path in pages.items():
         if not path.startswith("docs/"):
             files.append(File.generated(config, uri, content=_page(path)))
-    if _building.get("command") == "build":
+    if _building.get("command") != "serve":
         text, pictures = _executed((REPOSITORY / "docs" / TUTORIAL).read_text(encoding="utf-8"))
         _building["tutorial"] = text
         for name, content in pictures.items():

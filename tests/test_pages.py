@@ -208,6 +208,14 @@ def test_the_readme_is_short_and_leads_to_every_guide():
     assert {path.name for path in REPOSITORY.glob("docs/*.md")} == set(re.findall(r"\]\(docs/(\w+\.md)\)", readme))
 
 
+def test_every_extra_is_explained():
+    page = (REPOSITORY / "docs/install.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"\| extra \| for \|\n.*?\n\n", page, re.DOTALL)
+    assert extras() == {
+        name for cell in re.findall(r"^\| (.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)
+    }
+
+
 def test_every_key_says_what_it_is():
     for section in Config.model_json_schema()["$defs"].values():
         for name, field in section["properties"].items():
