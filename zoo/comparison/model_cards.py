@@ -1,4 +1,4 @@
-"""What readers see of docs/leaderboard.csv: the README's table, and a card for each model in docs/models/.
+"""The pages that are written by a program: the README's table, a card for each model, and `zoo.reference`'s.
 
 A card is made of the leaderboard, the config, the registry, the catalog of datasets and docs/models/notes.yaml, which
 holds every sentence that people wrote.
@@ -9,6 +9,7 @@ import pathlib
 import re
 from collections.abc import Sequence
 
+from zoo import reference
 from zoo.comparison.receipts import read_leaderboard
 from zoo.config import Config, config_path, load_config, read_yaml
 from zoo.datasets.catalog import dataset_info, list_datasets
@@ -30,7 +31,7 @@ PICTURES = {
 
 
 def documents(root: pathlib.Path) -> dict[pathlib.Path, str]:
-    """The README with its table, and the cards, as they ought to be, by path; `root` is the repository.
+    """The README with its table, the cards and the reference, as they ought to be, by path; `root` is the repository.
 
     Raises:
         ZooError: the leaderboard, the README or notes.yaml is missing or damaged.
@@ -42,9 +43,11 @@ def documents(root: pathlib.Path) -> dict[pathlib.Path, str]:
     missing = set(models_with_configs()) - {row["model"] for row in rows} - set(written["no_figure"])
     if missing:
         raise ZooError(f"docs/models/notes.yaml: no_figure.{min(missing)} is missing; say why it has no figure")
-    return readme | {
-        root / "docs/models" / f"{name}.md": _card(name, rows, written, root) for name in models_with_configs()
-    }
+    return (
+        readme
+        | reference.documents(root)
+        | {root / "docs/models" / f"{name}.md": _card(name, rows, written, root) for name in models_with_configs()}
+    )
 
 
 def models_with_configs() -> list[str]:
