@@ -20,6 +20,7 @@ from zoo.quiet import import_tensorflow
 from zoo.runs import write_atomically
 from zoo.tasks import Metric
 from zoo.tasks.catalog import all_tasks
+from zoo.weights import record
 
 START = "<!-- from docs/leaderboard.csv, by scripts/write_model_cards.py -->"
 END = "<!-- end of the table -->"
@@ -142,6 +143,7 @@ def _card(name: str, rows: Sequence[dict], written: dict, root: pathlib.Path) ->
         f"## Layers\n\n{layers}",
         f"## Training\n\n{_recipe(name, root)}",
         "## Limits\n\n" + "\n".join(f"- {text}" for text in _limits(name, info.task.name, config, written)),
+        _weights(name, root),
         f"## Commands\n\n{_commands(name, config, own, needs_text)}",
         "Written by `python scripts/write_model_cards.py` from docs/leaderboard.csv, the config, the registry and "
         "docs/models/notes.yaml.",
@@ -167,6 +169,31 @@ def _figures(row: dict) -> str:
     ]
     table = "\n".join(f"| {words} | {value} |" for words, value in lines)
     return f"## Figures on {markdown_cell(row['dataset'])}\n\n| figure | |\n|---|---|\n{table}"
+
+
+def _weights(name: str, root: pathlib.Path) -> str:
+    """What docs/weights.json says of the published file, and what it is for; nothing where there is none."""
+    path = root / record.PATH
+    if not path.exists() or name not in record.entries(path):
+        return ""
+    entry, info = record.find(name, path), catalog.model_info(name)
+    headline = info.task.headline
+    size = f"{entry.bytes:,} bytes"
+    if entry.base:
+        size += f", beside {entry.base}, which it started from and is fetched"
+    lines = [
+        ("file", f"{markdown_code(entry.file)}, {size}"),
+        ("SHA-256", markdown_code(entry.sha256)),
+        (f"test {headline.words} of this file", f"{headline.text(entry.value)}, {entry.rows:,} rows"),
+        ("seed, revision", f"{entry.run['seed']}, {markdown_cell(str(entry.run.get('git_revision'))[:7])}"),
+        ("licence", markdown_cell(entry.licence)),
+    ]
+    table = "\n".join(f"| {words} | {value} |" for words, value in lines)
+    use = (
+        f'`zoo.load_model("{name}")`, and `--model={name}` of predict.py, serve.py, evaluate.py and export.py, use '
+        "them without a training. [Trained weights](../weights.md) says more."
+    )
+    return f"## Weights\n\n| weights | |\n|---|---|\n{table}\n\n{use}"
 
 
 def _over_rows(row: dict, metric: Metric) -> list[tuple[str, str]]:
