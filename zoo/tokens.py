@@ -67,10 +67,15 @@ def _word_piece(description: dict[str, Any]) -> Callable[[Sequence[str]], np.nda
     tokenizer.enable_padding(length=description["length"])
 
     def tokenize(texts: Sequence[str]) -> np.ndarray:
-        encodings = tokenizer.encode_batch([_folded(text) if lower_case else text for text in texts])
+        encodings = tokenizer.encode_batch([_without_marks(_folded(text)) if lower_case else text for text in texts])
         return np.array([encoding.ids for encoding in encodings], "int64").reshape(-1, description["length"])
 
     return tokenize
+
+
+def _without_marks(text: str) -> str:
+    """Without accents and other marks; the package tokenizers does not know those that Unicode got after 2018."""
+    return "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
 
 
 def _folded(text: str) -> str:

@@ -74,11 +74,9 @@ def fetch(address: str, headers: dict[str, str], part: pathlib.Path, size: int, 
 def without_secrets(address: str) -> str:
     """An address for a message: without name, password and query."""
     parts = urllib.parse.urlsplit(address)
-    return (
-        parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-        if parts.netloc
-        else address
-    )
+    if not parts.netloc:
+        return address
+    return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _size(path: pathlib.Path) -> int:

@@ -112,7 +112,8 @@ def _web_address(base: str, file: str) -> tuple[str, dict[str, str]]:
     parts = _split(base)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ZooError(f"{URL}={base[:80]}: no address of the kinds http://, https:// or file://")
-    return parts._replace(path=f"{parts.path.rstrip('/')}/{file}").geturl(), {}
+    path = f"{parts.path.rstrip('/')}/{file}"
+    return urllib.parse.urlunsplit((parts.scheme, parts.netloc, path, parts.query, parts.fragment)), {}
 
 
 def _split(address: str) -> urllib.parse.SplitResult:
