@@ -140,6 +140,14 @@ def with_values(config: Config, values: dict[str, Any], where: str) -> Config:
     return validate(laid_over, where)
 
 
+def load_as_run(model_name: str, precision: str) -> Config:
+    """The config of a model as a run of it has it: `precision: auto` has become what the machine has."""
+    config = load_config(model_name)
+    if config.training.precision != "auto":
+        return config
+    return with_values(config, {"training.precision": precision}, model_name)
+
+
 def recipe(config: Config) -> Config:
     """The config without its claim and seed: runs of one recipe are seeds of each other."""
     training = config.training.model_copy(update={"seed": 0})

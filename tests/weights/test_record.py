@@ -6,10 +6,11 @@ import published_file as given
 import pytest
 
 import zoo
+from zoo.comparison.reading import recipe_digest
 from zoo.comparison.receipts import judge, read_leaderboard
-from zoo.config import load_config
+from zoo.config import load_as_run, load_config
 from zoo.errors import ZooError
-from zoo.experiments.publish import digest_of_config, licence_of
+from zoo.experiments.publish import licence_of
 from zoo.models.catalog import list_models, model_info
 from zoo.shipped import shipped
 from zoo.weights import record
@@ -124,7 +125,11 @@ def test_an_entry_is_of_its_row_and_its_config(name):
     rows = read_leaderboard(shipped("docs/leaderboard.csv"))
     row = next(row for row in rows if (row["model"], row["dataset"]) == (name, entry.dataset))
     config, headline = load_config(name), model_info(name).task.headline
-    assert entry.config_digest == row["config_digest"] == digest_of_config(name, entry.run["precision"])
+    assert (
+        entry.config_digest
+        == row["config_digest"]
+        == recipe_digest(load_as_run(name, entry.run["precision"]).model_dump(mode="json"))
+    )
     assert entry.run["data_digest"] == row["data_digest"] and str(entry.run["seed"]) in row["seeds"].split()
     assert entry.dataset == config.dataset.name and entry.metric == row["metric"] == headline.name
     assert entry.rows == int(row["test_rows"]) and judge(config.claim, headline, [entry.value]).passed

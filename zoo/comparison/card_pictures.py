@@ -5,7 +5,7 @@ import os
 import pathlib
 import tempfile
 
-from zoo.config import load_config, recipe
+from zoo.config import load_as_run, recipe
 from zoo.errors import ZooError
 from zoo.models import catalog
 from zoo.runs import Run, write_atomically
@@ -54,8 +54,8 @@ def _run_of_seed_0(name: str, runs_dir: str | os.PathLike) -> Run | None:
         run = Run(record.parent)
         try:
             config = run.config
-            of_config = recipe(config) == recipe(load_config(name)) and config.training.seed == 0
-            if of_config and run.record["status"] == "finished" and "test" in run.results:
+            of_config = recipe(config) == recipe(load_as_run(name, config.training.precision))
+            if of_config and config.training.seed == 0 and run.record["status"] == "finished" and "test" in run.results:
                 return run
         except ZooError:  # of another version, or damaged
             continue

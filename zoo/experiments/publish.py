@@ -10,7 +10,7 @@ from typing import Any
 from zoo.adapted import can_be_base, open_adapted, write_adapted
 from zoo.comparison.reading import find_runs, recipe_digest
 from zoo.comparison.receipts import judge, read_leaderboard
-from zoo.config import load_config
+from zoo.config import load_as_run, load_config
 from zoo.datasets.catalog import dataset_info
 from zoo.errors import ZooError
 from zoo.escaping import tell
@@ -154,7 +154,10 @@ def _refuse_others(run: Run, name: str, task, value: float, rows: Sequence[dict]
     if row is None:
         raise ZooError(f"{run}: {where} has no row of {name} on {facts['dataset']}; measure its seeds first")
     recipe = recipe_digest(run.config_values)
-    if {row["config_digest"], digest_of_config(name, run.config.training.precision)} != {recipe}:
+    if {
+        row["config_digest"],
+        recipe_digest(load_as_run(name, run.config.training.precision).model_dump(mode="json")),
+    } != {recipe}:
         raise ZooError(f"{run}: its recipe ({recipe}) is not that of {where} and configs/{name}.yaml; train it anew")
     if row["data_digest"] != facts["data_digest"]:
         raise ZooError(f"{run}: its data are not those of {where}")
@@ -173,14 +176,6 @@ def _refuse_unexpected(run: Run, name: str, task, value: float) -> None:
     if not verdict.passed:
         low, high = map(headline.text, verdict.expected)
         raise ZooError(f"{run}: {headline.name} {headline.text(value)} is not what the claim leads to, {low} to {high}")
-
-
-def digest_of_config(name: str, precision: str) -> str:
-    """Of the config of a model, where `precision: auto` has become this one."""
-    config = load_config(name)
-    if config.training.precision == "auto":
-        config = load_config(name, overrides={"training.precision": precision})
-    return recipe_digest(config.model_dump(mode="json"))
 
 
 def licence_of(dataset: str) -> str:
