@@ -111,6 +111,8 @@ def test_few_rows_and_rows_of_one_class_are_judged(run, frame):
         ):
             judged = zoo.evaluate(run, dataset=data)
             assert (judged["n"], judged["accuracy"]["value"]) == (len(part), pytest.approx(right[some].mean()))
+    with pytest.raises(ZooError, match="output goes with a run"):
+        zoo.evaluate(run, dataset=frame, output="folder")
     with pytest.raises(ZooError, match="holds 'lefft', which is no class of the model; did you mean left"):
         zoo.evaluate(run, dataset=([[1.0, 2.0, 3.0]], ["lefft"]))
 

@@ -203,7 +203,10 @@ def evaluate(
     from zoo.evaluation import evaluate as evaluation
     from zoo.loading import LoadedModel, load_model
 
-    if dataset is None or isinstance(dataset, str | os.PathLike):
+    in_memory = not (dataset is None or isinstance(dataset, str | os.PathLike))
+    if output is not None and (in_memory or isinstance(model, LoadedModel)):
+        raise ZooError("output goes with a run, a file or a name, and with data that are not in memory; leave it out")
+    if not in_memory:
         named = _named_data(dataset) if dataset is not None else {}
         where = {"dataset_name": named.get("dataset.name"), "data_dir": data_dir or named.get("dataset.data_dir")}
         if isinstance(model, LoadedModel):
