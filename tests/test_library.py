@@ -36,6 +36,13 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("runs")
 
 
+def train(*arguments, **more):
+    """Without pictures, which take half of a small training's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outcome, "drawn", lambda draw, where: None)
+        return zoo.train(*arguments, **more, **QUIET)
+
+
 @pytest.fixture(scope="module")
 def run(frame, folder):
     return zoo.train("binary_mlp", folder, dataset=frame, label="side", epochs=8, **QUIET)
@@ -51,7 +58,7 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def picture_run(pictures, folder):
-    return zoo.train("mnist_mlp", folder, dataset=pictures, epochs=20, **QUIET)
+    return train("mnist_mlp", folder, dataset=pictures, epochs=20)
 
 
 @pytest.mark.slow
@@ -150,7 +157,7 @@ def test_pictures_in_any_form_and_order_get_the_same_answer(picture_run, picture
 
 def test_texts_may_be_one_or_many(folder):
     texts = [f"a {word} film {number}" for number in range(60) for word in ("good", "bad")]
-    trained = zoo.train("linear_text", folder, dataset=(texts, ["+", "-"] * 60), epochs=20, **QUIET)
+    trained = train("linear_text", folder, dataset=(texts, ["+", "-"] * 60), epochs=20)
     model = trained.model
     assert list(model.predict_labels(["a good film", "a bad film"])) == ["+", "-"]
     table = pandas.DataFrame({"number": [1, 2], "text": ["a good film", "a bad film"]})
@@ -165,9 +172,7 @@ def test_texts_may_be_one_or_many(folder):
 
 def test_numbers_are_predicted_in_their_unit(rows, folder):
     y = 1000 + 50 * rows[0][:, 0]
-    trained = zoo.train(
-        "diabetes_mlp", folder, dataset=(rows[0], y), test_data=(rows[0][:50], y[:50]), epochs=2, **QUIET
-    )
+    trained = train("diabetes_mlp", folder, dataset=(rows[0], y), test_data=(rows[0][:50], y[:50]), epochs=2)
     assert trained.results["test"]["n"] == 50
     assert 800 < trained.model.predict(rows[0])[0] < 1200
     with pytest.raises(ZooError, match="no labels; call predict"):
