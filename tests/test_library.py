@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import types
 
 import numpy as np
 import pandas
@@ -9,7 +10,10 @@ import pytest
 from PIL import Image
 
 import zoo
+from zoo import library
 from zoo.errors import ZooError
+from zoo.evaluation import outcome
+from zoo.inputs import memory
 
 PAGE = pathlib.Path(__file__).parents[1] / "docs/library.md"
 QUIET = {"show_progress": False}
@@ -32,6 +36,13 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("runs")
 
 
+def train(*arguments, **more):
+    """Without pictures, which take half of a small training's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outcome, "drawn", lambda draw, where: None)
+        return zoo.train(*arguments, **more, **QUIET)
+
+
 @pytest.fixture(scope="module")
 def run(frame, folder):
     return zoo.train("binary_mlp", folder, dataset=frame, label="side", epochs=8, **QUIET)
@@ -47,12 +58,13 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def picture_run(pictures, folder):
-    return zoo.train("mnist_mlp", folder, dataset=pictures, epochs=20, **QUIET)
+    return train("mnist_mlp", folder, dataset=pictures, epochs=20)
 
 
 @pytest.mark.slow
 def test_the_page_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(outcome, "drawn", lambda draw, where: None)  # pictures take half of a small training's time
     names = {}
     for code in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL):
         exec(compile(code, str(PAGE), "exec"), names)
@@ -69,7 +81,8 @@ def test_a_run_has_all_at_hand(run, folder, frame):
     assert every == pytest.approx(np.mean(run.model.predict_labels(frame) == frame["side"]))
 
 
-@pytest.mark.parametrize("of", ["shuffled", "list of rows", "one row", "dictionary", "dictionaries", "array"])
+@pytest.mark.parametrize("of", ["shuffled", "list of rows", "one row", "dictionary", "dictionaries", "array",
+                                "one dictionary", "row of a frame"])  # fmt: skip
 def test_rows_in_any_form_get_the_same_answer(run, frame, of):
     names = ["height", "width", "weight"]
     head, expected = frame.head(4), run.model.predict(frame.head(4))
@@ -80,10 +93,54 @@ def test_rows_in_any_form_get_the_same_answer(run, frame, of):
         "dictionary": {name: list(head[name]) for name in names},
         "dictionaries": head.to_dict("records"),
         "array": head[names].to_numpy("float32"),
+        "one dictionary": dict(head[names[::-1]].iloc[0]),
+        "row of a frame": head[names[::-1]].iloc[0],
     }
     got = run.model.predict(forms[of])
     np.testing.assert_allclose(got, expected[: len(got)], atol=1e-6)
-    assert len(got) == (1 if of == "one row" else 4)
+    assert len(got) == (1 if "row" in of.split() or of == "one dictionary" else 4)
+
+
+def test_rows_of_a_model_without_names_keep_the_order_of_their_keys():
+    model = types.SimpleNamespace(reads="table", input_shape=(8,), feature_names=None)
+    row = {letter: number for number, letter in enumerate("hgfedcba")}  # a set of them has an order of its own
+    np.testing.assert_array_equal(memory.features_of([row], model), [range(8)])
+
+
+def test_few_rows_and_rows_of_one_class_are_judged(run, frame):
+    right = run.model.predict_labels(frame) == frame["side"]
+    for some in (frame.index[:1], frame.index[frame["side"] == "left"]):
+        part = frame.loc[some]
+        for data in (
+            part,
+            (part[["weight", "height", "width"]], part["side"]),
+            (part.iloc[:, :3].to_numpy(), part["side"]),
+        ):
+            judged = zoo.evaluate(run, dataset=data)
+            assert (judged["n"], judged["accuracy"]["value"]) == (len(part), pytest.approx(right[some].mean()))
+    with pytest.raises(ZooError, match="output goes with a run"):
+        zoo.evaluate(run, dataset=frame, output="folder")
+    with pytest.raises(ZooError, match="holds 'lefft', which is no class of the model; did you mean left"):
+        zoo.evaluate(run, dataset=([[1.0, 2.0, 3.0]], ["lefft"]))
+
+
+def test_arrays_are_cut_as_the_config_says():
+    generator = np.random.default_rng(0)
+    data = generator.normal(size=(100, 2)), generator.integers(0, 2, 100)
+    cut = {"dataset.train_fraction": 0.5, "dataset.validation_fraction": 0.3}
+    found = library._in_memory(library._config_of("binary_mlp", {"dataset.name": "arrays"} | cut), data, *[None] * 3)
+    assert [len(part) for part in (found.train, found.validation, found.test)] == [30, 30, 10]
+
+
+def test_columns_keep_their_names_and_1_and_1_0_are_one_class(rows):
+    task, numbers = zoo.model_info("binary_mlp").task, rows[0]
+    named, y = pandas.DataFrame(numbers, columns=list("abc")), (numbers[:, 0] > 0).astype(int)
+    found = zoo.datasets.from_memory((named, y.astype(float)), task, test_data=(named, y))
+    assert (found.feature_names, found.info.label_names) == (("a", "b", "c"), ("0", "1"))
+    of_frame = zoo.datasets.from_memory(named.assign(y=y.astype(float)), task)
+    assert of_frame.info.label_names == ("0", "1")
+    with pytest.raises(ZooError, match="other columns, or in another order"):
+        zoo.datasets.from_memory((named, y), task, test_data=(named[["b", "a", "c"]], y))
 
 
 def test_pictures_in_any_form_and_order_get_the_same_answer(picture_run, pictures, tmp_path):
@@ -100,9 +157,14 @@ def test_pictures_in_any_form_and_order_get_the_same_answer(picture_run, picture
 
 def test_texts_may_be_one_or_many(folder):
     texts = [f"a {word} film {number}" for number in range(60) for word in ("good", "bad")]
-    trained = zoo.train("linear_text", folder, dataset=(texts, ["+", "-"] * 60), epochs=20, **QUIET)
+    trained = train("linear_text", folder, dataset=(texts, ["+", "-"] * 60), epochs=20)
     model = trained.model
     assert list(model.predict_labels(["a good film", "a bad film"])) == ["+", "-"]
+    table = pandas.DataFrame({"number": [1, 2], "text": ["a good film", "a bad film"]})
+    assert list(model.predict_labels(table)) == ["+", "-"]
+    assert list(model.predict_labels({"text": "a bad film"})) == ["-"]
+    with pytest.raises(ZooError, match="no column 'text' among number"):
+        model.predict_labels(table[["number"]])
     assert (
         list(model.predict_labels("a bad film")) == list(model.predict_labels(pandas.Series(["a bad film"]))) == ["-"]
     )
@@ -110,9 +172,7 @@ def test_texts_may_be_one_or_many(folder):
 
 def test_numbers_are_predicted_in_their_unit(rows, folder):
     y = 1000 + 50 * rows[0][:, 0]
-    trained = zoo.train(
-        "diabetes_mlp", folder, dataset=(rows[0], y), test_data=(rows[0][:50], y[:50]), epochs=2, **QUIET
-    )
+    trained = train("diabetes_mlp", folder, dataset=(rows[0], y), test_data=(rows[0][:50], y[:50]), epochs=2)
     assert trained.results["test"]["n"] == 50
     assert 800 < trained.model.predict(rows[0])[0] < 1200
     with pytest.raises(ZooError, match="no labels; call predict"):
@@ -172,6 +232,8 @@ def test_pictures_that_do_not_fit_are_refused(picture_run, inputs, message):
         ({"model": "binary_mlp", "dataset": ([[1.0, 2.0]] * 4, np.eye(4))}, "argmax"),
         ({"model": "binary_mlp", "dataset": ([[1.0], [1.0, 2.0]], [0, 1])}, "no array"),
         ({"model": "binary_mlp", "dataset": ([[np.inf, 2.0]] * 40, [0, 1] * 20)}, "row 0, column 0: inf"),
+        ({"model": "binary_mlp", "dataset": ([[1.0]] * 4, [0, 1, None, 1])}, "target of row 2 is missing"),
+        ({"model": "binary_mlp", "dataset": "xor", "test_data": ([[1.0]], [1])}, "test_data go with arrays"),
         ({"model": "binary_mlp", "dataset": np.zeros((4, 2))}, "give .features, targets., a pair"),
         ({"model": "binary_mlp", "dataset": "no_such_folder"}, "no such dataset, file or folder"),
         ({"model": "binary_mlp", "label": "x", "dataset": ([[1.0]], [1])}, "names a column of a DataFrame"),

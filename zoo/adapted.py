@@ -74,9 +74,11 @@ def open_adapted(path: pathlib.Path) -> tuple[Any, dict[str, Any]]:
         for number, weight in enumerate(weights):
             name = f"{layer.name}/{number}"
             if f"{name}/a" in arrays:
-                weights[number] = with_adapters(weight, arrays[f"{name}/a"], arrays[f"{name}/b"])
-            weights[number] = arrays.get(name, weights[number])
+                weights[number] = with_adapters(weight, arrays.pop(f"{name}/a"), arrays.pop(f"{name}/b"))
+            weights[number] = arrays.pop(name, weights[number])
         layer.set_weights(weights)
+    if left := arrays.keys() - {ABOUT}:
+        raise ZooError(f"{path}: was made for other layers ({min(left)}) than {said['model']} has here; update the zoo")
     return model, said["labels"]
 
 

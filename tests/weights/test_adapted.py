@@ -55,6 +55,14 @@ def test_it_computes_in_float32_whatever_this_process_trains_in(trained):
     assert {layer.dtype_policy.name for layer in opened.layers if layer.weights} == {"float32"}
 
 
+def test_what_was_learned_of_layers_that_are_not_there_is_not_left_out_in_silence(trained, tmp_path):
+    with np.load(trained[1]) as file:
+        arrays = {name.replace("block_5_output/", "block_5_projection/"): file[name] for name in file}
+    np.savez(tmp_path / "model.npz", **arrays)
+    with pytest.raises(ZooError, match=r"made for other layers \(block_5_projection/0/a\) than bbc_news_minilm has"):
+        adapted.open_adapted(tmp_path / "model.npz")
+
+
 @pytest.mark.parametrize("file", ["model.safetensors", "vocab.txt"])
 def test_an_altered_base_is_refused(trained, monkeypatch, file):
     digests = adapted._BASES["minilm"] | {file: "0" * 64}

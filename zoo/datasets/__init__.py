@@ -30,6 +30,7 @@ __all__ = [
     "load",
     "load_configured",
     "register_dataset",
+    "with_fraction_of_train",
 ]
 
 _VALIDATION_ROWS = 5_000

@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo.datasets.cells import as_float32, finite_number, is_number
 from zoo.datasets.splits import Split, refuse_odd_classes
-from zoo.errors import ZooError, first_few, shortened
+from zoo.errors import ZooError, first_few, nearest, shortened
 from zoo.tasks import Task
 
 _MANY_NUMBERS = 20  # so many different ones may be classes or something to predict
@@ -111,6 +111,29 @@ class Reading:
         if "label_names" in described:
             refuse_odd_classes(described["label_names"], str(column.file))
         return targets, {"targets": self.task.targets, "target_name": column.name} | described
+
+
+@dataclasses.dataclass(frozen=True)
+class Judging(Reading):
+    """A label column as a trained model knows it: of its classes, in its order, or numbers; one row may be enough."""
+
+    label_names: tuple[str, ...] = ()
+
+    def targets(self, column: Column) -> tuple[np.ndarray, dict[str, Any]]:
+        """As `Reading.targets`.
+
+        Raises:
+            ZooError: a cell is no class of the model, or no number.
+        """
+        described = {"targets": self.task.targets, "target_name": column.name}
+        if not self.label_names:
+            return column.numbers(), described
+        places = {name: place for place, name in enumerate(self.label_names)}
+        unknown = next((cell for cell in column.cells if cell not in places), None)
+        if unknown is not None:
+            asked = f"{column.where} holds {shortened(repr(unknown))}"
+            raise ZooError(f"{asked}, which is no class of the model; {nearest(unknown, places)}")
+        return np.array([places[cell] for cell in column.cells], "int32"), described
 
 
 def notes_on_classes(names: Sequence[str], targets: np.ndarray) -> list[str]:

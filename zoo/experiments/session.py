@@ -149,6 +149,10 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
         raise ZooError(
             "--cross_validation does not go with training.distillation: the teacher has learned from held-out rows"
         )
+    if config.dataset.train_fraction != 1:
+        raise ZooError(
+            "--cross_validation does not go with dataset.train_fraction: its folds would learn from validation rows too"
+        )
     task = catalog.model_info(config.model.name).task
     checks.refuse_unfitting(config, datasets.dataset_info(config.dataset.name))
     whole = datasets.load_configured(config.dataset, task=task, ask=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.datasets.on_disk import Features
+from zoo.datasets.own_tables import find_text
 from zoo.datasets.pictures import Notices, to_bytes
 from zoo.errors import ZooError, nearest, shortened
 from zoo.escaping import tell
@@ -24,7 +25,7 @@ def features_of(inputs: Any, loaded_model: "LoadedModel") -> Features:
     Args:
         inputs: for pictures, arrays `[height, width]`, with a channel axis or not, with a batch axis or not, of 0 to
             255 or floats of 0 to 1; or paths of pictures. For tables, a row, rows, a dictionary of columns, or a
-            DataFrame, whose columns are found by name. For texts, a string or many.
+            DataFrame, whose columns are found by name. For texts, a string or many, or a table with a column of them.
         loaded_model: what is to read them.
 
     Raises:
@@ -34,12 +35,25 @@ def features_of(inputs: Any, loaded_model: "LoadedModel") -> Features:
         return _texts(inputs)
     if loaded_model.reads == "image":
         return _pictures(inputs, loaded_model)
+    inputs = _by_column(inputs)
     if isinstance(loaded_model.input_shape, dict):
         return _columns(inputs, loaded_model.input_shape, "input")
     return _rows(inputs, loaded_model)
 
 
+def _by_column(inputs):
+    """Rows with names as a dictionary of columns; all else as it is."""
+    if hasattr(inputs, "to_frame") and all(isinstance(name, str) for name in inputs.index):  # a row of a DataFrame
+        return inputs.to_dict()
+    if isinstance(inputs, Sequence) and inputs and all(isinstance(row, dict) for row in inputs):
+        names = dict.fromkeys(name for row in inputs for name in row)  # in their order
+        return {name: [row.get(name, np.nan) for row in inputs] for name in names}
+    return inputs
+
+
 def _texts(inputs) -> np.ndarray:
+    if isinstance(inputs, dict) or hasattr(inputs, "columns"):  # of which list() gives the names
+        inputs = _text_column(inputs)
     if isinstance(inputs, np.ndarray) and inputs.dtype == object and inputs.ndim == 1:
         given = inputs
     else:
@@ -48,6 +62,15 @@ def _texts(inputs) -> np.ndarray:
     if wrong is not None:
         raise ZooError(f"text {wrong}: {shortened(repr(given[wrong]))} is no str; the model reads texts")
     return given if given is inputs else texts.cleaned([f"text {number}" for number in range(len(given))], given)
+
+
+def _text_column(inputs) -> list:
+    names = [str(name) for name in inputs]
+    columns = [[column] if isinstance(column := inputs[name], str) else list(column) for name in inputs]
+    place = find_text(names, [str(column[0]) for column in columns if column])
+    if place is None:
+        raise ZooError(f"no column 'text' among {shortened(', '.join(names))}; give the column of texts alone")
+    return columns[place]
 
 
 def _pictures(inputs, loaded_model: "LoadedModel") -> np.ndarray:
@@ -79,14 +102,12 @@ def _pictures(inputs, loaded_model: "LoadedModel") -> np.ndarray:
 
 def _rows(inputs, loaded_model: "LoadedModel") -> np.ndarray:
     names, (size,) = loaded_model.feature_names, loaded_model.input_shape
-    if isinstance(inputs, Sequence) and inputs and all(isinstance(row, dict) for row in inputs):
-        inputs = {name: [row.get(name, np.nan) for row in inputs] for name in {key for row in inputs for key in row}}
     if isinstance(inputs, dict) or hasattr(inputs, "columns"):
         if names:
             columns = _columns(inputs, {name: () for name in names}, "column")
             rows = np.stack([_array(column, name) for name, column in columns.items()], axis=1)
             return _finite(rows.astype("float32"), names)
-        inputs = np.stack([_array(inputs[name], name) for name in inputs], axis=1)
+        inputs = np.stack([np.atleast_1d(_array(inputs[name], name)) for name in inputs], axis=1)
     array = _array(inputs)
     rows = array[np.newaxis] if array.ndim == 1 else array
     if rows.ndim != 2 or rows.shape[1] != size:
@@ -113,7 +134,7 @@ def _columns(inputs, shapes: dict[str, tuple], what: str) -> dict[str, np.ndarra
     columns = {}
     for name, shape in shapes.items():
         column = inputs[name]
-        array = column if isinstance(column, np.ndarray) else np.asarray(column)
+        array = np.atleast_1d(np.asarray(column))  # the value of one row may stand alone
         columns[name] = array.reshape(-1, *[size or -1 for size in shape]) if shape else array.reshape(len(array))
     if len({len(column) for column in columns.values()}) != 1:
         raise ZooError(f"{what}s of unequal length: {', '.join(f'{n!r} {len(c)}' for n, c in columns.items())}")

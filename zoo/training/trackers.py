@@ -3,14 +3,16 @@
 The run stays the record. A tracker gets the config, each row of history.csv, the figures, the pictures and the model.
 """
 
+import contextlib
 import importlib.util
 import os
 import pathlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
-from zoo.errors import ZooError, nearest
+from zoo.errors import ZooError, nearest, shortened
+from zoo.escaping import tell
 from zoo.run_files import read_history
 from zoo.runs import Run
 from zoo.training.callbacks import RunCallback
@@ -55,8 +57,11 @@ class Tracker(RunCallback):
         if self.run is None or self.log is not None:
             return
         before = self._sent().get(self.name, {})
-        self.log, self.sent = TRACKERS[self.name](self.run, before.get("id")), before.get("epochs", 0)
-        self.log.config(_flat(self.run.config_values))
+        try:
+            self.log, self.sent = TRACKERS[self.name](self.run, before.get("id")), before.get("epochs", 0)
+            self.log.config(_flat(self.run.config_values))
+        except Exception as error:  # of whatever kind the tracker's package raises
+            raise ZooError(f"--tracker={self.name}: {_in_a_line(error)}; mend it, or train without it") from None
         self._note()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -64,10 +69,12 @@ class Tracker(RunCallback):
         if self.log is None:
             return
         columns = read_history(self.run.history_file)
-        for number in range(self.sent, len(columns["epoch"])):
-            self.log.epoch(number + 1, {name: float(values[number]) for name, values in columns.items()})
-        self.sent = len(columns["epoch"])
-        self._note()
+        rows = [{name: float(values[n]) for name, values in columns.items()} for n in range(len(columns["epoch"]))]
+        with self._going_on_without():
+            for number in range(self.sent, len(rows)):
+                self.log.epoch(number + 1, rows[number])
+            self.sent = len(rows)
+            self._note()
 
     def on_run_end(self):
         """Send figures, pictures and model, whatever the end was."""
@@ -75,7 +82,18 @@ class Tracker(RunCallback):
             return
         figures = _figures(self.run.results) if (self.run.path / "results.json").exists() else {}
         files = [self.run.path / name for name in _FILES] + sorted(self.run.path.glob("*.png"))
-        self.log.end(self.run.record["status"], figures, [file for file in files if file.is_file()])
+        status = self.run.record["status"]
+        with self._going_on_without():
+            self.log.end(status, figures, [file for file in files if file.is_file()])
+
+    @contextlib.contextmanager
+    def _going_on_without(self) -> Iterator[None]:
+        """A tracker that fails in the middle, such as a server that is gone, ends no training."""
+        try:
+            yield
+        except Exception as error:  # of whatever kind the tracker's package raises
+            tell(f"--tracker={self.name}: {_in_a_line(error)}; the run goes on without it")
+            self.log = None
 
     def _sent(self) -> dict[str, Any]:
         return self.run.read_json(_SENT) if (self.run.path / _SENT).exists() else {}
@@ -161,6 +179,10 @@ class _Wandb:
 
 
 TRACKERS = {"mlflow": _MLflow, "wandb": _Wandb}
+
+
+def _in_a_line(error: Exception) -> str:
+    return shortened(" ".join(f"{type(error).__name__} {error}".split()), 200)
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
