@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.datasets.in_memory import as_text, is_pillow, one_line, refuse_sparse_and_masked
 from zoo.datasets.on_disk import Features
 from zoo.datasets.pictures import Notices, to_bytes
 from zoo.errors import ZooError, nearest, shortened
@@ -40,10 +41,15 @@ def features_of(inputs: Any, loaded_model: "LoadedModel") -> Features:
 
 
 def _texts(inputs) -> np.ndarray:
-    if isinstance(inputs, np.ndarray) and inputs.dtype == object and inputs.ndim == 1:
-        given = inputs
-    else:
-        given = [inputs] if isinstance(inputs, str | bytes) else list(inputs)
+    if hasattr(inputs, "columns") or isinstance(inputs, dict):
+        raise ZooError("the model reads texts, and this holds columns; give the one of texts, such as frame[NAME]")
+    given = inputs.numpy() if hasattr(inputs, "numpy") else inputs  # a tensor, whose texts are bytes
+    if isinstance(given, str | bytes) or not hasattr(given, "__iter__") or getattr(given, "ndim", 1) == 0:
+        given = [getattr(given, "item", lambda: given)()]
+    if not (isinstance(given, np.ndarray) and given.dtype == object and given.ndim == 1):
+        given = list(given)
+    if any(isinstance(text, bytes) for text in given):
+        given = [as_text(text) for text in given]
     wrong = next((row for row, text in enumerate(given) if not isinstance(text, str)), None)
     if wrong is not None:
         raise ZooError(f"text {wrong}: {shortened(repr(given[wrong]))} is no str; the model reads texts")
@@ -51,6 +57,8 @@ def _texts(inputs) -> np.ndarray:
 
 
 def _pictures(inputs, loaded_model: "LoadedModel") -> np.ndarray:
+    if is_pillow(inputs) or (isinstance(inputs, Sequence) and inputs and all(map(is_pillow, inputs))):
+        return images.of_pillow([inputs] if is_pillow(inputs) else inputs, loaded_model)
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
     if isinstance(paths, Sequence) and paths and all(isinstance(path, str | os.PathLike) for path in paths):
         files = [Path(path) for path in paths]
@@ -81,18 +89,25 @@ def _rows(inputs, loaded_model: "LoadedModel") -> np.ndarray:
     names, (size,) = loaded_model.feature_names, loaded_model.input_shape
     if isinstance(inputs, Sequence) and inputs and all(isinstance(row, dict) for row in inputs):
         inputs = {name: [row.get(name, np.nan) for row in inputs] for name in {key for row in inputs for key in row}}
+    if names and hasattr(inputs, "to_frame") and set(names) <= set(map(str, getattr(inputs, "index", ()))):
+        inputs = {name: inputs[name] for name in inputs.index}  # a row of a DataFrame
     if isinstance(inputs, dict) or hasattr(inputs, "columns"):
         if names:
             columns = _columns(inputs, {name: () for name in names}, "column")
             rows = np.stack([_array(column, name) for name, column in columns.items()], axis=1)
-            return _finite(rows.astype("float32"), names)
-        inputs = np.stack([_array(inputs[name], name) for name in inputs], axis=1)
+            return _finite(_narrow(rows), names)
+        inputs = np.stack(list(_columns(inputs, {str(name): () for name in inputs}, "column").values()), axis=1)
     array = _array(inputs)
     rows = array[np.newaxis] if array.ndim == 1 else array
     if rows.ndim != 2 or rows.shape[1] != size:
         of = f": {shortened(', '.join(names))}" if names else ""
         raise ZooError(f"rows of shape {array.shape}, but the model reads {size} numbers a row{of}")
-    return _finite(rows.astype("float32", copy=False), names)
+    return _finite(_narrow(rows), names)
+
+
+def _narrow(rows: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # what is infinite in float32 is refused by name
+        return rows.astype("float32", copy=False)
 
 
 def _finite(rows: np.ndarray, names: list[str] | None) -> np.ndarray:
@@ -106,14 +121,19 @@ def _finite(rows: np.ndarray, names: list[str] | None) -> np.ndarray:
 
 
 def _columns(inputs, shapes: dict[str, tuple], what: str) -> dict[str, np.ndarray]:
-    given = list(getattr(inputs, "columns", inputs))
+    given = [str(name) for name in getattr(inputs, "columns", inputs)]  # pandas may name columns by numbers
     for name in shapes:
         if name not in given:
-            raise ZooError(f"no {what} {name!r}, which the model reads; {nearest(name, map(str, given))}")
+            raise ZooError(f"no {what} {name!r}, which the model reads; {nearest(name, given)}")
+        if given.count(name) > 1:
+            raise ZooError(f"{what} {name!r} occurs twice; keep one of them")
     columns = {}
     for name, shape in shapes.items():
-        column = inputs[name]
-        array = column if isinstance(column, np.ndarray) else np.asarray(column)
+        place = given.index(name)
+        column = inputs.iloc[:, place] if hasattr(inputs, "iloc") else inputs[list(inputs)[place]]
+        array = np.atleast_1d(column if isinstance(column, np.ndarray) else np.asarray(column))
+        if not shape and array.size != len(array):
+            raise ZooError(f"{what} {name!r} has the shape {array.shape}; one value a row is needed")
         columns[name] = array.reshape(-1, *[size or -1 for size in shape]) if shape else array.reshape(len(array))
     if len({len(column) for column in columns.values()}) != 1:
         raise ZooError(f"{what}s of unequal length: {', '.join(f'{n!r} {len(c)}' for n, c in columns.items())}")
@@ -125,8 +145,11 @@ def _array(values, name: str = "") -> np.ndarray:
     if isinstance(values, str | bytes):
         raise ZooError(f"{shortened(repr(values))} is a text; the model reads numbers")
     where = f"column {name!r}: " if name else ""
+    refuse_sparse_and_masked(values, where or "input")
     try:
         array = np.asarray(values)
+        if array.dtype.kind in "mMc":  # dates would become nanoseconds
+            raise TypeError(f"they are of type {array.dtype}")
         return array if array.dtype.kind in "biuf" else array.astype("float64")
-    except (ValueError, TypeError) as error:
-        raise ZooError(f"{where}no array of numbers ({shortened(' '.join(str(error).split()), 120)})") from None
+    except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: a PyTorch tensor with a gradient
+        raise ZooError(f"{where}no array of numbers ({one_line(error)})") from None
