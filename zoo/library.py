@@ -394,8 +394,8 @@ def _judged_on(dataset: Any, loaded: "LoadedModel", split_name: str):
     if not isinstance(dataset, datasets.Dataset):
         if split_name not in ("test", "all"):
             raise ZooError(f"split={split_name!r}: of arrays and DataFrames every row is judged; leave split out")
-        split_name = "all"
+        split_name = "test"
         target = loaded.labels.get("target_name") if hasattr(dataset, "to_csv") else None
-        data = datasets.from_memory(dataset, loaded.task, target, duplicates="keep")
+        data = datasets.from_memory(dataset, loaded.task, target, judges=loaded.label_names)
     split = fitting_split(loaded, in_classes_of(loaded, data), split_name)
     return split.features, split.targets

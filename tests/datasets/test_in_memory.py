@@ -104,3 +104,12 @@ def test_what_would_be_read_as_something_else_is_refused(data, message):
     with pytest.raises(ZooError, match=message) as refused:
         read(data, **more)
     assert "\n" not in str(refused.value)
+
+
+def test_rows_to_be_judged_may_be_few_and_of_one_class():
+    dataset = datasets.from_memory((X[:2], ["b", "b"]), get_task("classification"), judges=["a", "b", "c"])
+    assert dataset.info.label_names == ("a", "b", "c") and dataset.test.targets.tolist() == [1, 1]
+    np.testing.assert_allclose(dataset.test.features, X[:2], rtol=1e-6)
+    frame = FRAME.head(1).assign(label=3)
+    dataset = datasets.from_memory(frame, get_task("regression"), "label", judges=[])
+    assert dataset.test.targets.tolist() == [3] and len(dataset.test) == 1

@@ -87,11 +87,15 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """What a label column is for, whether to ask where that is not sure, and its name where the user says it."""
+    """What a label column is for, whether to ask where that is not sure, and its name where the user says it.
+
+    `judges`: the classes of a model that is judged on the rows, which may all be of one; None: to learn from them.
+    """
 
     task: Task
     ask: bool = False
     label: str | None = None
+    judges: tuple[str, ...] | None = None
 
     def targets(self, column: Column) -> tuple[np.ndarray, dict[str, Any]]:
         """The targets, and the fields of `DatasetInfo` that describe them.
@@ -100,6 +104,12 @@ class Reading:
             ZooError: the cells are no targets for the task, or may be for another as well.
         """
         different = set(column.cells)
+        described = {"targets": self.task.targets, "target_name": column.name}
+        if self.judges is not None and self.task.targets == "number":
+            return column.numbers(), described
+        if self.judges and different <= set(self.judges):
+            targets = np.array([self.judges.index(cell) for cell in column.cells], "int32")
+            return targets, described | {"label_names": self.judges}
         many = len(different) > _MANY_NUMBERS and all(map(_is_finite, different))
         if self.ask and self.task.targets == "class" and many:
             raise ZooError(
@@ -107,10 +117,10 @@ class Reading:
                 "with a model of regression, or --task=classification if each of them is a class; or --set "
                 "dataset.label=NAME if the label is another column"
             )
-        targets, described = self.task.read_targets(column)
-        if "label_names" in described:
-            refuse_odd_classes(described["label_names"], str(column.file))
-        return targets, {"targets": self.task.targets, "target_name": column.name} | described
+        targets, more = self.task.read_targets(column)
+        if "label_names" in more:
+            refuse_odd_classes(more["label_names"], str(column.file))
+        return targets, described | more
 
 
 def notes_on_classes(names: Sequence[str], targets: np.ndarray) -> list[str]:
