@@ -1,10 +1,11 @@
-"""Write the README's table and docs/models/*.md from docs/leaderboard.csv, the configs and the registry.
+"""Write the README's table, docs/models/*.md, docs/config.md and docs/commands.md anew.
 
     python scripts/write_model_cards.py
     python scripts/write_model_cards.py --check
 
-Learning curves and confusion matrices are drawn from finished runs of seed 0 in --runs_dir; where there is none, the
-pictures stay as they are. --check writes nothing and ends with status 1 where a document disagrees.
+They tell of docs/leaderboard.csv, the configs, the registry, zoo/settings.py and the scripts. Learning curves and
+confusion matrices are drawn from finished runs of seed 0 in --runs_dir; where there is none, the pictures stay as they
+are. --check writes nothing and ends with status 1 where a document disagrees.
 """
 
 import os
@@ -31,7 +32,7 @@ def main() -> int:
     if CHECK.value:
         wrong = model_cards.disagreements(root)
         for path in wrong:
-            print(f"{path.relative_to(root)} disagrees with docs/leaderboard.csv; {again}")
+            print(f"{path.relative_to(root)} is not as the program writes it; {again}")
         return 1 if wrong else 0
     written = card_pictures.draw(model_cards.models_with_configs(), RUNS_DIR.value, root) + model_cards.write(root)
     for path in written:

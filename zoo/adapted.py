@@ -38,19 +38,21 @@ def write_adapted(
     Args:
         path: of the file.
         learned: adapters.npz of a run.
-        config: of the run: its model, base and precision, in which it computes.
+        config: of the run: its model and base.
         options: all that the builder was given.
         labels: of its model file.
     """
     arrays = read_arrays(learned, "train again")
     about = {"model": config.model.name, "options": dict(options), "base": config.model.init_from}
-    about |= {"precision": config.training.precision, "labels": dict(labels)}
+    about["labels"] = dict(labels)
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays, **{ABOUT: np.frombuffer(json.dumps(about).encode(), "uint8")})
 
 
 def open_adapted(path: pathlib.Path) -> tuple[Any, dict[str, Any]]:
-    """The whole model, a `keras.Model`, and its labels; the base is fetched the first time, and always compared.
+    """The whole model, a `keras.Model` that computes in float32, and its labels.
+
+    The base is fetched the first time, and compared each time.
 
     Args:
         path: of a file whose digest has been compared: what it says is believed.
@@ -62,7 +64,7 @@ def open_adapted(path: pathlib.Path) -> tuple[Any, dict[str, Any]]:
     import_tensorflow()
     from zoo.keras_hooks import with_adapters
 
-    with _in_precision(said["precision"]):
+    with _in_float32():  # a training in this process may have set another precision
         model = catalog.create_model(said["model"], **said["options"])
     folder = encoders.fetched(said["base"], encoders.PACKAGES[said["base"]], None)
     _refuse_altered(folder, _BASES[said["base"]])
@@ -79,12 +81,12 @@ def open_adapted(path: pathlib.Path) -> tuple[Any, dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def _in_precision(precision: str) -> Iterator[None]:
-    """Inside, layers are made to compute in this precision."""
+def _in_float32() -> Iterator[None]:
+    """Inside, layers are made that compute in float32."""
     import keras
 
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
+    keras.config.set_dtype_policy("float32")
     try:
         yield
     finally:

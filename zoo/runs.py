@@ -38,7 +38,7 @@ class Predictions:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A directory `runs/<model>/<timestamp>-<id>/`; README.md says what each file holds."""
+    """A directory `runs/<model>/<timestamp>-<id>/`; docs/train.md says what each file holds."""
 
     path: pathlib.Path
 

@@ -23,45 +23,58 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Section(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = pydantic.ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class ModelSection(_Section):
     """Which registered model, which of its options are changed, and whose weights it starts from."""
 
     name: str
+    """The registered model; `list_models.py` shows all."""
     options: dict[str, Any] = {}
+    """Arguments of the model's builder function that are to differ, such as `{hidden_units: [32]}`."""
     init_from: str | None = None
+    """Trained weights to start from, as `--init_from` takes them."""
 
 
 class AugmentationSection(_Section):
     """Random changes of each training image, drawn anew each epoch; all off by default."""
 
     shift_pixels: Annotated[float, Field(ge=0, le=65_535)] = 0.0
+    """The furthest shift, left or right, up or down, in pixels."""
     rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
+    """The furthest turn, in either direction."""
     zoom: Fraction = 0.0
+    """0.1 makes a picture up to 10 % smaller or larger."""
     horizontal_flip: bool = False
+    """Mirror half of the pictures."""
     random_erasing: Probability = 0.0
+    """The share of pictures in which a rectangle of 2 to 20 % of the area is blanked."""
 
 
 class DatasetSection(_Section):
-    """Which data, where they are, and what training sees of them.
-
-    `data_dir` becomes absolute, because a run may be read from another folder than it was trained in.
-    `task` says what the label column of the user's own table is for; by default the model's own task says it. `label`
-    names that column. `duplicates`: what becomes of equal examples; rows of the user's own table are kept by default,
-    on one side of each split, and all else is dropped. `train_fraction` keeps so much of each class of the training
-    split, by content: the same rows for every seed, and those of a smaller fraction among those of a larger one.
-    """
+    """Which data, where they are, and what training sees of them."""
 
     name: str
+    """The dataset; `prepare_data.py` shows all."""
     data_dir: str | None = None
+    """Where prepared data are, or your own file or folder. It is made absolute: runs are read from elsewhere too."""
     task: str | None = None
+    """What the label column of your own table is for; by default the model's own task says it."""
     label: str | None = None
+    """The label column of your own table; by default one with such a name, else the last."""
     duplicates: Literal["keep", "drop"] | None = None
+    """What becomes of equal examples. By default, rows of your own table are kept, on one side of each split; of all
+    else the first is kept."""
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """The part of the training rows that becomes validation; by default 5,000 rows, of your own data a tenth."""
     train_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """So much of each class of the training rows, by content: the same rows for every seed, those of 1 % among those
+    of 10 %."""
     image_shape: Annotated[list[Pixels], Field(min_length=3, max_length=3)] | None = None
+    """[height, width, channels] to which your own pictures are brought; channels are 1 or 3."""
     augmentation: AugmentationSection = AugmentationSection()
 
     @pydantic.field_validator("data_dir")
@@ -71,17 +84,26 @@ class DatasetSection(_Section):
 
 
 class OptimizerSection(_Section):
-    """`weight_decay` is decoupled (Loshchilov & Hutter, 2019); `l2` is a penalty on kernels in the loss."""
+    """How gradients become updates."""
 
     name: Literal["sgd", "adam", "adamw"] = "adam"
+    """The algorithm."""
     learning_rate: Rate = 1e-3
+    """The peak of the schedule."""
     momentum: Fraction = 0.0
+    """Of sgd alone."""
     weight_decay: NonNegativeFloat = 0.0
+    """Decoupled from the gradient (Loshchilov & Hutter, 2019); not of biases and normalization."""
     l2: NonNegativeFloat = 0.0
+    """A penalty on kernels, in the loss."""
     clip_norm: Rate | None = None
+    """The largest norm of all gradients together."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Each layer, or block of a text encoder, learns at this times the rate of the one above it."""
     ema_momentum: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Average the weights over updates, with this momentum, and keep the average as the model."""
     gradient_accumulation_steps: Count = 1
+    """Compute a batch in so many parts, one after the other, to save memory."""
 
     @pydantic.model_validator(mode="after")
     def _momentum_belongs_to_sgd(self):
@@ -91,34 +113,45 @@ class OptimizerSection(_Section):
 
 
 class ScheduleSection(_Section):
-    """Linear warm-up, then constant, cosine or linear descent to `final_fraction` of the learning rate."""
+    """The learning rate over the training: a linear warm-up, then one of three ways on."""
 
     name: Literal["constant", "cosine", "linear"] = "constant"
+    """How the learning rate goes on after the warm-up."""
     warmup_epochs: Epochs = 0.0
+    """Epochs, also parts of one, in which the learning rate rises from 0; a quarter of all at most."""
     final_fraction: Probability = 0.0
+    """Where a descent ends, as a part of the peak."""
 
 
 class EarlyStoppingSection(_Section):
-    """Stop after `patience` epochs without a better validation value."""
+    """End the training where the validation value no longer improves."""
 
     patience: Count
+    """So many epochs without a better validation value end the training."""
     minimum_improvement: NonNegativeFloat = 0.0
+    """Less than this is not better."""
 
 
 class MaskingSection(_Section):
-    """What pre-training hides from a masked language model: a fraction of the pieces, or of whole words."""
+    """What pre-training hides from a masked language model."""
 
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """The part of the pieces that is hidden."""
     whole_words: bool = False
+    """Hide all pieces of a word together."""
 
 
 class PruningSection(_Section):
-    """Which part of each kernel becomes 0 between two epochs; `end_epoch` is three quarters of all epochs if None."""
+    """Set the smallest weights of each kernel to 0, more and more of them between two epochs."""
 
     final_sparsity: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    """The part of each kernel that is 0 in the end."""
     begin_epoch: Epochs = 0.0
+    """When it begins."""
     end_epoch: Annotated[float, Field(gt=0, le=MOST_EPOCHS)] | None = None
+    """When the final sparsity is reached; by default after three quarters of all epochs."""
     steps_between: Count = 100
+    """Steps from one pruning to the next."""
 
     def epochs_of(self, epochs: int) -> tuple[float, float]:
         """Where it begins and ends in a training of so many epochs."""
@@ -126,39 +159,57 @@ class PruningSection(_Section):
 
 
 class DistillationSection(_Section):
-    """Whose logits the model learns beside the labels; `alpha` is their part of the loss."""
+    """Learn a trained model's answers beside the labels."""
 
     teacher: str
+    """A run or a `.keras` file."""
     temperature: Rate = 4.0
+    """What the logits of both are divided by before they are compared."""
     alpha: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """The teacher's part of the loss; the labels have the rest."""
 
 
 class TrainingSection(_Section):
-    """How the model is trained. `batch_size` is the global one, whatever the number of devices.
-
-    `fit_to_rows` names keys that follow from the number of training rows, as `zoo.training.fitting` does it.
-    `frozen_layers` are patterns of names; from `unfreeze_epoch` on, counted from 0, these layers learn too.
-    """
+    """How the model is trained."""
 
     epochs: Annotated[int, Field(gt=0, le=MOST_EPOCHS)] = 10
+    """Passes over the training rows."""
     batch_size: Count = 128
+    """Examples a step, over all devices together."""
     fit_to_rows: list[Literal["epochs", "batch_size", "selection"]] = []
+    """Keys that follow from the number of rows. On other data than the recipe's own: all that you do not set."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Decides initial weights, order, dropout and augmentation."""
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """What is computed in. `auto` is mixed_bfloat16 where the processor, GPU or TPU computes in it, else float32."""
     strategy: Literal["auto", "default", "mirrored", "multi_worker", "tpu"] = "auto"
+    """`auto` is the cluster that TF_CONFIG or Slurm describes, else a TPU, else all GPUs, else one device."""
     devices: Annotated[int, Field(gt=0, le=65_536)] | None = None
+    """How many GPUs, or virtual devices, train together under mirrored; by default all."""
     virtual_devices: Annotated[int, Field(gt=0, le=1024)] | None = None
+    """Cut the processor into so many devices, to try strategies."""
     xla: Literal["auto", "on", "off"] = "auto"
+    """Compile the training with XLA. `auto` does, but for convolutions and texts on a CPU."""
     steps_per_call: Count | None = None
+    """Training steps in one call of a compiled program; by default as many as take a second or two."""
     deterministic: bool = False
+    """Take only operations that give the same bits each time; slower."""
     label_smoothing: Fraction = 0.0
+    """The part of each label's weight that is spread over all classes."""
     class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = None
+    """A weight for each class by name, 1 where none is given; `balanced` gives each class the same sum."""
     selection: Literal["best", "last"] = "best"
+    """Which epoch's weights are kept: the best on validation, or the last."""
     frozen_layers: list[str] = []
+    """Patterns of names of layers that do not learn."""
     unfreeze_epoch: Annotated[int, Field(gt=0, lt=MOST_EPOCHS)] | None = None
+    """From this epoch on, counted from 0, the frozen layers learn too."""
     lora_rank: Annotated[int, Field(gt=0, le=65_536)] | None = None
+    """Freeze large kernels, and let adapters of this rank learn beside them (Hu et al., 2022, LoRA)."""
     length_buckets: list[Count] = []
+    """Lengths, in pieces, to which batches of texts may be cut; texts of similar length share a batch."""
     checkpoint_minutes: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0
+    """Time between two checkpoints; 0 writes one after each call of the loop."""
     masking: MaskingSection = MaskingSection()
     optimizer: OptimizerSection = OptimizerSection()
     schedule: ScheduleSection = ScheduleSection()
@@ -198,18 +249,22 @@ class TrainingSection(_Section):
 
 
 class ClaimSection(_Section):
-    """The mean of a task's headline on test that the config promises over seeds 0 … n-1, its 95 % interval, its cost.
-
-    Seconds and memory are those of one seed.
-    """
+    """What the config promises: the mean of the task's headline on test, over seeds, and what a seed costs."""
 
     metric: str
+    """The headline figure of the task."""
     value: float
+    """Its mean over the seeds, on test."""
     interval: Annotated[list[float], Field(min_length=2, max_length=2)]
+    """The 95 % interval of the mean, low and high."""
     seeds: Count
+    """How many seeds, from 0 on."""
     seconds: PositiveFloat
+    """The median time of a seed."""
     peak_memory_mib: PositiveInt
+    """The median of the most memory that a seed took."""
     command: str
+    """What measures it again."""
 
     @pydantic.model_validator(mode="before")
     @classmethod

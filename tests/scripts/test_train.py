@@ -79,9 +79,9 @@ def test_the_record_says_how_the_loop_ran_and_the_profile_is_written(run_script,
 
 @pytest.mark.slow
 def test_own_model_on_own_table(run_script, tmp_path):
-    """The example of the README, run as it stands there."""
-    readme = (REPOSITORY / "README.md").read_text()
-    example = readme.split("```python\n# my_models.py\n")[1].split("```")[0]
+    """The example of docs/add_a_model.md, run as it stands there."""
+    page = (REPOSITORY / "docs/add_a_model.md").read_text()
+    example = page.split("```python\n# my_models.py\n")[1].split("```")[0]
     (tmp_path / "my_models.py").write_text(example)
     rows = [f"{x},{y},{'above' if x > y else 'below'}" for x in range(20) for y in range(20) if x != y]
     (tmp_path / "points.csv").write_text("x,y,label\n" + "\n".join(rows) + "\n")

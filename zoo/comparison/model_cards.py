@@ -1,4 +1,4 @@
-"""What readers see of docs/leaderboard.csv: the README's table, and a card for each model in docs/models/.
+"""The pages that are written by a program: the README's table, a card for each model, and `zoo.reference`'s.
 
 A card is made of the leaderboard, the config, the registry, the catalog of datasets and docs/models/notes.yaml, which
 holds every sentence that people wrote.
@@ -9,6 +9,7 @@ import pathlib
 import re
 from collections.abc import Sequence
 
+from zoo import reference
 from zoo.comparison.receipts import read_leaderboard
 from zoo.config import Config, config_path, load_config, read_yaml
 from zoo.datasets.catalog import dataset_info, list_datasets
@@ -19,6 +20,7 @@ from zoo.quiet import import_tensorflow
 from zoo.runs import write_atomically
 from zoo.tasks import Metric
 from zoo.tasks.catalog import all_tasks
+from zoo.weights import record
 
 START = "<!-- from docs/leaderboard.csv, by scripts/write_model_cards.py -->"
 END = "<!-- end of the table -->"
@@ -30,7 +32,7 @@ PICTURES = {
 
 
 def documents(root: pathlib.Path) -> dict[pathlib.Path, str]:
-    """The README with its table, and the cards, as they ought to be, by path; `root` is the repository.
+    """The README with its table, the cards and the reference, as they ought to be, by path; `root` is the repository.
 
     Raises:
         ZooError: the leaderboard, the README or notes.yaml is missing or damaged.
@@ -42,9 +44,11 @@ def documents(root: pathlib.Path) -> dict[pathlib.Path, str]:
     missing = set(models_with_configs()) - {row["model"] for row in rows} - set(written["no_figure"])
     if missing:
         raise ZooError(f"docs/models/notes.yaml: no_figure.{min(missing)} is missing; say why it has no figure")
-    return readme | {
-        root / "docs/models" / f"{name}.md": _card(name, rows, written, root) for name in models_with_configs()
-    }
+    return (
+        readme
+        | reference.documents(root)
+        | {root / "docs/models" / f"{name}.md": _card(name, rows, written, root) for name in models_with_configs()}
+    )
 
 
 def models_with_configs() -> list[str]:
@@ -139,6 +143,7 @@ def _card(name: str, rows: Sequence[dict], written: dict, root: pathlib.Path) ->
         f"## Layers\n\n{layers}",
         f"## Training\n\n{_recipe(name, root)}",
         "## Limits\n\n" + "\n".join(f"- {text}" for text in _limits(name, info.task.name, config, written)),
+        _weights(name, root),
         f"## Commands\n\n{_commands(name, config, own, needs_text)}",
         "Written by `python scripts/write_model_cards.py` from docs/leaderboard.csv, the config, the registry and "
         "docs/models/notes.yaml.",
@@ -164,6 +169,31 @@ def _figures(row: dict) -> str:
     ]
     table = "\n".join(f"| {words} | {value} |" for words, value in lines)
     return f"## Figures on {markdown_cell(row['dataset'])}\n\n| figure | |\n|---|---|\n{table}"
+
+
+def _weights(name: str, root: pathlib.Path) -> str:
+    """What docs/weights.json says of the published file, and what it is for; nothing where there is none."""
+    path = root / record.PATH
+    if not path.exists() or name not in record.entries(path):
+        return ""
+    entry, info = record.find(name, path), catalog.model_info(name)
+    headline = info.task.headline
+    size = f"{entry.bytes:,} bytes"
+    if entry.base:
+        size += f", beside {entry.base}, which it started from and is fetched"
+    lines = [
+        ("file", f"{markdown_code(entry.file)}, {size}"),
+        ("SHA-256", markdown_code(entry.sha256)),
+        (f"test {headline.words} of this file", f"{headline.text(entry.value)}, {entry.rows:,} rows"),
+        ("seed, revision", f"{entry.run['seed']}, {markdown_cell(str(entry.run.get('git_revision'))[:7])}"),
+        ("licence", markdown_cell(entry.licence)),
+    ]
+    table = "\n".join(f"| {words} | {value} |" for words, value in lines)
+    use = (
+        f'`zoo.load_model("{name}")`, and `--model={name}` of predict.py, serve.py, evaluate.py and export.py, use '
+        "them without a training. [Trained weights](../weights.md) says more."
+    )
+    return f"## Weights\n\n| weights | |\n|---|---|\n{table}\n\n{use}"
 
 
 def _over_rows(row: dict, metric: Metric) -> list[tuple[str, str]]:

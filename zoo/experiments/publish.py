@@ -16,7 +16,8 @@ from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.evaluation.evaluate import evaluate_model, load_dataset, refuse_other_data
 from zoo.experiments.weights_page import page
-from zoo.loading import deflate, load_model, with_labels
+from zoo.export.formats import float32_file
+from zoo.loading import LoadedModel, deflate, load_model, with_labels
 from zoo.models.catalog import list_models
 from zoo.runs import Run, write_atomically
 from zoo.shipped import is_installed, shipped
@@ -99,25 +100,17 @@ def _publish_one(run: Run, rows: Sequence[dict], folder: pathlib.Path, data_dir:
     name, task, results = run.config.model.name, get_task(run.labels["task"]), run.results["test"]
     value = task.value(results)
     _refuse_others(run, name, task, value, rows)
+    whole = load_model(run)  # judges the file, before it is unfolded
+    dataset = load_dataset(str(run), whole, None, data_dir)
+    refuse_other_data(str(run), dataset)
+    again = evaluate_model(whole, dataset, "test")
+    if task.value(again) != value or again["n"] != results["n"]:
+        raise ZooError(f"{run}: its model gives {task.headline.name} {task.value(again)} on test, results.json {value}")
     with tempfile.TemporaryDirectory(dir=folder, prefix=".publishing-") as temporary:
-        whole = load_model(run)  # judges the file, before it is unfolded
-        dataset = load_dataset(str(run), whole, None, data_dir)
-        refuse_other_data(str(run), dataset)
-        base = run.config.model.init_from if (run.path / "adapters.npz").exists() else None
-        if can_be_base(base):
-            new = pathlib.Path(temporary) / "model.npz"
-            options = checks.model_options(run.config, dataset)
-            write_adapted(new, run.path / "adapters.npz", run.config, options, whole.labels)
-            loaded = with_labels(*open_adapted(new), new)
-        else:
-            base, new = None, pathlib.Path(temporary) / "model.keras"
-            deflate(run.model_file, new)
-            loaded = load_model(new)
-        again = evaluate_model(loaded, dataset, "test")
-        if task.value(again) != value or again["n"] != results["n"]:
-            raise ZooError(
-                f"{run}: its model gives {task.headline.name} {task.value(again)} on test, results.json {value}"
-            )
+        new, base = _write(run, whole, dataset, pathlib.Path(temporary))
+        loaded = with_labels(*open_adapted(new), new) if base else load_model(new)
+        value = task.value(evaluate_model(loaded, dataset, "test"))
+        _refuse_unexpected(run, name, task, value)
         with new.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         entry = {
@@ -141,6 +134,21 @@ def _publish_one(run: Run, rows: Sequence[dict], folder: pathlib.Path, data_dir:
     return name, entry
 
 
+def _write(run: Run, whole: LoadedModel, dataset, folder: pathlib.Path) -> tuple[pathlib.Path, str | None]:
+    """The file to publish, which computes in float32 so that it answers the same everywhere, and its base, if any."""
+    base = run.config.model.init_from
+    if (run.path / "adapters.npz").exists() and can_be_base(base):
+        new, options = folder / "model.npz", checks.model_options(run.config, dataset)
+        write_adapted(new, run.path / "adapters.npz", run.config, options, whole.labels)
+        return new, base
+    new, source = folder / "model.keras", run.model_file
+    if run.config.training.precision != "float32":
+        source = folder / "float32.keras"
+        float32_file(run.model_file, source)
+    deflate(source, new)
+    return new, None
+
+
 def _refuse_others(run: Run, name: str, task, value: float, rows: Sequence[dict]) -> None:
     """Raises: ZooError: it is not a run behind the leaderboard's row of its model."""
     facts, where = run.record, "docs/leaderboard.csv"
@@ -154,10 +162,16 @@ def _refuse_others(run: Run, name: str, task, value: float, rows: Sequence[dict]
         raise ZooError(f"{run}: its data are not those of {where}")
     if str(facts["seed"]) not in row["seeds"].split():
         raise ZooError(f"{run}: its seed {facts['seed']} is none of those of {where} ({row['seeds']})")
-    headline, claim = task.headline, load_config(name).claim
-    if claim is None or (claim.metric, row["metric"]) != (headline.name, headline.name):
-        raise ZooError(f"{run}: configs/{name}.yaml and {where} make no claim of {headline.name}")
-    verdict = judge(claim, headline, [value])
+    claim = load_config(name).claim
+    if claim is None or (claim.metric, row["metric"]) != (task.headline.name, task.headline.name):
+        raise ZooError(f"{run}: configs/{name}.yaml and {where} make no claim of {task.headline.name}")
+    _refuse_unexpected(run, name, task, value)
+
+
+def _refuse_unexpected(run: Run, name: str, task, value: float) -> None:
+    """Raises: ZooError: the figure is not what the claim leads one to expect of a seed."""
+    headline = task.headline
+    verdict = judge(load_config(name).claim, headline, [value])
     if not verdict.passed:
         low, high = map(headline.text, verdict.expected)
         raise ZooError(f"{run}: {headline.name} {headline.text(value)} is not what the claim leads to, {low} to {high}")

@@ -50,7 +50,7 @@ class History(keras.callbacks.Callback):
         super().__init__()
         self.path, self.plan, self.headline, self.show_progress = path, plan, headline, show_progress
         self.rows: list[dict] = []
-        self.bar = None
+        self.bar = self.line = None
         self.first_call_ended: float | None = None  # time.monotonic()
         self.seconds_of_training = 0.0  # validation and checkpoints apart
 
@@ -96,11 +96,22 @@ class History(keras.callbacks.Callback):
             write_atomically(self.path, stream.getvalue().encode())
         if self.show_progress:
             left = (self.plan.epochs - epoch - 1) * np.median([r["seconds"] for r in self.rows])
-            tqdm.tqdm.write(
+            self._tell(
                 f"epoch {epoch + 1}/{self.plan.epochs}  {self._in_words(row)}  validation "
-                f"{self._in_words(row, 'validation_')}  {row['examples_per_second']:,} examples/s  {left:.0f} s left",
-                file=sys.stderr,
+                f"{self._in_words(row, 'validation_')}  {row['examples_per_second']:,} examples/s  {left:.0f} s left"
             )
+
+    def _tell(self, line: str) -> None:
+        """A line an epoch; in a notebook one line, which is written anew."""
+        if not _in_notebook():
+            tqdm.tqdm.write(line, file=sys.stderr)
+            return
+        from IPython.display import display
+
+        if self.line is None:
+            self.line = display({"text/plain": line}, raw=True, display_id=True)
+        else:
+            self.line.update({"text/plain": line}, raw=True)
 
     def _in_words(self, values: dict, prefix: str = "", between: str = "  ") -> str:
         """The loss, and the headline if there is one: networks that train against each other have none in training."""
@@ -111,6 +122,12 @@ class History(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if self.bar is not None:
             self.bar.close()
+
+
+def _in_notebook() -> bool:
+    """Whether a kernel runs this process, whose output is a page."""
+    shells = sys.modules.get("IPython")
+    return hasattr(shells and shells.get_ipython(), "kernel")
 
 
 class Selection(keras.callbacks.Callback):

@@ -1,4 +1,4 @@
-"""Which settings of a training go with which strategy: one table, which the checks and the README read."""
+"""Which settings of a training go with which strategy: one table, which the checks and docs/scaling.md read."""
 
 import dataclasses
 from collections.abc import Callable
@@ -62,7 +62,7 @@ def check_combinations(strategy_name: str | None, settings: TrainingSection) -> 
 
 
 def combinations_table() -> str:
-    """The table of the README, in Markdown."""
+    """The table of docs/scaling.md, in Markdown."""
     lines = ["| setting | " + " | ".join(STRATEGIES) + " |", "|---" * (len(STRATEGIES) + 1) + "|"]
     for combination in COMBINATIONS:
         cells = [
