@@ -69,7 +69,19 @@ def test_a_run_has_all_at_hand(run, folder, frame):
     assert every == pytest.approx(np.mean(run.model.predict_labels(frame) == frame["side"]))
 
 
-@pytest.mark.parametrize("of", ["shuffled", "list of rows", "one row", "dictionary", "dictionaries", "array"])
+@pytest.mark.parametrize(
+    "of",
+    [
+        "shuffled",
+        "list of rows",
+        "one row",
+        "dictionary",
+        "dictionaries",
+        "array",
+        "one dictionary",
+        "one shuffled row",
+    ],
+)
 def test_rows_in_any_form_get_the_same_answer(run, frame, of):
     names = ["height", "width", "weight"]
     head, expected = frame.head(4), run.model.predict(frame.head(4))
@@ -80,10 +92,12 @@ def test_rows_in_any_form_get_the_same_answer(run, frame, of):
         "dictionary": {name: list(head[name]) for name in names},
         "dictionaries": head.to_dict("records"),
         "array": head[names].to_numpy("float32"),
+        "one dictionary": head[names].iloc[0].to_dict(),
+        "one shuffled row": head[names[::-1]].iloc[0],
     }
     got = run.model.predict(forms[of])
     np.testing.assert_allclose(got, expected[: len(got)], atol=1e-6)
-    assert len(got) == (1 if of == "one row" else 4)
+    assert len(got) == (1 if of.startswith("one ") else 4)
 
 
 def test_pictures_in_any_form_and_order_get_the_same_answer(picture_run, pictures, tmp_path):
@@ -92,6 +106,7 @@ def test_pictures_in_any_form_and_order_get_the_same_answer(picture_run, picture
     Image.fromarray(images[0]).save(tmp_path / "a.png")
     for form, count in (
         (images[0], 1), (images[:2, ..., None], 2), (images[0][..., None], 1), (images / 255.0, 120),
+        (Image.fromarray(images[0]), 1), ([Image.fromarray(each).convert("RGB").quantize() for each in images[:1]], 1),
         (tmp_path / "a.png", 1), ([str(tmp_path / "a.png")], 1), (images.tolist(), 120), (images[:0], 0),
     ):  # fmt: skip
         np.testing.assert_allclose(model.predict(form), expected[:count], atol=1e-5)
@@ -103,6 +118,10 @@ def test_texts_may_be_one_or_many(folder):
     trained = zoo.train("linear_text", folder, dataset=(texts, ["+", "-"] * 60), epochs=20, **QUIET)
     model = trained.model
     assert list(model.predict_labels(["a good film", "a bad film"])) == ["+", "-"]
+    for form in (["a good film"], [b"a good film"], np.array("a good film"), iter(["a good film"])):
+        assert list(model.predict_labels(form)) == ["+"]
+    with pytest.raises(ZooError, match="this holds columns"):
+        model.predict_labels({"text": ["a good film"]})
     assert (
         list(model.predict_labels("a bad film")) == list(model.predict_labels(pandas.Series(["a bad film"]))) == ["-"]
     )
@@ -134,6 +153,10 @@ def test_a_comparison_prints_and_shows(run, picture_run):
         (pandas.DataFrame({"heigth": [1.0], "width": [1.0], "weight": [1.0]}), "no column 'height'.*heigth"),
         ([["a", "b", "c"]], "no array of numbers"),
         ("picture.png", "is a text; the model reads numbers"),
+        (np.ones((1, 3), "datetime64[s]"), "no array of numbers .they are of type datetime64"),
+        (np.ma.masked_array(np.ones((1, 3)), [[0, 1, 0]]), "masked values are missing"),
+        ({"height": [[1.0, 2.0]], "width": [1.0], "weight": [1.0]}, "one value a row is needed"),
+        (pandas.DataFrame([[1.0] * 4], columns=["height", "width", "weight", "width"]), "'width' occurs twice"),
         ([[1.0, 2.0, 3.0], [1.0]], "no array of numbers"),
     ],
 )
@@ -182,6 +205,39 @@ def test_data_and_settings_that_are_wrong_are_refused(arguments, message, tmp_pa
     with pytest.raises(ZooError, match=message) as refused:
         zoo.train(**arguments, **QUIET)
     assert "\n" not in str(refused.value) and not list(tmp_path.iterdir())
+
+
+def test_what_would_be_ignored_is_refused(run, frame, rows, folder):
+    for wrong, message in (
+        (lambda: zoo.train("binary_mlp", validation_data=rows), "go beside dataset="),
+        (lambda: zoo.train("binary_mlp", dataset="xor", test_data=rows), "this dataset has its own splits"),
+        (lambda: zoo.train("binary_mlp", rows), "runs_dir: a folder"),
+        (lambda: zoo.train("binary_mlp", callbacks=[zoo.RunCallback]), "callbacks: a list"),
+        (lambda: zoo.train("binary_mlp", trackers="mlfow"), "did you mean mlflow"),
+        (lambda: zoo.evaluate(run, dataset=frame, output="folder"), "output and data_dir go with"),
+        (lambda: zoo.evaluate(run, dataset=frame, split="train"), "every row is judged"),
+        (lambda: zoo.list_runs(runs_dir=folder, status="done"), "no such status"),
+        (lambda: zoo.compare(run.model), "compare: a run"),
+        (lambda: zoo.load_model(None), "no model; give a run"),
+        (lambda: run.predictions("train"), "those of test and validation"),
+    ):
+        with pytest.raises(ZooError, match=message):
+            wrong()
+    assert zoo.evaluate(run, dataset=frame[frame["side"] == "left"].head(2))["n"] == 2
+
+
+def test_a_damaged_run_hides_no_other(run, folder, capsys):
+    damaged = folder / "binary_mlp" / "00000000-000000-000000"
+    damaged.mkdir()
+    (damaged / "run.json").write_text("{")
+    try:
+        assert run.path in [found.path for found in zoo.list_runs("binary_*", folder)]
+        assert "damaged" in capsys.readouterr().err
+        (broken,) = [found for found in zoo.list_runs("binary_*", folder, status=None) if found.path == damaged]
+        assert "damaged" in broken._repr_html_()
+    finally:
+        (damaged / "run.json").unlink()
+        damaged.rmdir()
 
 
 def test_data_that_were_in_memory_have_to_be_given_again(run):
