@@ -210,7 +210,7 @@ def test_data_and_settings_that_are_wrong_are_refused(arguments, message, tmp_pa
 def test_what_would_be_ignored_is_refused(run, frame, rows, folder):
     for wrong, message in (
         (lambda: zoo.train("binary_mlp", validation_data=rows), "go beside dataset="),
-        (lambda: zoo.train("binary_mlp", dataset="xor", test_data=rows), "this dataset has its own splits"),
+        (lambda: zoo.train("binary_mlp", dataset="xor", test_data=rows), "this dataset has splits of its own"),
         (lambda: zoo.train("binary_mlp", rows), "runs_dir: a folder"),
         (lambda: zoo.train("binary_mlp", callbacks=[zoo.RunCallback]), "callbacks: a list"),
         (lambda: zoo.train("binary_mlp", trackers="mlfow"), "did you mean mlflow"),
