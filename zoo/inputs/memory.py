@@ -121,7 +121,8 @@ def _finite(rows: np.ndarray, names: list[str] | None) -> np.ndarray:
 
 
 def _columns(inputs, shapes: dict[str, tuple], what: str) -> dict[str, np.ndarray]:
-    given = [str(name) for name in getattr(inputs, "columns", inputs)]  # pandas may name columns by numbers
+    keys = list(getattr(inputs, "columns", inputs))
+    given = list(map(str, keys))  # pandas may name columns by numbers
     for name in shapes:
         if name not in given:
             raise ZooError(f"no {what} {name!r}, which the model reads; {nearest(name, given)}")
@@ -130,7 +131,7 @@ def _columns(inputs, shapes: dict[str, tuple], what: str) -> dict[str, np.ndarra
     columns = {}
     for name, shape in shapes.items():
         place = given.index(name)
-        column = inputs.iloc[:, place] if hasattr(inputs, "iloc") else inputs[list(inputs)[place]]
+        column = inputs.iloc[:, place] if hasattr(inputs, "iloc") else inputs[keys[place]]
         array = np.atleast_1d(column if isinstance(column, np.ndarray) else np.asarray(column))
         if not shape and array.size != len(array):
             raise ZooError(f"{what} {name!r} has the shape {array.shape}; one value a row is needed")
