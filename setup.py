@@ -9,7 +9,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = pathlib.Path(__file__).parent
 CARRIED = [
-    "configs/**/*.yaml", "scripts/*.py", "docs/*.md", "docs/models/notes.yaml",
+    "configs/**/*.yaml", "scripts/*.py", "docs/*.md", "docs/models/*.md", "docs/models/notes.yaml",
     "docs/leaderboard.csv", "docs/weights.json",
 ]  # fmt: skip
 MOST_BYTES = 2_000_000  # of weights; what the record does not mark as packaged is fetched when it is asked for

@@ -81,8 +81,19 @@ def test_a_run_has_all_at_hand(run, folder, frame):
     assert every == pytest.approx(np.mean(run.model.predict_labels(frame) == frame["side"]))
 
 
-@pytest.mark.parametrize("of", ["shuffled", "list of rows", "one row", "dictionary", "dictionaries", "array",
-                                "one dictionary", "row of a frame"])  # fmt: skip
+@pytest.mark.parametrize(
+    "of",
+    [
+        "shuffled",
+        "list of rows",
+        "one row",
+        "dictionary",
+        "dictionaries",
+        "array",
+        "one dictionary",
+        "one shuffled row",
+    ],
+)
 def test_rows_in_any_form_get_the_same_answer(run, frame, of):
     names = ["height", "width", "weight"]
     head, expected = frame.head(4), run.model.predict(frame.head(4))
@@ -93,12 +104,12 @@ def test_rows_in_any_form_get_the_same_answer(run, frame, of):
         "dictionary": {name: list(head[name]) for name in names},
         "dictionaries": head.to_dict("records"),
         "array": head[names].to_numpy("float32"),
-        "one dictionary": dict(head[names[::-1]].iloc[0]),
-        "row of a frame": head[names[::-1]].iloc[0],
+        "one dictionary": head[names].iloc[0].to_dict(),
+        "one shuffled row": head[names[::-1]].iloc[0],
     }
     got = run.model.predict(forms[of])
     np.testing.assert_allclose(got, expected[: len(got)], atol=1e-6)
-    assert len(got) == (1 if "row" in of.split() or of == "one dictionary" else 4)
+    assert len(got) == (1 if of.startswith("one ") else 4)
 
 
 def test_rows_of_a_model_without_names_keep_the_order_of_their_keys():
@@ -118,10 +129,10 @@ def test_few_rows_and_rows_of_one_class_are_judged(run, frame):
         ):
             judged = zoo.evaluate(run, dataset=data)
             assert (judged["n"], judged["accuracy"]["value"]) == (len(part), pytest.approx(right[some].mean()))
-    with pytest.raises(ZooError, match="output goes with a run"):
-        zoo.evaluate(run, dataset=frame, output="folder")
     with pytest.raises(ZooError, match="holds 'lefft', which is no class of the model; did you mean left"):
         zoo.evaluate(run, dataset=([[1.0, 2.0, 3.0]], ["lefft"]))
+    by_number = zoo.evaluate(run, dataset=(frame.iloc[:, :3], (frame["side"] == "right").astype(int)))
+    assert by_number["accuracy"]["value"] == pytest.approx(right.mean())
 
 
 def test_arrays_are_cut_as_the_config_says():
@@ -139,8 +150,8 @@ def test_columns_keep_their_names_and_1_and_1_0_are_one_class(rows):
     assert (found.feature_names, found.info.label_names) == (("a", "b", "c"), ("0", "1"))
     of_frame = zoo.datasets.from_memory(named.assign(y=y.astype(float)), task)
     assert of_frame.info.label_names == ("0", "1")
-    with pytest.raises(ZooError, match="other columns, or in another order"):
-        zoo.datasets.from_memory((named, y), task, test_data=(named[["b", "a", "c"]], y))
+    swapped = zoo.datasets.from_memory((named, y), task, test_data=(named[["b", "a", "c"]], y))
+    assert swapped.report["test_rows_also_in_train"] > 0, "columns are found by name"
 
 
 def test_pictures_in_any_form_and_order_get_the_same_answer(picture_run, pictures, tmp_path):
@@ -149,6 +160,7 @@ def test_pictures_in_any_form_and_order_get_the_same_answer(picture_run, picture
     Image.fromarray(images[0]).save(tmp_path / "a.png")
     for form, count in (
         (images[0], 1), (images[:2, ..., None], 2), (images[0][..., None], 1), (images / 255.0, 120),
+        (Image.fromarray(images[0]), 1), ([Image.fromarray(each).convert("RGB").quantize() for each in images[:1]], 1),
         (tmp_path / "a.png", 1), ([str(tmp_path / "a.png")], 1), (images.tolist(), 120), (images[:0], 0),
     ):  # fmt: skip
         np.testing.assert_allclose(model.predict(form), expected[:count], atol=1e-5)
@@ -160,10 +172,12 @@ def test_texts_may_be_one_or_many(folder):
     trained = train("linear_text", folder, dataset=(texts, ["+", "-"] * 60), epochs=20)
     model = trained.model
     assert list(model.predict_labels(["a good film", "a bad film"])) == ["+", "-"]
+    for form in (["a good film"], [b"a good film"], np.array("a good film"), iter(["a good film"])):
+        assert list(model.predict_labels(form)) == ["+"]
     table = pandas.DataFrame({"number": [1, 2], "text": ["a good film", "a bad film"]})
     assert list(model.predict_labels(table)) == ["+", "-"]
     assert list(model.predict_labels({"text": "a bad film"})) == ["-"]
-    with pytest.raises(ZooError, match="no column 'text' among number"):
+    with pytest.raises(ZooError, match="none of these columns is called so"):
         model.predict_labels(table[["number"]])
     assert (
         list(model.predict_labels("a bad film")) == list(model.predict_labels(pandas.Series(["a bad film"]))) == ["-"]
@@ -194,6 +208,10 @@ def test_a_comparison_prints_and_shows(run, picture_run):
         (pandas.DataFrame({"heigth": [1.0], "width": [1.0], "weight": [1.0]}), "no column 'height'.*heigth"),
         ([["a", "b", "c"]], "no array of numbers"),
         ("picture.png", "is a text; the model reads numbers"),
+        (np.ones((1, 3), "datetime64[s]"), "no array of numbers .they are of type datetime64"),
+        (np.ma.masked_array(np.ones((1, 3)), [[0, 1, 0]]), "masked values are missing"),
+        ({"height": [[1.0, 2.0]], "width": [1.0], "weight": [1.0]}, "one value a row is needed"),
+        (pandas.DataFrame([[1.0] * 4], columns=["height", "width", "weight", "width"]), "'width' occurs twice"),
         ([[1.0, 2.0, 3.0], [1.0]], "no array of numbers"),
     ],
 )
@@ -232,7 +250,7 @@ def test_pictures_that_do_not_fit_are_refused(picture_run, inputs, message):
         ({"model": "binary_mlp", "dataset": ([[1.0, 2.0]] * 4, np.eye(4))}, "argmax"),
         ({"model": "binary_mlp", "dataset": ([[1.0], [1.0, 2.0]], [0, 1])}, "no array"),
         ({"model": "binary_mlp", "dataset": ([[np.inf, 2.0]] * 40, [0, 1] * 20)}, "row 0, column 0: inf"),
-        ({"model": "binary_mlp", "dataset": ([[1.0]] * 4, [0, 1, None, 1])}, "target of row 2 is missing"),
+        ({"model": "binary_mlp", "dataset": ([[1.0]] * 4, [0, 1, None, 1])}, "train: target 2 is None; fill it"),
         ({"model": "binary_mlp", "dataset": "xor", "test_data": ([[1.0]], [1])}, "test_data go with arrays"),
         ({"model": "binary_mlp", "dataset": np.zeros((4, 2))}, "give .features, targets., a pair"),
         ({"model": "binary_mlp", "dataset": "no_such_folder"}, "no such dataset, file or folder"),
@@ -244,6 +262,39 @@ def test_data_and_settings_that_are_wrong_are_refused(arguments, message, tmp_pa
     with pytest.raises(ZooError, match=message) as refused:
         zoo.train(**arguments, **QUIET)
     assert "\n" not in str(refused.value) and not list(tmp_path.iterdir())
+
+
+def test_what_would_be_ignored_is_refused(run, frame, rows, folder):
+    for wrong, message in (
+        (lambda: zoo.train("binary_mlp", validation_data=rows), "go beside dataset="),
+        (lambda: zoo.train("binary_mlp", dataset="xor", test_data=rows), "this dataset has splits of its own"),
+        (lambda: zoo.train("binary_mlp", rows), "runs_dir: a folder"),
+        (lambda: zoo.train("binary_mlp", callbacks=[zoo.RunCallback]), "callbacks: a list"),
+        (lambda: zoo.train("binary_mlp", trackers="mlfow"), "did you mean mlflow"),
+        (lambda: zoo.evaluate(run, dataset=frame, output="folder"), "output and data_dir go with"),
+        (lambda: zoo.evaluate(run, dataset=frame, split="train"), "every row is judged"),
+        (lambda: zoo.list_runs(runs_dir=folder, status="done"), "no such status"),
+        (lambda: zoo.compare(run.model), "compare: a run"),
+        (lambda: zoo.load_model(None), "no model; give a run"),
+        (lambda: run.predictions("train"), "those of test and validation"),
+    ):
+        with pytest.raises(ZooError, match=message):
+            wrong()
+    assert zoo.evaluate(run, dataset=frame[frame["side"] == "left"].head(2))["n"] == 2
+
+
+def test_a_damaged_run_hides_no_other(run, folder, capsys):
+    damaged = folder / "binary_mlp" / "00000000-000000-000000"
+    damaged.mkdir()
+    (damaged / "run.json").write_text("{")
+    try:
+        assert run.path in [found.path for found in zoo.list_runs("binary_*", folder)]
+        assert "damaged" in capsys.readouterr().err
+        (broken,) = [found for found in zoo.list_runs("binary_*", folder, status=None) if found.path == damaged]
+        assert "damaged" in broken._repr_html_()
+    finally:
+        (damaged / "run.json").unlink()
+        damaged.rmdir()
 
 
 def test_data_that_were_in_memory_have_to_be_given_again(run):

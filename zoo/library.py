@@ -2,16 +2,20 @@
 
 import base64
 import dataclasses
+import fnmatch
 import html
 import os
 import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy
+
 from zoo import runs
 from zoo.command_line import SETTINGS
 from zoo.config import Config, load_config, with_values
-from zoo.errors import ZooError, nearest
+from zoo.errors import ZooError, nearest, shortened
+from zoo.escaping import tell
 from zoo.models import catalog
 
 if TYPE_CHECKING:
@@ -44,6 +48,8 @@ class Run(runs.Run):
 
     def predictions(self, split_name: str = "test") -> runs.Predictions:
         """What the model answered to the rows of "test" or "validation"."""
+        if split_name not in ("test", "validation"):
+            raise ZooError(f"predictions({split_name!r}): a run keeps those of test and validation")
         return self.read_predictions(split_name)
 
     def report(self, path: str | os.PathLike | None = None) -> pathlib.Path:
@@ -51,7 +57,10 @@ class Run(runs.Run):
         return compare(self).report(path or self.path / "report.html")
 
     def __str__(self) -> str:
-        record = self.record
+        try:
+            record = self.record
+        except ZooError as error:  # print(run) and notebooks show what is wrong
+            return str(error)
         if record.get("status") != "finished":
             return f"{self.path}: {record.get('status')}"
         task = catalog.model_info(record["model"]).task
@@ -155,7 +164,15 @@ def train(
         ZooError: a setting, the model or the data are wrong; the text is one line that says what to do.
         zoo.errors.Interrupted: Ctrl-C, SIGTERM or SIGHUP, after the state was saved; `run` is its attribute.
     """
-    values = _by_key(settings) | (overrides or {})
+    if not isinstance(callbacks, Sequence) or not all(_is_callback(each) for each in callbacks):
+        raise ZooError("callbacks: a list of Keras callbacks is needed, such as [keras.callbacks.TerminateOnNaN()]")
+    overrides = overrides or {}
+    if not isinstance(overrides, dict) or not all(isinstance(key, str) for key in overrides):
+        raise ZooError('overrides: a dictionary is needed, such as {"training.optimizer.weight_decay": 1e-4}')
+    _refuse_other_than(model, str | Config | None, "model", "a registered name, or a config")
+    _refuse_other_than(runs_dir, str | os.PathLike, "runs_dir", "a folder; data are dataset=(features, targets)")
+    trackers = [trackers] if isinstance(trackers, str) else trackers
+    values = {key: _plain(value) for key, value in (_by_key(settings) | overrides).items()}
     if resume is not None:
         run = resume if isinstance(resume, runs.Run) else runs.open_run(resume)
         if values or isinstance(model, str) or isinstance(dataset, str | os.PathLike):
@@ -203,19 +220,20 @@ def evaluate(
     from zoo.evaluation import evaluate as evaluation
     from zoo.loading import LoadedModel, load_model
 
-    in_memory = not (dataset is None or isinstance(dataset, str | os.PathLike))
-    if output is not None and (in_memory or isinstance(model, LoadedModel)):
-        raise ZooError("output goes with a run, a file or a name, and with data that are not in memory; leave it out")
-    if not in_memory:
+    if dataset is None or isinstance(dataset, str | os.PathLike):
         named = _named_data(dataset) if dataset is not None else {}
         where = {"dataset_name": named.get("dataset.name"), "data_dir": data_dir or named.get("dataset.data_dir")}
         if isinstance(model, LoadedModel):
+            if output is not None:
+                raise ZooError("output goes with a run, a file or a name; give model.path in place of the model")
             found = evaluation.load_dataset(None, model, **where)
             return evaluation.evaluate_model(model, found, split)
         run, file = _run_or_file(model)
         return evaluation.evaluate(run, file, split_name=split, output=output, **where)["results"]
     loaded = model if isinstance(model, LoadedModel) else load_model(model)
-    features, targets = _judged_on(dataset, loaded)
+    if output is not None or data_dir is not None:
+        raise ZooError("output and data_dir go with data that have a name or a path; leave them out")
+    features, targets = _judged_on(dataset, loaded, split)
     return loaded.task.results(loaded.answers(features), targets, loaded.labels)
 
 
@@ -244,6 +262,8 @@ def compare(
     from zoo.comparison import table
     from zoo.evaluation.published import measured_runs
 
+    for one in which:
+        _refuse_other_than(one, str | os.PathLike | runs.Run, "compare", "a run or a folder of runs each")
     paths = [str(one.path) if isinstance(one, runs.Run) else str(one) for one in which]
     patterns, conditions = ([each] if isinstance(each, str) else list(each) for each in (models, where))
     chosen = table.find_runs(paths or ["runs"], patterns) if paths or not pretrained else []
@@ -261,16 +281,37 @@ def list_runs(pattern: str = "*", runs_dir: str | os.PathLike = "runs", status: 
         runs_dir: where they are.
         status: finished, interrupted, failed, running; None: all.
     """
+    if status is not None and status not in runs.STATUSES:
+        raise ZooError(f"status={status!r}: no such status; {nearest(str(status), runs.STATUSES)}")
     folder, found = pathlib.Path(runs_dir), []
-    for record in sorted(folder.glob(f"{pattern}/*/run.json"), key=lambda path: path.parent.name):
+    for record in sorted(folder.glob("*/*/run.json"), key=lambda path: path.parent.name):
         run = Run(record.parent)
-        if status is None or run.record.get("status") == status:
-            found.append(run)
+        if not fnmatch.fnmatchcase(record.parent.parent.name, pattern):
+            continue
+        try:
+            if status is None or run.record.get("status") == status:
+                found.append(run)
+        except ZooError as error:  # one damaged run hides no other
+            tell(f"notice: {error}")
     return found
 
 
 def _html_row(cells: Sequence[str], tag: str) -> str:
     return "<tr>" + "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in cells) + "</tr>"
+
+
+def _refuse_other_than(value: Any, kind: Any, name: str, wanted: str) -> None:
+    if not isinstance(value, kind):
+        raise ZooError(f"{name}: {wanted}, is needed, not {shortened(repr(value))}")
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy's as Python's own, which a config takes."""
+    return value.item() if isinstance(value, numpy.generic) else value
+
+
+def _is_callback(value: Any) -> bool:
+    return hasattr(value, "on_epoch_end") and not isinstance(value, type)
 
 
 def _by_key(settings: dict[str, Any]) -> dict[str, Any]:
@@ -309,7 +350,11 @@ def _in_memory(config: Config, dataset, label, validation_data, test_data) -> "D
     """The data, where they are in memory, cut as the config says."""
     held_out = validation_data is not None or test_data is not None
     if held_out and (isinstance(dataset, str | os.PathLike) or _is_whole(dataset)):
-        raise ZooError("validation_data and test_data go with arrays; leave them out, or give train as arrays too")
+        raise ZooError(
+            "validation_data and test_data go with arrays; this dataset has splits of its own, leave them out"
+        )
+    if _is_whole(dataset) and label is not None:
+        raise ZooError(f"label={label!r} names a column of a DataFrame or a CSV file; leave it out")
     if _is_whole(dataset) or isinstance(dataset, str | os.PathLike) or (dataset is None and not held_out):
         return dataset if _is_whole(dataset) else None
     from zoo import datasets
@@ -339,6 +384,7 @@ def _run_or_file(model: runs.Run | str | os.PathLike) -> tuple[runs.Run | str | 
     from zoo.loading import is_name
     from zoo.published import PublishedRun
 
+    _refuse_other_than(model, str | os.PathLike | runs.Run, "model", "a run, a name, or the path of a file or folder")
     if is_name(model):
         model = PublishedRun(model)
     if isinstance(model, PublishedRun):
@@ -347,15 +393,25 @@ def _run_or_file(model: runs.Run | str | os.PathLike) -> tuple[runs.Run | str | 
     return (str(path), None) if (path / "run.json").exists() else (None, str(path))
 
 
-def _judged_on(dataset: Any, loaded: "LoadedModel"):
-    """Every row of arrays or of a DataFrame, with its target as the model numbers it."""
-    from zoo.datasets.in_memory import rows_to_judge
+def _judged_on(dataset: Any, loaded: "LoadedModel", split_name: str):
+    """Every row of arrays or of a DataFrame, or the split of a `Dataset`, with targets as the model numbers them."""
+    from zoo import datasets
     from zoo.evaluation.evaluate import fitting_split, in_classes_of
 
-    if _is_whole(dataset):
-        split = fitting_split(loaded, in_classes_of(loaded, dataset), "all")
-    else:
-        target = loaded.labels.get("target_name")
-        names = loaded.label_names, loaded.feature_names or ()
-        split = fitting_split(loaded, rows_to_judge(dataset, loaded.task, target, *names), "train")
+    data = dataset
+    if not isinstance(dataset, datasets.Dataset):
+        if split_name not in ("test", "all"):
+            raise ZooError(f"split={split_name!r}: of arrays and DataFrames every row is judged; leave split out")
+        split_name = "test"
+        target = loaded.labels.get("target_name") if hasattr(dataset, "to_csv") else None
+        data = datasets.from_memory(dataset, loaded.task, target, judges=loaded.label_names)
+        names = loaded.feature_names
+        if (
+            names
+            and target is None
+            and len(names) == len(data.feature_names or ())
+            and not hasattr(dataset[0], "columns")
+        ):
+            data = dataclasses.replace(data, feature_names=tuple(names))  # columns without names, in the model's order
+    split = fitting_split(loaded, in_classes_of(loaded, data), split_name)
     return split.features, split.targets

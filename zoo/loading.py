@@ -16,7 +16,7 @@ import numpy as np
 from zoo.adapted import open_adapted
 from zoo.command_words import command
 from zoo.datasets.on_disk import Features, StoredRows, are_texts, arrays_of, as_tensors, blocks, count
-from zoo.errors import ZooError
+from zoo.errors import ZooError, shortened
 from zoo.inputs.memory import features_of
 from zoo.opening.keras_file import open_keras
 from zoo.opening.labels import LABELS, check_number
@@ -77,6 +77,8 @@ class LoadedModel:
         Raises:
             ZooError: they do not fit the model, are not finite, or their answer is not.
         """
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise ZooError(f"batch_size={batch_size!r}: a whole number from 1 on is needed")
         answers = self.answers(features_of(inputs, self), batch_size)
         wrong = np.flatnonzero(~np.isfinite(answers.reshape(len(answers), -1)).all(axis=1)) if len(answers) else ()
         if len(wrong):
@@ -173,6 +175,8 @@ def load_model(path_or_run: str | os.PathLike | Run) -> LoadedModel:
         ZooError: there is no model, nor weights of that name, or the file is damaged, or it holds a Lambda or an
             unknown class.
     """
+    if not isinstance(path_or_run, str | os.PathLike | Run):
+        raise ZooError(f"{shortened(repr(path_or_run))}: no model; give a run, a name, or the path of a file or folder")
     if is_name(path_or_run):
         path_or_run = PublishedRun(path_or_run)
     if isinstance(path_or_run, Run):

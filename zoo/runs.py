@@ -15,6 +15,7 @@ from zoo.tasks.catalog import read_labels
 if TYPE_CHECKING:
     from zoo.config import Config
 
+STATUSES = ("running", "finished", "interrupted", "failed")
 _PREDICTIONS = {"test": "predictions.npz", "validation": "validation_predictions.npz"}
 
 

@@ -122,7 +122,7 @@ def folders(tmp_path_factory):
         path.parent.mkdir(parents=True, exist_ok=True)
         pixels = generator.integers(0, 60, (8, 8))
         pixels[:, half] += 190
-        Image.fromarray(pixels.astype("uint8")).save(path)
+        Image.fromarray(pixels.astype("uint8")).convert("RGB").save(path)
 
     for name, half in (("left", slice(0, 4)), ("right", slice(4, 8))):
         for number in range(3):
@@ -138,6 +138,7 @@ def test_a_folder_of_a_few_examples_classifies(run_script, model_file, folders):
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
     assert [row[1] for row in rows] == ["vote", "left", "right"]
+    assert done.stderr.count("colour turned into grey") == 3  # not for each of eight pictures
     done = run_script("embed", f"--model_file={model_file}", folders / "new", "--output=new.npz")
     assert "2 × 32 features: new.npz" in done.stderr
     done = run_script("embed", *asked, "--against=new.npz")

@@ -322,6 +322,8 @@ def test_patterns_of_frozen_layers_are_the_same_in_every_process():
         assert [layer.units for layer in frozen] == [64] and layerwise.layers_by_name(model)["dense_1"] in frozen
     with pytest.raises(ZooError, match=r"'dense_7' matches no layer; there are dense, dense_1, logits"):
         layerwise.freeze(model, ["dense_7"])
+    with pytest.raises(ZooError, match="no kernel is left to learn, not even that of the head, 'logits'"):
+        layerwise.freeze(model, ["*"])
     for wrong in (["training.unfreeze_epoch=2"], ["training.unfreeze_epoch=2", FROZEN, "training.pruning={}"]):
         with pytest.raises(ZooError, match="unfreeze_epoch"):
             zoo.load_config("mnist_mlp", assignments=wrong)

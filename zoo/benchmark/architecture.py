@@ -40,7 +40,8 @@ def architecture_of(model, name: str) -> list[Layer]:
         if layer.input is not tensor:
             raise ZooError(f"--models={name}: its layers are no chain (layer {layer.name!r}); other libraries lack it")
         tensor = layer.output
-        layers += _translate(layer, name)
+        if not isinstance(layer, keras.layers.Identity):  # such as `features`, which names what enters the head
+            layers += _translate(layer, name)
         if layer.name == "logits":
             break
     return layers

@@ -244,6 +244,7 @@ def from_memory(
     test_data: Any = None,
     validation_fraction: float | None = None,
     duplicates: str | None = None,
+    judges: Sequence[str] | None = None,
 ) -> Dataset:
     """The user's own arrays or DataFrame, split as files of theirs would be: by content, so that nothing leaks.
 
@@ -253,6 +254,7 @@ def from_memory(
         label: the DataFrame's column of targets; by default it is guessed by its name.
         validation_data, test_data: `(features, targets)` beside arrays; by default tenths of `data`.
         validation_fraction, duplicates: as `load`.
+        judges: the classes of a model to be judged on all rows, which are then each split's; they may be few.
 
     Raises:
         ZooError: as `load`.
@@ -261,7 +263,7 @@ def from_memory(
 
     if task.targets is None:
         task = get_task("classification")
-    reading = Reading(task, False, label)
+    reading = Reading(task, False, label, None if judges is None else tuple(judges))
     if hasattr(data, "to_csv"):
         if validation_data is not None or test_data is not None:
             raise ZooError("validation_data and test_data go with arrays; leave them out, or give train as arrays too")
@@ -272,6 +274,9 @@ def from_memory(
             raise ZooError(f"label={label!r} names a column of a DataFrame; of arrays, give (features, targets)")
         kind, examples = in_memory.read_arrays(data, validation_data, test_data, reading)
         origin = "arrays"
+    if judges is not None:
+        info = _described(dataset_info("arrays"), kind, examples)
+        return _dataset(info, *[examples.split] * 3, {"origin": origin}, feature_names=examples.feature_names)
     return _of_examples(dataset_info("arrays"), kind, examples, origin, validation_fraction or 0.1, duplicates)
 
 
@@ -296,7 +301,7 @@ def _of_examples(
     *held_out, train = splits.split_by_content(train, [*cut, 1 - sum(cut)]) if cut else [train]
     test = test or held_out.pop(0)
     validation = validation or held_out.pop(0)
-    info = dataclasses.replace(info, kind=kind, feature_shape=on_disk.shapes(train.features), **examples.described)
+    info = _described(info, kind, examples)
     names = examples.feature_names
     if names:
         report["schema"] = dict.fromkeys(names, "float32")
@@ -307,6 +312,11 @@ def _of_examples(
     if examples.part_of_row is not None:
         report["validation_rows_also_in_train"] = splits.overlap(train, validation)
     return _dataset(info, train, validation, test, report, feature_names=names)
+
+
+def _described(info: DatasetInfo, kind: str, examples: Examples) -> DatasetInfo:
+    shape = on_disk.shapes(examples.split.features)
+    return dataclasses.replace(info, kind=kind, feature_shape=shape, **examples.described)
 
 
 def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Reading) -> tuple[str, Examples]:

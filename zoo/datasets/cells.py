@@ -21,9 +21,10 @@ def as_float32(values: np.ndarray, names: Sequence[str], where: str) -> np.ndarr
     Raises:
         ZooError: of a column, little or nothing is left in float32; the text names it, and what to do.
     """
-    narrow = values.astype("float32")
-    low, high, spread = values.min(axis=0), values.max(axis=0), values.std(axis=0)
-    lost = np.abs(values - narrow).max(axis=0) > _ROUNDED_AWAY * spread
+    with np.errstate(over="ignore", invalid="ignore"):  # what float64 alone holds becomes infinite, and is refused
+        narrow = values.astype("float32")
+        low, high, spread = values.min(axis=0), values.max(axis=0), values.std(axis=0)
+        lost = np.abs(values - narrow).max(axis=0) > _ROUNDED_AWAY * spread
     large = np.maximum(-low, high) > _LARGEST_SQUARED
     wrong = np.flatnonzero((low < high) & (lost | large | (spread < _SMALLEST_SPREAD)))
     if len(wrong):
@@ -31,7 +32,8 @@ def as_float32(values: np.ndarray, names: Sequence[str], where: str) -> np.ndarr
         least, greatest, name = low[column], high[column], shortened(repr(names[column]))
         far = lost[column] and abs(least) > spread[column]
         advice = "subtract {0:.15g} from it" if far else "multiply it by {1:g}"
-        exponent = -round(math.log10(spread[column] or greatest - least))  # squares of tiny numbers are 0
+        size = spread[column] or greatest - least  # squares of tiny numbers are 0
+        exponent = -round(math.log10(size if math.isfinite(size) else max(-least, greatest)))
         factor = 10.0 ** min(exponent, 300)
         raise ZooError(
             f"{where}: column {name} lies between {least:.15g} and {greatest:.15g}, which float32 cannot tell apart or "

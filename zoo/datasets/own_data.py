@@ -87,11 +87,15 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """What a label column is for, whether to ask where that is not sure, and its name where the user says it."""
+    """What a label column is for, whether to ask where that is not sure, and its name where the user says it.
+
+    `judges`: the classes of a model that is judged on the rows, which may all be of one; None: to learn from them.
+    """
 
     task: Task
     ask: bool = False
     label: str | None = None
+    judges: tuple[str, ...] | None = None
 
     def targets(self, column: Column) -> tuple[np.ndarray, dict[str, Any]]:
         """The targets, and the fields of `DatasetInfo` that describe them.
@@ -100,6 +104,12 @@ class Reading:
             ZooError: the cells are no targets for the task, or may be for another as well.
         """
         different = set(column.cells)
+        described = {"targets": self.task.targets, "target_name": column.name}
+        if self.judges is not None and self.task.targets == "number":
+            return column.numbers(), described
+        if self.judges:
+            places = self._places(different, column.where)
+            return np.array([places[cell] for cell in column.cells], "int32"), described | {"label_names": self.judges}
         many = len(different) > _MANY_NUMBERS and all(map(_is_finite, different))
         if self.ask and self.task.targets == "class" and many:
             raise ZooError(
@@ -107,33 +117,22 @@ class Reading:
                 "with a model of regression, or --task=classification if each of them is a class; or --set "
                 "dataset.label=NAME if the label is another column"
             )
-        targets, described = self.task.read_targets(column)
-        if "label_names" in described:
-            refuse_odd_classes(described["label_names"], str(column.file))
-        return targets, {"targets": self.task.targets, "target_name": column.name} | described
+        targets, more = self.task.read_targets(column)
+        if "label_names" in more:
+            refuse_odd_classes(more["label_names"], str(column.file))
+        return targets, described | more
 
-
-@dataclasses.dataclass(frozen=True)
-class Judging(Reading):
-    """A label column as a trained model knows it: of its classes, in its order, or numbers; one row may be enough."""
-
-    label_names: tuple[str, ...] = ()
-
-    def targets(self, column: Column) -> tuple[np.ndarray, dict[str, Any]]:
-        """As `Reading.targets`.
-
-        Raises:
-            ZooError: a cell is no class of the model, or no number.
-        """
-        described = {"targets": self.task.targets, "target_name": column.name}
-        if not self.label_names:
-            return column.numbers(), described
-        places = {name: place for place, name in enumerate(self.label_names)}
-        unknown = next((cell for cell in column.cells if cell not in places), None)
-        if unknown is not None:
-            asked = f"{column.where} holds {shortened(repr(unknown))}"
-            raise ZooError(f"{asked}, which is no class of the model; {nearest(unknown, places)}")
-        return np.array([places[cell] for cell in column.cells], "int32"), described
+    def _places(self, cells: set[str], where: str) -> dict[str, int]:
+        """The numbers of the model's classes by what the cells call them: their names, or the numbers themselves."""
+        names = {name: place for place, name in enumerate(self.judges)}
+        numbers = {str(place): place for place in range(len(names))}
+        if cells <= set(names) or not cells <= set(numbers):
+            unknown = min(cells - set(names), default=None)
+            if unknown is not None:
+                held = shortened(repr(unknown))
+                raise ZooError(f"{where} holds {held}, which is no class of the model; {nearest(unknown, names)}")
+            return names
+        return numbers
 
 
 def notes_on_classes(names: Sequence[str], targets: np.ndarray) -> list[str]:

@@ -117,12 +117,12 @@ def _odd_byte(file: pathlib.Path) -> str:
     return ": cannot be read as a UTF-8 table (it ends within a character)"
 
 
-def read_csv(file: pathlib.Path, reading: Reading) -> Examples:
+def read_csv(file: pathlib.Path, reading: Reading, has_header: bool = False) -> Examples:
     """A table of numbers with a label → `float32[examples, feature]` and targets.
 
     The label is the column that `reading` names, else the one of a usual name, else the last. An index that pandas has
     written, a first column without name of different whole numbers, is left out. Ids are rows from 0, as pandas
-    counts them.
+    counts them. `has_header`: the first line names the columns for certain, even by numbers.
 
     Raises:
         ZooError: as `open_table`; a header that is none, a missing or wrong number (with file, line and column), a
@@ -130,7 +130,7 @@ def read_csv(file: pathlib.Path, reading: Reading) -> Examples:
     """
     cells, labels, lines = array.array("d"), [], array.array("q")
     with open_table(file) as table:
-        check_header(file, table.header)
+        check_header(file, table.header, has_header)
         if len(table.header) == 1:
             raise ZooError(
                 f"{file}: only one column; numbers and a label are needed, parted by commas, semicolons or tabs"
@@ -164,13 +164,13 @@ def read_csv(file: pathlib.Path, reading: Reading) -> Examples:
     return Examples(split, described, tuple(names), notes=notes, exact_hashes=lambda: content_hashes(features))
 
 
-def check_header(file: pathlib.Path, header: Sequence[str]) -> None:
+def check_header(file: pathlib.Path, header: Sequence[str], numbers_may_name: bool = False) -> None:
     """Raises: ZooError: a name is missing, too long, a number, or there twice; the first column may have none."""
     if len(set(header)) < len(header):
         repeated = min(name for name, count in collections.Counter(header).items() if count > 1)
         raise ZooError(f"{file}:1: {shortened(repr(repeated))} names more than one column; rename one")
     for place, name in enumerate(header, start=1):
-        if is_number(name):
+        if is_number(name) and not numbers_may_name:
             raise ZooError(
                 f"{file}:1: column {place} is called {shortened(repr(name))}, a number: the first line is to name the "
                 "columns, in words; write such a line above the rows"

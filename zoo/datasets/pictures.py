@@ -72,14 +72,19 @@ def open_picture(
         if picture.width * picture.height > max_pixels or max(picture.size) > MOST_SIDE:
             size = f"{picture.width}x{picture.height} pixels"
             raise ZooError(f"{name}: {size}; at most {max_pixels:,} are read, {MOST_SIDE:,} on a side; shrink it")
-        if picture.mode in ("I", "F"):
-            raise ZooError(f"{name}: pixels of 32 bits; save it with 8 or 16 bits a channel")
-        if picture.mode == "LAB":
-            raise ZooError(f"{name}: colours in CIELAB, which cannot be converted; save it in RGB")
+        refuse_odd_pixels(picture, name)
         with one_line(name, "unreadable image", advice):
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
         return picture
+
+
+def refuse_odd_pixels(picture: "Image", name: str) -> None:
+    """Raises: ZooError: what Pillow would convert wrongly, or not at all."""
+    if picture.mode in ("I", "F"):
+        raise ZooError(f"{name}: pixels of 32 bits; save it with 8 or 16 bits a channel")
+    if picture.mode == "LAB":
+        raise ZooError(f"{name}: colours in CIELAB, which cannot be converted; save it in RGB")
 
 
 def is_sixteen_bit(picture: "Image") -> bool:

@@ -57,7 +57,7 @@ def _output_of(loaded: LoadedModel, layer: str | None):
     layers = {each.name: each for each in loaded.model.layers}
     if layer is not None:
         if layer not in layers:
-            raise ZooError(f"{loaded.path}: has no layer {printable(layer)!r}; {nearest(layer, layers)}")
+            raise ZooError(f"{loaded.path}: has no layer {printable(layer)!r}; {nearest(str(layer), layers)}")
         return layers[layer].output
     if "features" in layers:
         return layers["features"].output

@@ -78,11 +78,12 @@ def of_folder(folder: pathlib.Path, network, loaded: "LoadedModel") -> Reference
         raise ZooError(f"--against={folder}: a folder of classes is for pictures and texts; name a .npz file or data")
     classes = read_classes(folder, reader.is_wanted, reader.words, "file")
     ids, inputs, labels = [], [], []
-    for file, target in zip(classes.files, classes.targets, strict=True):
-        names, found = reader.read([file], loaded)  # a file may hold several
+    for target, label in enumerate(classes.names):  # together, so that a notice comes once
+        files = [file for file, its in zip(classes.files, classes.targets, strict=True) if its == target]
+        names, found = reader.read(files, loaded)  # a file may hold several
         ids += names
         inputs.append(found)
-        labels += [classes.names[target]] * len(names)
+        labels += [label] * len(names)
     features = of_features.features_of(network, np.concatenate(inputs))
     return Reference(np.array(ids), features, np.array(labels), str(folder))
 

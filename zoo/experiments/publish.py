@@ -20,7 +20,7 @@ from zoo.export.formats import float32_file
 from zoo.loading import LoadedModel, deflate, load_model, with_labels
 from zoo.models.catalog import list_models
 from zoo.runs import Run, write_atomically
-from zoo.shipped import shipped
+from zoo.shipped import is_installed, shipped
 from zoo.tasks.catalog import get_task
 from zoo.training import checks
 from zoo.weights import record
@@ -59,6 +59,8 @@ def publish(
     Raises:
         ZooError: there is no run, or nothing can be written.
     """
+    if is_installed() and not (output and record_file):
+        raise ZooError("publish writes into the repository; start it in a checkout, or give --output and --record")
     folder = pathlib.Path(output or shipped("weights"))
     record_file = pathlib.Path(record_file or shipped(record.PATH))
     rows = read_leaderboard(leaderboard or shipped("docs/leaderboard.csv"))

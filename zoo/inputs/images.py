@@ -4,8 +4,9 @@ Nothing is inverted: MNIST's digits are white on black, and a black digit on whi
 Transparency is flattened on white.
 """
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from zoo.datasets.pictures import (
     is_picture,
     is_sixteen_bit,
     open_picture,
+    refuse_odd_pixels,
     to_bytes,
     to_eight_bits,
 )
@@ -57,13 +59,29 @@ def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.
     height, width, channels = loaded_model.model.input_shape[1:]
     size = (height or 1) * (width or 1) * channels
     notices: Notices = defaultdict(list)
+    found = (
+        _read_array(file, notices, size) if file.suffix.lower() == ".npy" else _read_picture(file, notices)
+        for file in files
+    )
+    return _fitted_all(itertools.chain.from_iterable(found), loaded_model, notices)
+
+
+def of_pillow(pictures: Sequence["Image"], loaded_model: "LoadedModel") -> np.ndarray:
+    """Pictures of Pillow's, as `read` brings those of files to the model: `uint8[examples, height, width, channel]`."""
+    notices: Notices = defaultdict(list)
+    named = {f"picture {number}": picture for number, picture in enumerate(pictures)}.items()
+    for name, picture in named:
+        refuse_odd_pixels(picture, name)
+    return _fitted_all(((n, _eight_bits(each, n, notices)) for n, each in named), loaded_model, notices)[1]
+
+
+def _fitted_all(
+    pictures: Iterator[tuple[str, "Image"]], loaded_model: "LoadedModel", notices: Notices
+) -> tuple[list[str], np.ndarray]:
     names, images = [], []
-    for file in files:
-        for name, image in (
-            _read_array(file, notices, size) if file.suffix.lower() == ".npy" else _read_picture(file, notices)
-        ):
-            names.append(name)
-            images.append(_fitted(image, (height, width, channels), name, notices))
+    for name, image in pictures:
+        names.append(name)
+        images.append(_fitted(image, loaded_model.model.input_shape[1:], name, notices))
     for what, concerned in notices.items():
         others = f" and {len(concerned) - 1} more" if len(concerned) > 1 else ""
         tell(f"notice: {what}: {concerned[0]}{others}")
@@ -76,10 +94,13 @@ def read(files: list[Path], loaded_model: "LoadedModel") -> tuple[list[str], np.
 
 
 def _read_picture(file: Path, notices: Notices) -> Iterator[tuple[str, "Image"]]:
-    image = open_picture(file, str(file))
+    yield str(file), _eight_bits(open_picture(file, str(file)), str(file), notices)
+
+
+def _eight_bits(image: "Image", name: str, notices: Notices) -> "Image":
     if is_sixteen_bit(image):
-        notices["16-bit grey scaled to 8 bits"].append(str(file))
-    yield str(file), to_eight_bits(image)
+        notices["16-bit grey scaled to 8 bits"].append(name)
+    return to_eight_bits(image)
 
 
 def _read_array(file: Path, notices: Notices, size: int) -> Iterator[tuple[str, "Image"]]:

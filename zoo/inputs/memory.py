@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.datasets.in_memory import as_text, is_pillow, one_line, refuse_sparse_and_masked
 from zoo.datasets.on_disk import Features
 from zoo.datasets.own_tables import find_text
 from zoo.datasets.pictures import Notices, to_bytes
@@ -25,7 +26,7 @@ def features_of(inputs: Any, loaded_model: "LoadedModel") -> Features:
     Args:
         inputs: for pictures, arrays `[height, width]`, with a channel axis or not, with a batch axis or not, of 0 to
             255 or floats of 0 to 1; or paths of pictures. For tables, a row, rows, a dictionary of columns, or a
-            DataFrame, whose columns are found by name. For texts, a string or many, or a table with a column of them.
+            DataFrame, whose columns are found by name. For texts, a string or many.
         loaded_model: what is to read them.
 
     Raises:
@@ -35,45 +36,43 @@ def features_of(inputs: Any, loaded_model: "LoadedModel") -> Features:
         return _texts(inputs)
     if loaded_model.reads == "image":
         return _pictures(inputs, loaded_model)
-    inputs = _by_column(inputs)
     if isinstance(loaded_model.input_shape, dict):
         return _columns(inputs, loaded_model.input_shape, "input")
     return _rows(inputs, loaded_model)
 
 
-def _by_column(inputs):
-    """Rows with names as a dictionary of columns; all else as it is."""
-    if hasattr(inputs, "to_frame") and all(isinstance(name, str) for name in inputs.index):  # a row of a DataFrame
-        return inputs.to_dict()
-    if isinstance(inputs, Sequence) and inputs and all(isinstance(row, dict) for row in inputs):
-        names = dict.fromkeys(name for row in inputs for name in row)  # in their order
-        return {name: [row.get(name, np.nan) for row in inputs] for name in names}
-    return inputs
-
-
 def _texts(inputs) -> np.ndarray:
-    if isinstance(inputs, dict) or hasattr(inputs, "columns"):  # of which list() gives the names
+    if hasattr(inputs, "columns") or isinstance(inputs, dict):
         inputs = _text_column(inputs)
-    if isinstance(inputs, np.ndarray) and inputs.dtype == object and inputs.ndim == 1:
-        given = inputs
-    else:
-        given = [inputs] if isinstance(inputs, str | bytes) else list(inputs)
+    given = inputs.numpy() if hasattr(inputs, "numpy") else inputs  # a tensor, whose texts are bytes
+    if isinstance(given, str | bytes) or not hasattr(given, "__iter__") or getattr(given, "ndim", 1) == 0:
+        given = [getattr(given, "item", lambda: given)()]
+    if not (isinstance(given, np.ndarray) and given.dtype == object and given.ndim == 1):
+        given = list(given)
+    if any(isinstance(text, bytes) for text in given):
+        given = [as_text(text) for text in given]
     wrong = next((row for row, text in enumerate(given) if not isinstance(text, str)), None)
     if wrong is not None:
         raise ZooError(f"text {wrong}: {shortened(repr(given[wrong]))} is no str; the model reads texts")
     return given if given is inputs else texts.cleaned([f"text {number}" for number in range(len(given))], given)
 
 
-def _text_column(inputs) -> list:
-    names = [str(name) for name in inputs]
-    columns = [[column] if isinstance(column := inputs[name], str) else list(column) for name in inputs]
-    place = find_text(names, [str(column[0]) for column in columns if column])
+def _text_column(inputs):
+    """Of a table the column that training would take: `text`, or one of a usual name."""
+    names = list(inputs)
+    columns = [inputs[name] for name in names]
+    first = ["" if isinstance(column, str) or not len(column) else str(list(column)[0]) for column in columns]
+    place = find_text([str(name) for name in names], first)
     if place is None:
-        raise ZooError(f"no column 'text' among {shortened(', '.join(names))}; give the column of texts alone")
+        raise ZooError(
+            "the model reads texts, and none of these columns is called so; give the one of texts, such as frame[NAME]"
+        )
     return columns[place]
 
 
 def _pictures(inputs, loaded_model: "LoadedModel") -> np.ndarray:
+    if is_pillow(inputs) or (isinstance(inputs, Sequence) and inputs and all(map(is_pillow, inputs))):
+        return images.of_pillow([inputs] if is_pillow(inputs) else inputs, loaded_model)
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
     if isinstance(paths, Sequence) and paths and all(isinstance(path, str | os.PathLike) for path in paths):
         files = [Path(path) for path in paths]
@@ -102,18 +101,30 @@ def _pictures(inputs, loaded_model: "LoadedModel") -> np.ndarray:
 
 def _rows(inputs, loaded_model: "LoadedModel") -> np.ndarray:
     names, (size,) = loaded_model.feature_names, loaded_model.input_shape
+    if isinstance(inputs, Sequence) and inputs and all(isinstance(row, dict) for row in inputs):
+        inputs = {
+            name: [row.get(name, np.nan) for row in inputs]
+            for name in dict.fromkeys(key for row in inputs for key in row)
+        }
+    if names and hasattr(inputs, "to_frame") and set(names) <= set(map(str, getattr(inputs, "index", ()))):
+        inputs = {name: inputs[name] for name in inputs.index}  # a row of a DataFrame
     if isinstance(inputs, dict) or hasattr(inputs, "columns"):
         if names:
             columns = _columns(inputs, {name: () for name in names}, "column")
             rows = np.stack([_array(column, name) for name, column in columns.items()], axis=1)
-            return _finite(rows.astype("float32"), names)
-        inputs = np.stack([np.atleast_1d(_array(inputs[name], name)) for name in inputs], axis=1)
+            return _finite(_narrow(rows), names)
+        inputs = np.stack(list(_columns(inputs, {str(name): () for name in inputs}, "column").values()), axis=1)
     array = _array(inputs)
     rows = array[np.newaxis] if array.ndim == 1 else array
     if rows.ndim != 2 or rows.shape[1] != size:
         of = f": {shortened(', '.join(names))}" if names else ""
         raise ZooError(f"rows of shape {array.shape}, but the model reads {size} numbers a row{of}")
-    return _finite(rows.astype("float32", copy=False), names)
+    return _finite(_narrow(rows), names)
+
+
+def _narrow(rows: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # what is infinite in float32 is refused by name
+        return rows.astype("float32", copy=False)
 
 
 def _finite(rows: np.ndarray, names: list[str] | None) -> np.ndarray:
@@ -127,14 +138,20 @@ def _finite(rows: np.ndarray, names: list[str] | None) -> np.ndarray:
 
 
 def _columns(inputs, shapes: dict[str, tuple], what: str) -> dict[str, np.ndarray]:
-    given = list(getattr(inputs, "columns", inputs))
+    keys = list(getattr(inputs, "columns", inputs))
+    given = list(map(str, keys))  # pandas may name columns by numbers
     for name in shapes:
         if name not in given:
-            raise ZooError(f"no {what} {name!r}, which the model reads; {nearest(name, map(str, given))}")
+            raise ZooError(f"no {what} {name!r}, which the model reads; {nearest(name, given)}")
+        if given.count(name) > 1:
+            raise ZooError(f"{what} {name!r} occurs twice; keep one of them")
     columns = {}
     for name, shape in shapes.items():
-        column = inputs[name]
-        array = np.atleast_1d(np.asarray(column))  # the value of one row may stand alone
+        place = given.index(name)
+        column = inputs.iloc[:, place] if hasattr(inputs, "iloc") else inputs[keys[place]]
+        array = np.atleast_1d(column if isinstance(column, np.ndarray) else np.asarray(column))
+        if not shape and array.size != len(array):
+            raise ZooError(f"{what} {name!r} has the shape {array.shape}; one value a row is needed")
         columns[name] = array.reshape(-1, *[size or -1 for size in shape]) if shape else array.reshape(len(array))
     if len({len(column) for column in columns.values()}) != 1:
         raise ZooError(f"{what}s of unequal length: {', '.join(f'{n!r} {len(c)}' for n, c in columns.items())}")
@@ -146,8 +163,11 @@ def _array(values, name: str = "") -> np.ndarray:
     if isinstance(values, str | bytes):
         raise ZooError(f"{shortened(repr(values))} is a text; the model reads numbers")
     where = f"column {name!r}: " if name else ""
+    refuse_sparse_and_masked(values, where or "input")
     try:
         array = np.asarray(values)
+        if array.dtype.kind in "mMc":  # dates would become nanoseconds
+            raise TypeError(f"they are of type {array.dtype}")
         return array if array.dtype.kind in "biuf" else array.astype("float64")
-    except (ValueError, TypeError) as error:
-        raise ZooError(f"{where}no array of numbers ({shortened(' '.join(str(error).split()), 120)})") from None
+    except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: a PyTorch tensor with a gradient
+        raise ZooError(f"{where}no array of numbers ({one_line(error)})") from None

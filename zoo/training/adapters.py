@@ -25,7 +25,10 @@ def add_adapters(model: keras.Model, rank: int) -> str:
             layer.enable_lora(rank)
     adapted = _adapted(model)
     if not adapted:
-        raise ZooError(f"training.lora_rank={rank}: {model.name} has no kernel that is larger than its adapters")
+        raise ZooError(
+            f"training.lora_rank={rank}: {model.name} has no dense or convolutional kernel below its head that "
+            "learns and is larger than its adapters; take a lower rank, or leave lora_rank out"
+        )
     learned = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
     frozen = count_parameters(model) - learned + sum(map(_size_of_adapters, adapted))
     return f"adapters of rank {rank} in {len(adapted)} layers; {learned:,} numbers learn, {frozen:,} are frozen"

@@ -36,7 +36,7 @@ def freeze(model, patterns: list[str]) -> list:
     A frozen batch normalization also keeps its moving statistics, and normalizes by them.
 
     Raises:
-        ZooError: a pattern matches no layer with weights.
+        ZooError: a pattern matches no layer with weights, or they leave none that learns.
     """
     named, frozen = layers_by_name(model), {}
     for pattern in patterns:
@@ -46,6 +46,12 @@ def freeze(model, patterns: list[str]) -> list:
         frozen |= {name: named[name] for name in matching}
     for layer in frozen.values():
         layer.trainable = False
+    if frozen and not model.trainable_variables:
+        head = list(named)[-1]
+        raise ZooError(
+            f"training.frozen_layers={patterns}: no kernel is left to learn, not even that of the head, {head!r}; name "
+            f"the layers below it, such as {list(named)[0]!r}"
+        )
     return list(frozen.values())
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pydantic
 from pydantic import Field
 
-from zoo.command_words import command
+from zoo.command_words import command, in_words
 from zoo.errors import ZooError, nearest
 from zoo.run_files import Name, Record, RunRecord, check
 from zoo.safe_reading import read_mapping
@@ -132,7 +132,7 @@ def _section(name: str, path: pathlib.Path | None) -> dict[str, Any]:
 
 def _missing(name: str, known: set[str], none: dict[str, Any]) -> str:
     if name in none:
-        return f"{name}: has no weights: {none[name]}"
+        return f"{name}: has no weights: {in_words(str(none[name]))}"
     if re.fullmatch(r"[\w-]+", name) and shipped(f"configs/{name}.yaml").exists():
         return f"{name}: has no published weights; train it: {command('train')} --model={name}"
     return f"{name[:80]!r}: no weights of that name; {nearest(name, known)}"
