@@ -334,3 +334,10 @@ def test_a_claim_is_of_the_recipe_s_own_start():
     for key in ("model.init_from=mnist_cnn", "dataset.train_fraction=0.5"):
         assert zoo.load_config("mnist_cnn", assignments=[key]).claim is None
     assert zoo.load_config("bbc_news_minilm", overrides={"model.init_from": "minilm"}).claim
+
+
+def test_a_start_that_knows_the_rows_to_be_held_out_is_refused_for_cross_validation():
+    starting.refuse_learned("mnist_mlp", "fashion_mnist")
+    starting.refuse_learned("minilm", "bbc_news")
+    with pytest.raises(ZooError, match="has learned mnist, held-out rows too"):
+        starting.refuse_learned("mnist_mlp", "mnist")

@@ -13,6 +13,7 @@ from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
 from zoo.experiments import seeds
 from zoo.models import catalog
+from zoo.quiet import import_tensorflow
 from zoo.training import checks, claims
 from zoo.training.cluster import is_first_task
 
@@ -153,6 +154,11 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
         raise ZooError(
             "--cross_validation does not go with dataset.train_fraction: its folds would learn from validation rows too"
         )
+    if config.model.init_from:
+        import_tensorflow(start=False)
+        from zoo.training import starting
+
+        starting.refuse_learned(config.model.init_from, config.dataset.name)
     task = catalog.model_info(config.model.name).task
     checks.refuse_unfitting(config, datasets.dataset_info(config.dataset.name))
     whole = datasets.load_configured(config.dataset, task=task, ask=True)

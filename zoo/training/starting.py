@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from zoo import encoders
+from zoo.datasets.catalog import dataset_info
 from zoo.errors import ZooError, first_few
+from zoo.escaping import tell
 from zoo.loading import LoadedModel, load_model
 from zoo.tasks import Task
 from zoo.training import efficientnet_weights, preprocessing, pretrained
@@ -70,6 +72,21 @@ def start(task: Task, model, init_from: str, dataset) -> Start:
     same_words = _take_vocabulary(model, source.model)
     _adapt(task, model, dataset, same_words)
     return _take(task, model, source, dataset, same_words, init_from)
+
+
+def refuse_learned(init_from: str, dataset: str) -> None:
+    """Raises: ZooError: what a training starts from has learned this dataset, and with it the rows to be held out."""
+    path = pathlib.Path(init_from).expanduser()
+    if {init_from} & {*encoders.PACKAGES, *efficientnet_weights.PACKAGES} or (path / "config.json").is_file():
+        return
+    if _trained(init_from, path).dataset != dataset:
+        return
+    if dataset_info(dataset).needs_data_dir:  # their names do not tell whether they are the same
+        tell(f"notice: if {init_from} has learned these very data, it knows the held-out rows: figures too good")
+        return
+    raise ZooError(
+        f"--cross_validation does not go with --init_from={init_from}: it has learned {dataset}, held-out rows too"
+    )
 
 
 def _adapt(task: Task, model, dataset, has_vocabulary: bool = False) -> None:
