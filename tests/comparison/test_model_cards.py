@@ -26,9 +26,9 @@ def copy(tmp_path):
     return tmp_path
 
 
-def test_readme_and_cards_are_as_the_command_writes_them():
-    wrong = [str(path.relative_to(REPOSITORY)) for path in model_cards.disagreements(REPOSITORY)]
-    assert not wrong, "run python scripts/write_model_cards.py"
+def test_readme_and_cards_are_as_the_command_writes_them(run_script):
+    done = run_script("write_model_cards", "--check")  # in this process other tests may have registered models
+    assert done.returncode == 0, done.stdout + done.stderr
     cards = {path.stem for path in (REPOSITORY / "docs/models").glob("*.md")}
     assert cards == {path.stem for path in (REPOSITORY / "configs").glob("*.yaml")}
 
@@ -57,7 +57,7 @@ def test_another_figure_another_layer_and_another_picture_are_written(copy):
     card = copy / "docs/models/simple_cnn.md"
     card.write_text(card.read_text().replace("34,826", "34,827"))
     (copy / "docs/models/cifar10_lenet_training.png").write_bytes(b"")
-    written = {path.name for path in model_cards.write(copy)}
+    written = {path.name for path in model_cards.write(copy)} - {"config.md", "commands.md"}  # they tell of all models
     assert written == {"README.md", "mnist_mlp.md", "simple_cnn.md", "cifar10_lenet.md"}
     assert "0.9876 (0.9866–0.9884)" in (copy / "README.md").read_text()
     card = (copy / "docs/models/cifar10_lenet.md").read_text()

@@ -137,7 +137,7 @@ def _take(task: Task, model, source: LoadedModel, dataset, same_words: bool, ini
             start.taken.append(name)
     below = {name for name, layer in ours.items() if name not in head and layer.trainable_variables}
     if below and not below & used:
-        why = first_few([f"{name} ({start.new[name]})" for name in below], 3)
+        why = first_few([f"{name} ({start.new[name]})" for name in ours if name in below], 3)
         raise ZooError(f"--init_from={init_from}: no layer of it fits {model.name}: {why}; name one of its family")
     used |= _take_head(task, ours, theirs, source, dataset, start)
     start.left.extend(name for name in theirs if name not in used)
