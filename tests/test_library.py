@@ -4,6 +4,7 @@ import pathlib
 import re
 import types
 
+import keras
 import numpy as np
 import pandas
 import pytest
@@ -165,6 +166,12 @@ def test_pictures_in_any_form_and_order_get_the_same_answer(picture_run, picture
     ):  # fmt: skip
         np.testing.assert_allclose(model.predict(form), expected[:count], atol=1e-5)
     assert set(model.predict_labels(images)) == {"False", "True"}
+
+
+def test_training_leaves_the_precision_of_this_process_alone(rows, folder):
+    trained = train("binary_mlp", folder, dataset=rows, epochs=1, precision="mixed_bfloat16")
+    assert trained.record["precision"] == "mixed_bfloat16"
+    assert keras.config.dtype_policy().name == "float32"
 
 
 def test_texts_may_be_one_or_many(folder):

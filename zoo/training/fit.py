@@ -25,6 +25,18 @@ from zoo.training import strategy as strategies
 _DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
+@contextlib.contextmanager
+def _leaving_precision() -> Iterator[None]:
+    """Afterwards Keras makes layers in the precision of before, as whoever trains in a notebook expects."""
+    before = sys.modules["keras"].config.dtype_policy() if "keras" in sys.modules else "float32"
+    try:
+        yield
+    finally:
+        if "keras" in sys.modules:
+            sys.modules["keras"].config.set_dtype_policy(before)
+
+
+@_leaving_precision()
 def train(
     config: Config,
     runs_dir: str | os.PathLike = "runs",
