@@ -38,6 +38,7 @@ COMMANDS = {
     "baseline": ["--dataset=csv", "--data_dir=table.csv", "--models=logistic_regression"],  # a process of its own
     "benchmark": ["--models=mnist_mlp", "--rounds=1", "--contenders=none"],  # a process, of TensorFlow
     "compare": ["runs/none"],
+    "embed": ["--model=xor_mlp", "table.csv", "--output=features.csv"],  # it does not fit
     "evaluate": ["--run=runs/none"],
     "export": ["--run=runs/none"],
     "launch": ["--workers=2", "--", sys.executable, "-P", "-c", "import json"],
@@ -46,6 +47,7 @@ COMMANDS = {
     "predict": ["--model_file=none.keras", "table.csv"],
     "prepare_data": ["--dataset=csv", "--data_dir=table.csv"],
     "pretrain": ["--model=none"],
+    "publish": ["runs/none"],
     "reproduce": ["none"],
     "serve": ["--run=runs/none"],
     "sweep": ["--model=mnist_mlp", "--space=none.yaml", "--study=study"],
