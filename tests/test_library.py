@@ -307,3 +307,13 @@ def test_a_damaged_run_hides_no_other(run, folder, capsys):
 def test_data_that_were_in_memory_have_to_be_given_again(run):
     with pytest.raises(ZooError, match="'arrays' was in the memory of the process that trained"):
         zoo.evaluate(run)
+
+
+def test_a_model_from_elsewhere_gets_its_pictures_as_they_are(tmp_path):
+    inputs = keras.Input((4, 4, 1))
+    outputs = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(inputs))
+    theirs = keras.Model(inputs, outputs)
+    theirs.save(tmp_path / "theirs.keras")
+    pixels = np.random.default_rng(0).normal(size=(5, 4, 4)).astype("float32")  # standardized, as their user does it
+    got = zoo.load_model(tmp_path / "theirs.keras").predict(pixels)
+    np.testing.assert_allclose(got, theirs.predict(pixels[..., None], verbose=0), atol=1e-6)

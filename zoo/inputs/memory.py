@@ -92,11 +92,19 @@ def _pictures(inputs, loaded_model: "LoadedModel") -> np.ndarray:
             f"pictures of shape {list(batch.shape[1:])}, but the model reads {wanted}; bring them to it, or give the "
             "paths of picture files, which are brought to it"
         )
+    dtype = _input_dtype(loaded_model.model)
+    if dtype != "uint8" and not loaded_model.dataset:  # from elsewhere: how its numbers are scaled, its user knows
+        return batch.astype(dtype)
     notices: Notices = defaultdict(list)
     pixels = to_bytes(batch, "the pictures", notices) if len(batch) else batch
     for what in notices:
         tell(f"notice: {what}")
     return pixels
+
+
+def _input_dtype(model) -> str:
+    """Of a `keras.Model` or a `zoo.opening.exported.ExportedModel`."""
+    return np.dtype(model.inputs[0].dtype if hasattr(model, "inputs") else model.input_dtype).name
 
 
 def _rows(inputs, loaded_model: "LoadedModel") -> np.ndarray:

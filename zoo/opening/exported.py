@@ -15,6 +15,7 @@ class ExportedModel:
 
     Attributes:
         input_shape, output_shape: as of a Keras model, the batch first, as None; `(None,)` of texts.
+        input_dtype: of its numbers; None where its input is strings.
         labels: what travels in the file, see `zoo.loading.LoadedModel`; empty in a file from elsewhere.
         runtime: name and version.
         reads_texts: its input is strings.
@@ -22,7 +23,7 @@ class ExportedModel:
 
     def __init__(self, compute: Callable, input_shape, output_shape, dtype, labels: dict[str, Any], runtime: str,
                  tokenizer: Callable | None = None, one_by_one: bool = False):  # fmt: skip
-        self._compute, self._dtype, self._tokenizer, self._one_by_one = compute, dtype, tokenizer, one_by_one
+        self._compute, self.input_dtype, self._tokenizer, self._one_by_one = compute, dtype, tokenizer, one_by_one
         self.labels, self.runtime = labels, runtime
         self.reads_texts = tokenizer is not None or dtype is None
         self.input_shape = (None,) if tokenizer else _with_open_batch(input_shape)
@@ -41,8 +42,8 @@ class ExportedModel:
     def _answer(self, features: np.ndarray) -> np.ndarray:
         if self._tokenizer:
             features = self._tokenizer(features)
-        if self._dtype:
-            features = np.ascontiguousarray(features, self._dtype)
+        if self.input_dtype:
+            features = np.ascontiguousarray(features, self.input_dtype)
         try:
             return self._compute(features)
         except Exception as error:  # a runtime may raise anything about a foreign file or about input that does not fit
