@@ -82,7 +82,8 @@ def _pictures(inputs, loaded_model: "LoadedModel") -> np.ndarray:
         return images.read(files, loaded_model)[1]
     height, width, channels = loaded_model.input_shape
     array, wanted = _array(inputs), f"[{height or 'height'}, {width or 'width'}, {channels}]"
-    single = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3, 4))
+    grey_batch = array.ndim == 3 and channels == 1 and array.shape[1:] == (height, width)
+    single = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3, 4) and not grey_batch)
     batch = array[np.newaxis] if single else array
     batch = batch[..., np.newaxis] if batch.ndim == 3 else batch
     if batch.ndim != 4:
