@@ -19,12 +19,7 @@ flags.DEFINE_string("dataset", None, "name of a dataset of texts")
 flags.DEFINE_string("data_dir", None, "where prepared data live, or the user's own file or folder")
 flags.DEFINE_string("runs_dir", "runs", "where run directories are made")
 
-KEYS = {
-    "epochs": "training.epochs",
-    "seed": "training.seed",
-    "dataset": "dataset.name",
-    "data_dir": "dataset.data_dir",
-}
+KEYS = {name: command_line.SETTINGS[name] for name in ("epochs", "seed", "dataset", "data_dir")}
 
 
 def main() -> int:

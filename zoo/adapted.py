@@ -1,10 +1,8 @@
 """Weights as a published base and what was learned on top of it: some hundred kilobytes in place of many megabytes."""
 
-import contextlib
-import hashlib
 import json
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,9 +11,9 @@ from zoo import encoders
 from zoo.config import Config
 from zoo.errors import ZooError
 from zoo.models import catalog
-from zoo.quiet import import_tensorflow
-from zoo.run_files import ABOUT, adapted_about
-from zoo.safe_reading import read_arrays
+from zoo.quiet import import_tensorflow, keeping_precision
+from zoo.run_files import ABOUT, about_of
+from zoo.safe_reading import read_arrays, sha256_of
 
 _BASES = {
     "minilm": {
@@ -60,11 +58,15 @@ def open_adapted(path: pathlib.Path) -> tuple[Any, dict[str, Any]]:
     Raises:
         ZooError: the base cannot be had, or is not the one that is meant.
     """
-    said, arrays = adapted_about(path), read_arrays(path, "fetch it again")
+    arrays = read_arrays(path, "fetch it again")
+    said = about_of(arrays)
     import_tensorflow()
+    import keras
+
     from zoo.keras_hooks import with_adapters
 
-    with _in_float32():  # a training in this process may have set another precision
+    with keeping_precision():
+        keras.config.set_dtype_policy("float32")  # the user may have set another one
         model = catalog.create_model(said["model"], **said["options"])
     folder = encoders.fetched(said["base"], encoders.PACKAGES[said["base"]], None)
     _refuse_altered(folder, _BASES[said["base"]])
@@ -82,24 +84,10 @@ def open_adapted(path: pathlib.Path) -> tuple[Any, dict[str, Any]]:
     return model, said["labels"]
 
 
-@contextlib.contextmanager
-def _in_float32() -> Iterator[None]:
-    """Inside, layers are made that compute in float32."""
-    import keras
-
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
 def _refuse_altered(folder: pathlib.Path, digests: Mapping[str, str]) -> None:
     for name, expected in digests.items():
         path = folder / name
         if not path.is_file():
             raise ZooError(f"{path}: is missing; delete {folder}, and it is fetched again")
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                raise ZooError(f"{path}: altered or damaged; delete {folder}, and it is fetched again")
+        if sha256_of(path) != expected:
+            raise ZooError(f"{path}: altered or damaged; delete {folder}, and it is fetched again")

@@ -248,15 +248,17 @@ def _is_whole(dataset) -> bool:
 
 def _in_memory(config: Config, dataset, label, validation_data, test_data) -> "Dataset | None":
     """The data, where they are in memory, cut as the config says."""
-    held_out = validation_data is not None or test_data is not None
-    if held_out and (isinstance(dataset, str | os.PathLike) or _is_whole(dataset)):
-        raise ZooError(
-            "validation_data and test_data go with arrays; this dataset has splits of its own, leave them out"
-        )
-    if _is_whole(dataset) and label is not None:
-        raise ZooError(f"label={label!r} names a column of a DataFrame or a CSV file; leave it out")
-    if _is_whole(dataset) or isinstance(dataset, str | os.PathLike) or (dataset is None and not held_out):
-        return dataset if _is_whole(dataset) else None
+    held_out, whole = validation_data is not None or test_data is not None, _is_whole(dataset)
+    if whole or isinstance(dataset, str | os.PathLike):
+        if held_out:
+            raise ZooError(
+                "validation_data and test_data go with arrays; this dataset has splits of its own, leave them out"
+            )
+        if whole and label is not None:
+            raise ZooError(f"label={label!r} names a column of a DataFrame or a CSV file; leave it out")
+        return dataset if whole else None
+    if dataset is None and not held_out:
+        return None
     from zoo import datasets
 
     section, task = config.dataset, catalog.model_info(config.model.name).task

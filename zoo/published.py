@@ -57,9 +57,10 @@ class PublishedRun(Run):
     @property
     def labels(self) -> dict[str, Any]:
         if self.entry.base:
-            from zoo.run_files import adapted_about
+            from zoo.run_files import about_of
+            from zoo.safe_reading import read_arrays
 
-            return read_labels(adapted_about(self.model_file)["labels"])
+            return read_labels(about_of(read_arrays(self.model_file, "fetch it again"))["labels"])
         from zoo.opening.archive import open_zip
         from zoo.opening.labels import LABELS
         from zoo.opening.labels import read_labels as labels_of

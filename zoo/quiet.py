@@ -1,7 +1,9 @@
-"""TensorFlow without its greeting."""
+"""TensorFlow without its greeting, and Keras without traces of what was done with it."""
 
 import contextlib
 import os
+import sys
+from collections.abc import Iterator
 
 
 def import_tensorflow(start: bool = True) -> None:
@@ -43,3 +45,17 @@ def _silent_standard_error():
         os.dup2(saved, 2)
         os.close(saved)
         os.close(silence)
+
+
+@contextlib.contextmanager
+def keeping_precision() -> Iterator[None]:
+    """Afterwards Keras makes layers in the precision of before, as whoever trains in a notebook expects.
+
+    Keras need not have been imported.
+    """
+    before = sys.modules["keras"].config.dtype_policy() if "keras" in sys.modules else "float32"
+    try:
+        yield
+    finally:
+        if "keras" in sys.modules:
+            sys.modules["keras"].config.set_dtype_policy(before)

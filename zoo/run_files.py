@@ -7,13 +7,14 @@ import csv
 import io
 import json
 import pathlib
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import pydantic
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from zoo.errors import ZooError, shortened
-from zoo.safe_reading import read_arrays, read_text
+from zoo.safe_reading import read_text
 from zoo.settings import MOST_EPOCHS
 
 _MOST_HISTORY_BYTES, _MOST_COLUMNS = 16 << 20, 100
@@ -228,6 +229,6 @@ def read_history(path: pathlib.Path) -> dict[str, Any]:
 ABOUT = "about"  # in a file of zoo.adapted: bytes of JSON with model, options, base and labels
 
 
-def adapted_about(path: pathlib.Path) -> dict[str, Any]:
+def about_of(arrays: Mapping[str, Any]) -> dict[str, Any]:
     """What a file of `zoo.adapted` says of itself; its digest has been compared, and what it says is believed."""
-    return json.loads(read_arrays(path, "fetch it again")[ABOUT].tobytes())
+    return json.loads(arrays[ABOUT].tobytes())

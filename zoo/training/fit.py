@@ -17,7 +17,7 @@ from zoo.datasets.summary import summarize
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
 from zoo.models import catalog
-from zoo.quiet import import_tensorflow
+from zoo.quiet import import_tensorflow, keeping_precision
 from zoo.tasks import Task, Training
 from zoo.training import checks, claims, record
 from zoo.training import strategy as strategies
@@ -25,18 +25,7 @@ from zoo.training import strategy as strategies
 _DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
-@contextlib.contextmanager
-def _leaving_precision() -> Iterator[None]:
-    """Afterwards Keras makes layers in the precision of before, as whoever trains in a notebook expects."""
-    before = sys.modules["keras"].config.dtype_policy() if "keras" in sys.modules else "float32"
-    try:
-        yield
-    finally:
-        if "keras" in sys.modules:
-            sys.modules["keras"].config.set_dtype_policy(before)
-
-
-@_leaving_precision()
+@keeping_precision()
 def train(
     config: Config,
     runs_dir: str | os.PathLike = "runs",
@@ -76,6 +65,7 @@ def train(
     from zoo.training.trackers import Tracker
 
     callbacks = [*callbacks, *map(Tracker, trackers)]
+    run_callbacks = [each for each in callbacks if isinstance(each, zoo_callbacks.RunCallback)]
     strategy = strategies.make_strategy(config.training)  # before data, whose preparation starts TensorFlow
     dataset = dataset or datasets.load_configured(config.dataset, task=task, ask=True)
     config, notices = building.fit_config(config, dataset, strategy.num_replicas_in_sync)
@@ -112,9 +102,8 @@ def train(
             run.update_record(init_from=dataclasses.asdict(taken))
         if teaching:
             run.update_record(teacher=teaching.record)
-        for callback in callbacks:
-            if isinstance(callback, zoo_callbacks.RunCallback):
-                callback.run = run
+        for callback in run_callbacks:
+            callback.run = run
 
     def keep_best() -> str:
         """Save the best weights of a training that fails, and say so."""
@@ -147,9 +136,8 @@ def train(
         checkpoints.close()
         if chief:
             claims.release(run)
-            for callback in callbacks:
-                if isinstance(callback, zoo_callbacks.RunCallback):
-                    callback.on_run_end()
+            for callback in run_callbacks:
+                callback.on_run_end()
     return run if chief else None
 
 

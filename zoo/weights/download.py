@@ -1,7 +1,6 @@
 """A file over HTTP, whoever answers: bounded in bytes and seconds, taken up again where it was cut, and verified."""
 
 import contextlib
-import hashlib
 import os
 import pathlib
 import queue
@@ -14,6 +13,7 @@ import requests
 import tqdm
 
 from zoo.errors import ZooError
+from zoo.safe_reading import sha256_of
 
 _ATTEMPTS = 5  # as long as each brings something
 _SILENCE_SECONDS = 10
@@ -54,7 +54,7 @@ def fetch(address: str, headers: dict[str, str], part: pathlib.Path, size: int, 
         try:
             if before < size:
                 _receive(address, headers, part, size)
-            if _size(part) == size and _digest(part) == sha256:
+            if _size(part) == size and sha256_of(part) == sha256:
                 return
             raise _Unfit("sends another file: its SHA-256 is not that of the record")
         except _Cut as cut:
@@ -81,11 +81,6 @@ def without_secrets(address: str) -> str:
 
 def _size(path: pathlib.Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _digest(path: pathlib.Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _receive(address: str, headers: dict[str, str], part: pathlib.Path, size: int) -> None:
