@@ -32,14 +32,14 @@ def inception(
     num_classes: int = 10,
     stages: Sequence[Sequence[Sequence[int]]] = _SMALL,
     stem: str = "small",
-    stem_filters: int = 32,
+    stem_filters: Sequence[int] = (32, 64),
     batch_normalization: bool = True,
     dropout: float = 0.3,
 ):
     """`uint8[batch, height, width, channel]` → `float32[batch, num_classes]` probabilities.
 
     Each stage is a row of blocks of six numbers of filters, as in `GOOGLENET`; pooling stands between stages. The
-    paper's network, without its two auxiliary heads, is `stages=GOOGLENET, stem="large", stem_filters=64,
+    paper's network, without its two auxiliary heads, is `stages=GOOGLENET, stem="large", stem_filters=(64, 192),
     batch_normalization=False, dropout=0.4` on pictures of 224 pixels.
 
     Raises:
@@ -57,12 +57,12 @@ def inception(
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     if stem == "large":
-        x = _convolution(x, stem_filters, 7, batch_normalization, stride=2)
+        x = _convolution(x, stem_filters[0], 7, batch_normalization, stride=2)
         x = keras.layers.MaxPooling2D(3, 2, padding="same")(x)
-        x = _convolution(x, stem_filters, 1, batch_normalization)
+        x = _convolution(x, stem_filters[0], 1, batch_normalization)
     else:
-        x = _convolution(x, stem_filters, 3, batch_normalization)
-    x = _convolution(x, 3 * stem_filters, 3, batch_normalization)
+        x = _convolution(x, stem_filters[0], 3, batch_normalization)
+    x = _convolution(x, stem_filters[1], 3, batch_normalization)
     for stage in stages:
         x = keras.layers.MaxPooling2D(3, 2, padding="same")(x)
         for block in stage:

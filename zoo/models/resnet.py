@@ -12,18 +12,19 @@ _RESNET = "He et al. (2016), Deep residual learning for image recognition; the s
     "fashion_mnist_resnet",
     reads="image",
     task="classification",
-    description="a pre-activated residual network of 20 layers for Fashion-MNIST",
+    description="a pre-activated residual network of three blocks for Fashion-MNIST",
     reference=_RESNET,
+    depths=(1, 1, 1),
+    filters=(32, 64, 128),
 )
 @register_model(
     "fashion_mnist_wide_resnet",
     reads="image",
     task="classification",
-    description="a wide residual network, WRN-16-4, for Fashion-MNIST",
+    description="a wide residual network, WRN-10-4, for Fashion-MNIST",
     reference="Zagoruyko & Komodakis (2016), Wide residual networks",
-    depths=(2, 2, 2),
+    depths=(1, 1, 1),
     width=4,
-    dropout=0.1,
 )
 def residual_network(
     input_shape: Sequence[int] = (28, 28, 1),

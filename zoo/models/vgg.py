@@ -24,8 +24,8 @@ def vgg(
 ):
     """`uint8[batch, height, width, channel]` → `float32[batch, num_classes]` probabilities.
 
-    VGG-16 of the paper is `stages=((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3), hidden_units=(4096, 4096),
-    batch_normalization=False, dropout=0.5` on pictures of 224 pixels.
+    VGG-16 of the paper is `stages=((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3),
+    hidden_units=(4096, 4096), batch_normalization=False, dropout=0.5` on pictures of 224 pixels.
 
     Raises:
         ValueError: a stage has no convolution, or the picture is too small for the pooling.
