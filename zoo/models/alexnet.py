@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from zoo.models.head import classification_head
 from zoo.models.mlp import hidden_layers
+from zoo.models.sizes import refuse_small
 from zoo.registry import register_model
 
 
@@ -37,6 +38,9 @@ def alexnet(
 
     if len(filters) != 5 or len(kernel_sizes) != 5 or min(*filters, *kernel_sizes) < 1:
         raise ValueError(f"filters {tuple(filters)} and kernel_sizes {tuple(kernel_sizes)}: five of each are needed")
+    after_stem = 15  # what three times pooling needs
+    least = after_stem if stem_stride == 1 else kernel_sizes[0] + stem_stride * (after_stem - 1)
+    refuse_small(input_shape, least, "" if stem_stride == 1 else "stem_stride=1")
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     for number, (count, size) in enumerate(zip(filters, kernel_sizes, strict=True)):
@@ -46,11 +50,6 @@ def alexnet(
             kernel_initializer="he_normal",
         )(x)  # fmt: skip
         if number in (0, 1, 4):
-            if min(x.shape[1:3]) < 3:
-                raise ValueError(
-                    f"pictures of {input_shape[0]}×{input_shape[1]} are too small for the pooling; 15 pixels and "
-                    "stem_stride=1 are the least"
-                )
             x = keras.layers.MaxPooling2D(3, 2)(x)
     x = keras.layers.Flatten()(x)
     x = hidden_layers(x, hidden_units, "relu", dropout, False)

@@ -7,8 +7,8 @@ def self_attention(x, num_heads: int, name: str, visible=None, initializer: Call
     """`float[batch, length, width]` → the same, by matrix products of whole heads.
 
     On TensorFlow, Keras's `MultiHeadAttention` has no fused kernel and goes through einsum, which takes 1.6 times as
-    long as this on a CPU. What attends to what is the output of the layer `{name}_weights`, `float[batch, heads, length,
-    length]`, whose rows sum to 1.
+    long as this on a CPU. What attends to what is the output of the layer `{name}_weights`,
+    `float[batch, heads, length, length]`, whose rows sum to 1.
 
     Args:
         visible: `bool[batch, 1, 1, length]`, which tokens may be attended to; by default all.

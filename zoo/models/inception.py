@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from zoo.models.head import classification_head
+from zoo.models.sizes import refuse_small
 from zoo.registry import register_model
 
 # Of a block: 1×1; 1×1 before 3×3, 3×3; 1×1 before 5×5, 5×5; 1×1 after pooling. Szegedy et al. (2015), table 1.
@@ -51,9 +52,9 @@ def inception(
         raise ValueError(f"stem is {stem!r}; small or large is needed")
     if not stages or any(len(block) != 6 or min(block) < 1 for stage in stages for block in stage):
         raise ValueError("stages: each block has six numbers of filters, 1 or more")
-    strides = 2 ** (len(stages) - 1) * (8 if stem == "large" else 2)
-    if min(input_shape[:2]) < strides:
-        raise ValueError(f"pictures of {input_shape[0]}×{input_shape[1]} are too small for strides of {strides} in all")
+    if min(stem_filters, default=0) < 1 or len(stem_filters) != 2:
+        raise ValueError(f"stem_filters {tuple(stem_filters)}: two numbers are needed, 1 or more")
+    refuse_small(input_shape, 2 ** (len(stages) - 1) * (8 if stem == "large" else 2), "fewer stages")
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     if stem == "large":

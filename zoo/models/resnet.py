@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from zoo.models.head import classification_head
+from zoo.models.sizes import refuse_small
 from zoo.registry import register_model
 
 _RESNET = "He et al. (2016), Deep residual learning for image recognition; the same (2016), Identity mappings"
@@ -56,7 +57,7 @@ def residual_network(
     """
     import keras
 
-    _refuse(input_shape, depths, filters, block, stem)
+    _refuse(input_shape, depths, filters, width, block, stem)
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     if stem == "large":
@@ -77,19 +78,16 @@ def residual_network(
     return keras.Model(inputs, classification_head(x, num_classes), name="residual_network")
 
 
-def _refuse(input_shape, depths, filters, block: str, stem: str) -> None:
+def _refuse(input_shape, depths, filters, width: float, block: str, stem: str) -> None:
     if block not in ("basic", "bottleneck"):
         raise ValueError(f"block is {block!r}; basic or bottleneck is needed")
     if stem not in ("small", "large"):
         raise ValueError(f"stem is {stem!r}; small or large is needed")
     if not depths or len(depths) != len(filters) or min(*depths, *filters, 1) < 1:
         raise ValueError(f"depths {tuple(depths)} and filters {tuple(filters)}: as many of both are needed, 1 or more")
-    strides = 2 ** (len(depths) - 1) * (4 if stem == "large" else 1)
-    if min(input_shape[:2]) < strides:
-        raise ValueError(
-            f"pictures of {input_shape[0]}×{input_shape[1]} are too small for strides of {strides} in all; take fewer "
-            "stages, or stem=small"
-        )
+    if any(round(count * width) < 1 for count in filters):
+        raise ValueError(f"width {width} leaves no filters of {min(filters)}; {1 / min(filters):.2g} is the least")
+    refuse_small(input_shape, 2 ** (len(depths) - 1) * (4 if stem == "large" else 1), "fewer stages")
 
 
 def _convolution(x, filters: int, size: int, stride: int = 1):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from zoo.models.head import classification_head
 from zoo.models.mlp import hidden_layers
+from zoo.models.sizes import refuse_small
 from zoo.registry import register_model
 
 
@@ -32,13 +33,9 @@ def vgg(
     """
     import keras
 
-    if not stages or not all(stages):
-        raise ValueError(f"stages {tuple(stages)}: one or more convolutions are needed in each")
-    if min(input_shape[:2]) < 2 ** len(stages):
-        raise ValueError(
-            f"pictures of {input_shape[0]}×{input_shape[1]} are too small to be halved {len(stages)} times; give "
-            f"{min(input_shape[:2]).bit_length() - 1} stages or fewer"
-        )
+    if not stages or any(min(stage, default=0) < 1 for stage in stages):
+        raise ValueError(f"stages {tuple(stages)}: each has one or more convolutions, of 1 filter or more")
+    refuse_small(input_shape, 2 ** len(stages), f"{min(input_shape[:2]).bit_length() - 1} stages or fewer")
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     for stage in stages:

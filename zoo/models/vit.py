@@ -1,5 +1,6 @@
 """Vision transformers: a picture becomes a row of tokens, which attend to each other."""
 
+import math
 from collections.abc import Sequence
 
 from zoo.models.attention import self_attention
@@ -56,7 +57,7 @@ def vision_transformer(
     """
     import keras
 
-    _refuse(input_shape, patch_size, tokenizer_filters, hidden_size, num_heads, pooling)
+    _refuse(input_shape, patch_size, tokenizer_filters, hidden_size, num_layers, num_heads, mlp_size, pooling)
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)
     for filters in tokenizer_filters:
@@ -75,20 +76,27 @@ def vision_transformer(
     return keras.Model(inputs, classification_head(_pooled(x, pooling), num_classes), name="vision_transformer")
 
 
-def _refuse(input_shape, patch_size, tokenizer_filters, hidden_size, num_heads, pooling) -> None:
+def _refuse(input_shape, patch_size, tokenizer_filters, hidden_size, num_layers, num_heads, mlp_size, pooling) -> None:
     height, width = input_shape[:2]
+    if min(num_layers, mlp_size, hidden_size, num_heads, *tokenizer_filters) < 1:
+        raise ValueError("num_layers, mlp_size, hidden_size, num_heads and tokenizer_filters: all are 1 or more")
     if pooling not in ("class_token", "mean", "sequence"):
         raise ValueError(f"pooling is {pooling!r}; class_token, mean or sequence is needed")
-    if num_heads < 1 or hidden_size % num_heads:
-        raise ValueError(f"{num_heads} heads do not divide the hidden size {hidden_size}")
+    if hidden_size % num_heads:
+        fitting = _nearest_divisor(num_heads, hidden_size)
+        raise ValueError(f"{num_heads} heads do not divide the hidden size {hidden_size}; {fitting} do")
     if tokenizer_filters and tokenizer_filters[-1] != hidden_size:
         raise ValueError(f"the last of tokenizer_filters {tuple(tokenizer_filters)} is not hidden_size, {hidden_size}")
     if not tokenizer_filters and (patch_size < 1 or height % patch_size or width % patch_size):
-        fitting = [size for size in range(1, min(height, width) + 1) if not (height % size or width % size)]
-        nearest = min(fitting, key=lambda size: abs(size - patch_size))
         raise ValueError(
-            f"patch_size {patch_size} does not divide pictures of {height}×{width}; the nearest that does is {nearest}"
+            f"patch_size {patch_size} does not divide pictures of {height}×{width}; the nearest that does is "
+            f"{_nearest_divisor(patch_size, math.gcd(height, width))}"
         )
+
+
+def _nearest_divisor(number: int, of: int) -> int:
+    divisors = [candidate for candidate in range(1, of + 1) if of % candidate == 0]
+    return min(divisors, key=lambda divisor: abs(divisor - number))
 
 
 def _block(x, name: str, num_heads: int, mlp_size: int, dropout: float, drop_path: float):
