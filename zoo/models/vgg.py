@@ -39,14 +39,15 @@ def vgg(
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     for stage in stages:
-        for filters in stage:
+        for position, filters in enumerate(stage, start=1):
             x = keras.layers.Conv2D(
                 filters, 3, padding="same", use_bias=not batch_normalization, kernel_initializer="he_normal"
             )(x)
+            if position == len(stage):
+                x = keras.layers.MaxPooling2D(2)(x)
             if batch_normalization:
                 x = keras.layers.BatchNormalization(synchronized=True)(x)
             x = keras.layers.Activation("relu")(x)
-        x = keras.layers.MaxPooling2D(2)(x)
     x = keras.layers.Flatten()(x)
     x = hidden_layers(x, hidden_units, "relu", dropout, False)
     return keras.Model(inputs, classification_head(x, num_classes), name="vgg")
