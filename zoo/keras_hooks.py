@@ -126,22 +126,6 @@ def average_of(optimizer: keras.optimizers.Optimizer, index: int):
     return optimizer._model_variables_moving_average[index].value if optimizer.use_ema else None
 
 
-def compute_moments_by(layer: keras.layers.BatchNormalization, moments: Callable[[Any, tuple[int, ...]], Any]) -> None:
-    """Let batch normalization take mean and variance from `moments(inputs, axes)`; the layer has been built.
-
-    If Keras renames `_moments`, the result stays right, and each layer exchanges data three times, not once. If
-    `_reduction_axes` goes, training on several replicas fails at once.
-    """
-    axes = tuple(layer._reduction_axes)
-
-    def unmasked_moments(inputs, mask):
-        if mask is not None:
-            raise NotImplementedError("masked batch normalization over several replicas")
-        return moments(inputs, axes)
-
-    layer._moments = unmasked_moments
-
-
 def normalize_by(layer: keras.layers.BatchNormalization, normalize: Callable[[Any, bool], Any]) -> None:
     """Let batch normalization compute its output as `normalize(inputs, training)`; the layer has been built.
 

@@ -7,12 +7,12 @@ import keras
 from zoo.layers.front import inputs_of, text_layer
 from zoo.tasks import Task
 from zoo.training.dropout import BatchPosition, PositionedDropout
-from zoo.training.normalization import speed_up_normalization
+from zoo.training.normalization import prepare_normalization
 
 
 def training_network(model: keras.Model, output, position: BatchPosition, numbers: Iterator[int]) -> keras.Model:
     """The part of a model from its input, or from behind its text layer, to `output`, with dropout for training."""
-    speed_up_normalization(model)
+    prepare_normalization(model, position)
 
     def for_training(layer):
         plain_dropout = type(layer) is keras.layers.Dropout and layer.noise_shape is None
