@@ -113,14 +113,32 @@ class OptimizerSection(_Section):
 
 
 class ScheduleSection(_Section):
-    """The learning rate over the training: a linear warm-up, then one of three ways on."""
+    """The learning rate over the training: a linear warm-up, then one of three ways on; or one cycle."""
 
-    name: Literal["constant", "cosine", "linear"] = "constant"
-    """How the learning rate goes on after the warm-up."""
+    name: Literal["constant", "cosine", "linear", "one_cycle"] = "constant"
+    """How the learning rate goes on after the warm-up. `one_cycle` has no warm-up: it rises in a line to the peak, then
+    falls in a line (Smith & Topin, 2018)."""
     warmup_epochs: Epochs = 0.0
     """Epochs, also parts of one, in which the learning rate rises from 0; a quarter of all at most."""
     final_fraction: Probability = 0.0
     """Where a descent ends, as a part of the peak."""
+    initial_fraction: Probability = 0.04
+    """Of one_cycle alone: where the rise begins, as a part of the peak."""
+    peak_at: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """Of one_cycle alone: the part of the training after which the peak comes."""
+    momentum_at_peak: Fraction | None = None
+    """Of one_cycle with sgd: the momentum falls to this while the learning rate rises, and comes back; by default it
+    stays as it is."""
+
+    @pydantic.model_validator(mode="after")
+    def _fits_its_name(self):
+        if self.name == "one_cycle" and self.warmup_epochs:
+            raise ValueError("one_cycle begins with a rise of its own: leave warmup_epochs out, and set peak_at")
+        of_one_cycle = {"initial_fraction": 0.04, "peak_at": 0.3, "momentum_at_peak": None}
+        for key, default in of_one_cycle.items():
+            if self.name != "one_cycle" and getattr(self, key) != default:
+                raise ValueError(f"{key} belongs to one_cycle, not to {self.name}")
+        return self
 
 
 class EarlyStoppingSection(_Section):
@@ -200,6 +218,10 @@ class TrainingSection(_Section):
     """A weight for each class by name, 1 where none is given; `balanced` gives each class the same sum."""
     selection: Literal["best", "last"] = "best"
     """Which epoch's weights are kept: the best on validation, or the last."""
+    average_last_epochs: Annotated[int, Field(ge=2, le=MOST_EPOCHS)] | None = None
+    """Average the weights at the ends of so many last epochs (Izmailov et al., 2018, SWA), and measure the statistics
+    of batch normalization anew on the training rows. With selection `last` the average is kept; with `best` it is one
+    epoch more to choose from."""
     frozen_layers: list[str] = []
     """Patterns of names of layers that do not learn."""
     unfreeze_epoch: Annotated[int, Field(gt=0, lt=MOST_EPOCHS)] | None = None
@@ -222,6 +244,30 @@ class TrainingSection(_Section):
     def _names_of_classes(cls, weights):
         """Names that look like numbers, as YAML reads them."""
         return {str(name): weight for name, weight in weights.items()} if isinstance(weights, dict) else weights
+
+    @pydantic.model_validator(mode="after")
+    def _momentum_has_a_cycle(self):
+        if self.schedule.momentum_at_peak is not None and not self.optimizer.momentum:
+            raise ValueError("schedule.momentum_at_peak is for sgd with optimizer.momentum; set both, or leave it out")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _averages_what_there_is(self):
+        if not self.average_last_epochs:
+            return self
+        if self.average_last_epochs > self.epochs:
+            raise ValueError(f"average_last_epochs={self.average_last_epochs} is more than the {self.epochs} epochs")
+        if self.optimizer.ema_momentum is not None:
+            raise ValueError("average_last_epochs does not go with optimizer.ema_momentum, another average; choose one")
+        if self.early_stopping:
+            raise ValueError("average_last_epochs does not go with early_stopping: which is the last, is not known")
+        first = self.epochs - self.average_last_epochs + 1
+        if self.pruning and self.pruning.epochs_of(self.epochs)[1] > first:
+            raise ValueError(
+                f"average_last_epochs={self.average_last_epochs}: pruning is to end before, by epoch {first}; set "
+                "training.pruning.end_epoch"
+            )
+        return self
 
     @pydantic.model_validator(mode="after")
     def _unfreezes_what_is_frozen(self):

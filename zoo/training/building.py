@@ -9,6 +9,7 @@ import tensorflow as tf
 from zoo import runs
 from zoo.config import Config, with_values
 from zoo.datasets.pipeline import BatchPlan
+from zoo.errors import ZooError
 from zoo.keras_hooks import innermost, stand_around_updates
 from zoo.models import catalog
 from zoo.tasks import Task, Training
@@ -99,6 +100,8 @@ def compile_trainer(task: Task, training: Training, dataset, teaching, resume: r
         epochs=settings.epochs,
     )
     trainer = trainers.build_trainer(task, training, checks.shorter_models(training))
+    if trainer.players and settings.average_last_epochs:
+        raise ZooError("training.average_last_epochs is for one network, and here several train; leave it out")
     if settings.unfreeze_epoch is not None:
         trainer.late = layerwise.LateLayers(layerwise.freeze(model, settings.frozen_layers))
         trainer.let_late_layers_learn(True)  # the optimizer has a place for their state from the beginning

@@ -6,7 +6,7 @@ import keras
 
 from zoo.layers.front import inputs_of, text_layer
 from zoo.tasks import Task
-from zoo.training.dropout import BatchPosition, PositionedDropout
+from zoo.training.dropout import BatchPosition, PositionedDropout, draws_by_example
 from zoo.training.normalization import prepare_normalization
 
 
@@ -15,8 +15,7 @@ def training_network(model: keras.Model, output, position: BatchPosition, number
     prepare_normalization(model, position)
 
     def for_training(layer):
-        plain_dropout = type(layer) is keras.layers.Dropout and layer.noise_shape is None
-        return PositionedDropout(layer, position, next(numbers)) if plain_dropout else layer
+        return PositionedDropout(layer, position, next(numbers)) if draws_by_example(layer) else layer
 
     front = text_layer(model)
     part = keras.Model(front.output if front else inputs_of(model), output)
