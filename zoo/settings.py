@@ -52,6 +52,27 @@ class AugmentationSection(_Section):
     """Mirror half of the pictures."""
     random_erasing: Probability = 0.0
     """The share of pictures in which a rectangle of 2 to 20 % of the area is blanked."""
+    crop_padding: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """Pad each side with so many black pixels, and cut out the old size anywhere: shifts by whole pixels, unblurred."""
+    mixup: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """Mix each picture and its label with another of the batch (Zhang et al., 2018); their parts follow Beta(mixup,
+    mixup). 0 mixes nothing; 0.2 is usual."""
+    cutmix: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """Paste a rectangle of another picture of the batch, and mix the label by area (Yun et al., 2019), which follows
+    Beta(cutmix, cutmix). 1 is usual. With mixup, each picture takes one of the two."""
+    mix_probability: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """The share of pictures that mixup or cutmix changes."""
+
+    @pydantic.model_validator(mode="after")
+    def _something_is_mixed(self):
+        if self.mix_probability != 1 and not self.mixes:
+            raise ValueError("mix_probability is for mixup and cutmix, and neither is given; set one of them")
+        return self
+
+    @property
+    def mixes(self) -> bool:
+        """Whether an example takes something of another one."""
+        return bool(self.mixup or self.cutmix)
 
 
 class DatasetSection(_Section):

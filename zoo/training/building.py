@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from zoo import runs
@@ -126,5 +127,8 @@ def compile_trainer(task: Task, training: Training, dataset, teaching, resume: r
             steps.append(pruning_step(optimizer, variables, settings.pruning, plan))
         if steps:
             stand_around_updates(optimizer, steps)
-    trainer.prepare(trainers.batch_specification(trainer, dataset.train.targets, settings.batch_size // replicas))
+    targets = dataset.train.targets
+    if config.dataset.augmentation.mixes:
+        targets = np.asarray(task.soft_targets(training)(targets[:1]))
+    trainer.prepare(trainers.batch_specification(trainer, targets, settings.batch_size // replicas))
     return trainer, plan

@@ -189,7 +189,7 @@ def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start
         strategy, lambda shard: evaluation_batches(held_out.features, held_out.targets, shard=shard)
     )
     augmentation = task.augmentation(training, checks.augmentation_of(config, dataset))
-    weights = task.row_weights(config, dataset)
+    mixing, weights = checks.mixing_of(task, training), task.row_weights(config, dataset)
     epoch, step_in_epoch = divmod(start_step, plan.steps_per_epoch)
     unfreeze_epoch = config.training.unfreeze_epoch
     ends = {epoch + 1 if step_in_epoch else plan.epochs, unfreeze_epoch or plan.epochs, plan.epochs}
@@ -208,6 +208,7 @@ def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start
             seed=config.training.seed,
             start_step=first_step,
             augmentation=augmentation,
+            mixing=mixing,
             row_weights=weights,
             length_buckets=config.training.length_buckets,
         )
