@@ -39,6 +39,15 @@ class ModelSection(_Section):
     """Trained weights to start from, as `--init_from` takes them."""
 
 
+class RandAugmentSection(_Section):
+    """Operations for each training picture, drawn from 14, all of one magnitude (Cubuk et al., 2020)."""
+
+    operations: Annotated[int, Field(ge=1, le=10)] = 2
+    """How many for each picture, one after the other."""
+    magnitude: Annotated[float, Field(ge=0, le=10)] = 9.0
+    """How strong: 10 turns by 30°, and keeps 4 bits."""
+
+
 class AugmentationSection(_Section):
     """Random changes of each training image, drawn anew each epoch; all off by default."""
 
@@ -54,6 +63,7 @@ class AugmentationSection(_Section):
     """The share of pictures in which a rectangle of 2 to 20 % of the area is blanked."""
     crop_padding: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Pad each side with so many black pixels, and cut out the old size anywhere: shifts by whole pixels, unblurred."""
+    randaugment: RandAugmentSection | None = None
     mixup: Annotated[float, Field(ge=0, le=1000)] = 0.0
     """Mix each picture and its label with another of the batch (Zhang et al., 2018); their parts follow Beta(mixup,
     mixup). 0 mixes nothing; 0.2 is usual."""

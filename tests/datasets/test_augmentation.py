@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 
 from zoo.datasets.augmentation import Augmentation
-from zoo.settings import AugmentationSection
+from zoo.settings import AugmentationSection, RandAugmentSection
 
 EVERYTHING = {
     "shift_pixels": 2.0, "rotation_degrees": 15.0, "zoom": 0.1, "horizontal_flip": True, "random_erasing": 0.5,
-    "crop_padding": 2,
+    "crop_padding": 2, "randaugment": RandAugmentSection(),
 }  # fmt: skip
 
 

@@ -4,6 +4,8 @@ import math
 
 import tensorflow as tf
 
+from zoo.datasets.moves import moved, turn
+from zoo.datasets.randaugment import RandAugment
 from zoo.layers.random_numbers import uniform
 
 # One number stream per random quantity.
@@ -22,6 +24,7 @@ class Augmentation:
     def __init__(self, settings):
         """`settings` is a `zoo.settings.AugmentationSection`."""
         self.settings = settings
+        self.randaugment = RandAugment(settings.randaugment) if settings.randaugment else None
 
     def __call__(self, images, rows, seed):
         """Args: images `uint8[batch, height, width, channel]`; rows `int64[batch]`; seed `int64[2]`, (seed, epoch)."""
@@ -29,13 +32,14 @@ class Augmentation:
         blurs = settings.shift_pixels or settings.rotation_degrees or settings.zoom
         if blurs or settings.horizontal_flip or settings.crop_padding:
             images = self._move(images, rows, seed, "BILINEAR" if blurs else "NEAREST")
+        if self.randaugment:
+            images = self.randaugment(images, rows, seed)
         if settings.random_erasing:
             images = self._erase(images, rows, seed)
         return images
 
     def _move(self, images, rows, seed, interpolation):
         settings = self.settings
-        height, width = float(images.shape[1]), float(images.shape[2])
 
         def symmetric(kind):
             return 2 * uniform(rows, seed, kind) - 1
@@ -45,28 +49,13 @@ class Augmentation:
             place = tf.minimum(tf.floor(places * uniform(rows, seed, kind)), places - 1)  # the product may round up
             return place - settings.crop_padding
 
-        angle = symmetric(_ANGLE) * (settings.rotation_degrees * math.pi / 180)
+        cosine, sine = turn(symmetric(_ANGLE) * (settings.rotation_degrees * math.pi / 180))
         scale = 1 + symmetric(_ZOOM) * settings.zoom
         mirror = tf.where(uniform(rows, seed, _FLIP) < 0.5, -1.0, 1.0) if settings.horizontal_flip else 1.0
-        # Output pixel (x, y) reads input (a x + b y + c, d x + e y + f), turned about the centre.
-        # In float32 the last bit would depend on the example's place in the batch, and a pixel might round differently.
-        cosine, sine = (tf.cast(function(tf.cast(angle, tf.float64)), tf.float32) for function in (tf.cos, tf.sin))
-        a, b = scale * cosine * mirror, -scale * sine
-        d, e = scale * sine * mirror, scale * cosine
-        center_x, center_y = (width - 1) / 2, (height - 1) / 2
-        c = center_x - a * center_x - b * center_y + symmetric(_SHIFT_X) * settings.shift_pixels
-        f = center_y - d * center_x - e * center_y + symmetric(_SHIFT_Y) * settings.shift_pixels
-        c, f = c + whole(_CROP_X), f + whole(_CROP_Y)
-        zeros = tf.zeros_like(angle)
-        moved = tf.raw_ops.ImageProjectiveTransformV3(
-            images=tf.cast(images, tf.float32) if interpolation == "BILINEAR" else images,
-            transforms=tf.stack([a, b, c, d, e, f, zeros, zeros], axis=1),
-            output_shape=images.shape[1:3].as_list(),
-            interpolation=interpolation,
-            fill_mode="CONSTANT",
-            fill_value=0.0,
-        )
-        return tf.cast(tf.round(moved), images.dtype) if interpolation == "BILINEAR" else moved
+        matrix = (scale * cosine * mirror, -scale * sine, scale * sine * mirror, scale * cosine)
+        shift_x = symmetric(_SHIFT_X) * settings.shift_pixels + whole(_CROP_X)
+        shift_y = symmetric(_SHIFT_Y) * settings.shift_pixels + whole(_CROP_Y)
+        return moved(images, matrix, (shift_x, shift_y), interpolation)
 
     def _erase(self, images, rows, seed):
         height, width = images.shape[1], images.shape[2]
