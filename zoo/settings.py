@@ -200,6 +200,15 @@ class DistillationSection(_Section):
     """The teacher's part of the loss; the labels have the rest."""
 
 
+class ProgressiveResizingSection(_Section):
+    """Train the first epochs on smaller pictures, which takes less time; for models that read pictures of any size."""
+
+    size_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Height and width of the smaller pictures, as a part of the whole ones'."""
+    epoch_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """The part of the epochs that sees them."""
+
+
 class TrainingSection(_Section):
     """How the model is trained."""
 
@@ -247,6 +256,7 @@ class TrainingSection(_Section):
     early_stopping: EarlyStoppingSection | None = None
     pruning: PruningSection | None = None
     distillation: DistillationSection | None = None
+    progressive_resizing: ProgressiveResizingSection | None = None
 
     @pydantic.field_validator("class_weights", mode="before")
     @classmethod
@@ -260,6 +270,12 @@ class TrainingSection(_Section):
             raise ValueError("unfreeze_epoch is for training.frozen_layers, and none are given")
         if self.unfreeze_epoch is not None and self.pruning:
             raise ValueError("unfreeze_epoch does not go with pruning, which counts from the first step; choose one")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _teachers_read_one_size(self):
+        if self.distillation and self.progressive_resizing:
+            raise ValueError("progressive_resizing does not go with distillation, whose teacher reads one size")
         return self
 
     @pydantic.model_validator(mode="after")

@@ -127,7 +127,7 @@ def test_what_cannot_be_mixed_is_refused_before_any_data_are_read(model, setting
 def test_numbers_are_no_classes_to_mix():
     config = zoo.load_config("mnist_mlp", assignments=["dataset.augmentation.cutmix=1"])
     with pytest.raises(zoo.ZooError, match="cutmix does not go with regression: it is for classification"):
-        checks._refuse_augmentation(config, get_task("regression"), zoo.datasets.dataset_info("image_folder"))
+        checks._refuse_changed_pictures(config, get_task("regression"), zoo.datasets.dataset_info("image_folder"))
 
 
 def test_a_crop_larger_than_the_pictures_is_refused(digits, tmp_path):

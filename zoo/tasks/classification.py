@@ -27,7 +27,7 @@ class Classification(Task):
     targets = "class"
     trains = "logits"
     output = "probabilities"
-    settings = frozenset({"label_smoothing", "class_weights", "length_buckets", "distillation"})
+    settings = frozenset({"label_smoothing", "class_weights", "length_buckets", "distillation", "progressive_resizing"})
     views = ("roc", "reliability", "confusion", "disagreements")
     baselines = ("logistic_regression", "linear_svm")
     explains = True

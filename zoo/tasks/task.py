@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 from zoo.measures.metric import Metric
 
 # Keys of `training` that are one task's affair or a few tasks', and so are refused where the task does not name them.
-OWN_SETTINGS = ("label_smoothing", "class_weights", "masking", "length_buckets", "distillation")
+OWN_SETTINGS = ("label_smoothing", "class_weights", "masking", "length_buckets", "distillation", "progressive_resizing")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from zoo.datasets.pipeline import BatchPlan
 from zoo.keras_hooks import innermost, stand_around_updates
 from zoo.models import catalog
 from zoo.tasks import Task, Training
-from zoo.training import adapters, checks, layerwise, preprocessing, starting
+from zoo.training import adapters, checks, layerwise, preprocessing, resizing, starting
 from zoo.training import trainer as trainers
 from zoo.training.fitting import fitted, resolved_precision
 from zoo.training.optimizers import build_optimizer
@@ -45,6 +45,9 @@ def fit_config(config: Config, dataset, replicas: int) -> tuple[Config, list[str
         lines.append(
             f"training.unfreeze_epoch={settings.unfreeze_epoch} lies behind the last of {settings.epochs} epochs"
         )
+    if epochs := resizing.small_epochs(settings):
+        height, width = resizing.small_size(settings, dataset.train.features.shape[1:])
+        lines.append(f"the first {epochs} of {settings.epochs} epochs see pictures of {height}×{width}")
     return config, list(filter(None, (precision_line, *lines)))
 
 

@@ -48,14 +48,16 @@ def refuse_unfitting(config: Config, info) -> None:
             raise ZooError(
                 f"training.{key} does not go with {task.words}: it is for {' and '.join(owners)}; leave it out"
             )
-    _refuse_augmentation(config, task, info)
+    _refuse_changed_pictures(config, task, info)
     task.refuse(config)
 
 
-def _refuse_augmentation(config: Config, task, info) -> None:
+def _refuse_changed_pictures(config: Config, task, info) -> None:
     settings = config.dataset.augmentation
     if info.kind not in (None, "image") and settings != type(settings)():
         raise ZooError(f"dataset.augmentation is for images; {info.name!r} holds {info.kind}s; leave it out")
+    if info.kind not in (None, "image") and config.training.progressive_resizing:
+        raise ZooError(f"training.progressive_resizing is for images; {info.name!r} holds {info.kind}s; leave it out")
     if not settings.mixes:
         return
     key = "dataset.augmentation." + ("mixup" if settings.mixup else "cutmix")
