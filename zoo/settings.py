@@ -39,6 +39,15 @@ class ModelSection(_Section):
     """Trained weights to start from, as `--init_from` takes them."""
 
 
+class RandAugmentSection(_Section):
+    """Operations for each training picture, drawn from 14, all of one magnitude (Cubuk et al., 2020)."""
+
+    operations: Annotated[int, Field(ge=1, le=10)] = 2
+    """How many for each picture, one after the other."""
+    magnitude: Annotated[float, Field(ge=0, le=10)] = 9.0
+    """How strong: 10 turns by 30°, and keeps 4 bits."""
+
+
 class AugmentationSection(_Section):
     """Random changes of each training image, drawn anew each epoch; all off by default."""
 
@@ -52,6 +61,28 @@ class AugmentationSection(_Section):
     """Mirror half of the pictures."""
     random_erasing: Probability = 0.0
     """The share of pictures in which a rectangle of 2 to 20 % of the area is blanked."""
+    crop_padding: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """Pad each side with so many black pixels, and cut out the old size anywhere: shifts by whole pixels, unblurred."""
+    randaugment: RandAugmentSection | None = None
+    mixup: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """Mix each picture and its label with another of the batch (Zhang et al., 2018); their parts follow Beta(mixup,
+    mixup). 0 mixes nothing; 0.2 is usual."""
+    cutmix: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """Paste a rectangle of another picture of the batch, and mix the label by area (Yun et al., 2019), which follows
+    Beta(cutmix, cutmix). 1 is usual. With mixup, each picture takes one of the two."""
+    mix_probability: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """The share of pictures that mixup or cutmix changes."""
+
+    @pydantic.model_validator(mode="after")
+    def _something_is_mixed(self):
+        if self.mix_probability != 1 and not self.mixes:
+            raise ValueError("mix_probability is for mixup and cutmix, and neither is given; set one of them")
+        return self
+
+    @property
+    def mixes(self) -> bool:
+        """Whether an example takes something of another one."""
+        return bool(self.mixup or self.cutmix)
 
 
 class DatasetSection(_Section):
@@ -187,6 +218,15 @@ class DistillationSection(_Section):
     """The teacher's part of the loss; the labels have the rest."""
 
 
+class ProgressiveResizingSection(_Section):
+    """Train the first epochs on smaller pictures, which takes less time; for models that read pictures of any size."""
+
+    size_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Height and width of the smaller pictures, as a part of the whole ones'."""
+    epoch_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """The part of the epochs that sees them."""
+
+
 class TrainingSection(_Section):
     """How the model is trained."""
 
@@ -238,6 +278,7 @@ class TrainingSection(_Section):
     early_stopping: EarlyStoppingSection | None = None
     pruning: PruningSection | None = None
     distillation: DistillationSection | None = None
+    progressive_resizing: ProgressiveResizingSection | None = None
 
     @pydantic.field_validator("class_weights", mode="before")
     @classmethod
@@ -275,6 +316,12 @@ class TrainingSection(_Section):
             raise ValueError("unfreeze_epoch is for training.frozen_layers, and none are given")
         if self.unfreeze_epoch is not None and self.pruning:
             raise ValueError("unfreeze_epoch does not go with pruning, which counts from the first step; choose one")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _teachers_read_one_size(self):
+        if self.distillation and self.progressive_resizing:
+            raise ValueError("progressive_resizing does not go with distillation, whose teacher reads one size")
         return self
 
     @pydantic.model_validator(mode="after")

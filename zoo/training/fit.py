@@ -186,16 +186,20 @@ def _recorded_failures(run: runs.Run | None, started: float, keep_best: Callable
 def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start_step: int, callbacks) -> None:
     """Call `Model.fit` for all epochs: first for the rest of an epoch, if a run resumes inside one.
 
-    Where frozen layers begin to learn, one call ends and another begins.
+    Where frozen layers begin to learn, or pictures become whole, one call ends and another begins.
     """
     from zoo.datasets.pipeline import training_calls
+    from zoo.training import resizing
 
     config, validation = training.config, _held_out(dataset, strategy)
     augmentation = task.augmentation(training, checks.augmentation_of(config, dataset))
-    weights = task.row_weights(config, dataset)
+    mixing, weights = checks.mixing_of(task, training), task.row_weights(config, dataset)
     epoch, step_in_epoch = divmod(start_step, plan.steps_per_epoch)
-    unfreeze_epoch = config.training.unfreeze_epoch
-    ends = {epoch + 1 if step_in_epoch else plan.epochs, unfreeze_epoch or plan.epochs, plan.epochs}
+    unfreeze_epoch, small_epochs = config.training.unfreeze_epoch, resizing.small_epochs(config.training)
+    small = small_epochs and resizing.Smaller(
+        augmentation, resizing.small_size(config.training, dataset.train.features.shape[1:])
+    )
+    ends = {epoch + 1 if step_in_epoch else plan.epochs, unfreeze_epoch or plan.epochs, small_epochs, plan.epochs}
     ends = sorted(end for end in ends if epoch < end <= plan.epochs)
     starts = [start_step, *(end * plan.steps_per_epoch for end in ends)][: len(ends)]
     for first_step, last_epoch in zip(starts, ends, strict=True):
@@ -210,7 +214,8 @@ def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start
             plan,
             seed=config.training.seed,
             start_step=first_step,
-            augmentation=augmentation,
+            augmentation=small if first_step < small_epochs * plan.steps_per_epoch else augmentation,
+            mixing=mixing,
             row_weights=weights,
             length_buckets=config.training.length_buckets,
         )
