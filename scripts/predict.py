@@ -35,6 +35,11 @@ EXPLAIN = flags.DEFINE(
     "<integrated_gradients|grad_cam|attention_rollout>: Show which words mattered, or write a PNG of which pixels; "
     "alone, by integrated_gradients.", boolean=True,
 )  # fmt: skip
+TTA = flags.DEFINE(
+    command_line.Choice(["recipe", "mirror", "shift", "mirror_and_shift"]), "tta", None,
+    "<recipe|mirror|shift|mirror_and_shift>: Answer with the mean over several views of each picture; alone, the "
+    "mirror image and shifts by a pixel if the run was trained with them.", boolean=True,
+)  # fmt: skip
 EXPLAIN_HTML = flags.DEFINE_string("explain_html", None, "HTML file for the words or pixels that mattered.")
 JSON = flags.DEFINE_bool("json", False, "Print JSON in place of the table.")
 OUTPUT = flags.DEFINE_string("output", None, "CSV file for the predictions.")
@@ -45,7 +50,7 @@ IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the mod
 def main(arguments: list[str]) -> None:
     command_line.import_modules(IMPORT.value)
     from zoo.drawing import figures, highlight
-    from zoo.evaluation import explain, predict
+    from zoo.evaluation import explain, predict, tta
     from zoo.published import chosen_run
 
     paths = list(arguments) + TEXT_FILE.value
@@ -53,7 +58,9 @@ def main(arguments: list[str]) -> None:
         # A name that holds a comma is still a name.
         paths += [value] if os.path.exists(value) else filter(None, value.split(","))
     predict.refuse_missing(paths)
-    loaded_model = predict.open_model(chosen_run(RUN.value, MODEL.value, MODEL_FILE.value), MODEL_FILE.value)
+    run = chosen_run(RUN.value, MODEL.value, MODEL_FILE.value)
+    loaded_model = predict.open_model(run, MODEL_FILE.value)
+    views = tta.views_of(loaded_model, TTA.value, run) if TTA.value else []
     explains, method = EXPLAIN.value or EXPLAIN_HTML.value, EXPLAIN.value or explain.METHODS[0]
     if explains:
         explain.check_explains(loaded_model, method)
@@ -68,7 +75,7 @@ def main(arguments: list[str]) -> None:
     names, features = (
         predict.take_texts(TEXT.value, loaded_model) if TEXT.value else predict.read_inputs(paths, loaded_model)
     )
-    predictions = predict.predict(loaded_model, names, features)
+    predictions = predict.predict(loaded_model, names, features, views)
     if OUTPUT.value:
         predict.write_predictions(loaded_model.task, predictions, OUTPUT.value)
     pictures = loaded_model.reads == "image"
