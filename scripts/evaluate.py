@@ -5,6 +5,7 @@
     python scripts/evaluate.py --model_file=model.keras --dataset=mnist --json
     python scripts/evaluate.py --run='runs/mnist_*/*' --corruptions
     python scripts/evaluate.py --run=runs/linear_text/20250101-120000-abc123 --slice_by=length
+    python scripts/evaluate.py --run='runs/fashion_mnist_cnn/*' --tta --split=validation
 
 Choose between models on --split=validation; the test split is for the last word.
 """
@@ -27,6 +28,11 @@ DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data are (default: a
 SPLIT = flags.DEFINE_enum("split", "test", ["test", "validation", "train", "all"], "Which part of the data.")
 SLICE_BY = flags.DEFINE_string("slice_by", None, "Judge slices too: label, length (of texts), or a column of csv data.")
 CORRUPTIONS = flags.DEFINE_bool("corruptions", False, "Judge on corrupted test rows, and write corruptions.json.")
+TTA = flags.DEFINE(
+    command_line.Choice(["recipe", "mirror", "shift", "mirror_and_shift"]), "tta", None,
+    "<recipe|mirror|shift|mirror_and_shift>: Judge the mean answer to several views of each picture too, in figures of "
+    "their own; alone, the mirror image and shifts by a pixel if the run was trained with them.", boolean=True,
+)  # fmt: skip
 SEED = flags.DEFINE_integer("seed", 0, "Seed of the corruptions.", lower_bound=0)
 JSON = flags.DEFINE_bool("json", False, "Print JSON in place of the table.")
 OUTPUT = flags.DEFINE_string("output", None, "Folder for evaluation.json, predictions.csv and the pictures.")
@@ -38,7 +44,7 @@ def main() -> int:
 
     runs = [path for name in RUN.value for path in sorted(glob.glob(name)) or [name]]
     runs = [chosen_run(runs[0] if runs else None, MODEL.value, MODEL_FILE.value), *runs[1:]]
-    others = (SLICE_BY, OUTPUT, MODEL_FILE, MODEL, DATASET)
+    others = (SLICE_BY, OUTPUT, MODEL_FILE, MODEL, DATASET, TTA)
     if CORRUPTIONS.value and (SPLIT.present or any(flag.value for flag in others)):
         raise ZooError(
             "--corruptions goes with --run, --data_dir and --seed alone: runs are judged on their test split"
@@ -63,6 +69,10 @@ def main() -> int:
             print(show(outcome), end="\n\n" if run != runs[-1] else "\n", flush=True)
     if JSON.value:
         print(json_text(outcomes if len(runs) > 1 else outcomes[0]))
+    elif TTA.value and len(outcomes) > 1:
+        from zoo.evaluation.tta import over_seeds
+
+        print(f"\n{over_seeds(outcomes)}")
     return failed
 
 
@@ -75,7 +85,7 @@ def _evaluate(run: str | None):
     from zoo.evaluation.evaluate import evaluate, results_table
 
     where = (run, MODEL_FILE.value, DATASET.value, DATA_DIR.value, SPLIT.value, OUTPUT.value)
-    return results_table, evaluate(*where, SLICE_BY.value)
+    return results_table, evaluate(*where, SLICE_BY.value, TTA.value)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@
     python scripts/predict.py --model=mnist_cnn digit.png
     python scripts/predict.py --model_file=model.keras --input=flowers.csv --json
     python scripts/predict.py --run=runs/bbc_news_minilm/20250101-120000-abc123 --text="Stocks fell sharply." --explain
+    python scripts/predict.py --model=mnist_cnn digit.png --explain=grad_cam
 
 Image models read pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) and npy files, and folders of them; sizes and colours are
 converted with a notice, nothing is inverted (MNIST's digits are white on black). --explain writes their heat maps into
-explained.png, in the folder of --output or the one you are in. Table models read CSV files with a header. Text models
-read --text, .txt files and the column text of CSV files. docs/own_data.md says more.
+explained.png, in the folder of --output or the one you are in: by integrated gradients of any network, by grad_cam of
+one with convolutions, by attention_rollout of a vision transformer. Table models read CSV files with a header. Text
+models read --text, .txt files and the column text of CSV files. docs/own_data.md says more.
 """
 
 import os
@@ -28,7 +30,16 @@ MODEL_FILE = flags.DEFINE_string(
 INPUT = flags.DEFINE_multi_string("input", [], "File or folder; may be repeated, or hold several with commas.")
 TEXT = flags.DEFINE_multi_string("text", [], "A text to predict; may be repeated.")
 TEXT_FILE = flags.DEFINE_multi_string("text_file", [], "A .txt or .csv file of texts; may be repeated.")
-EXPLAIN = flags.DEFINE_bool("explain", False, "Show which words mattered, or write a PNG of which pixels.")
+EXPLAIN = flags.DEFINE(
+    command_line.Choice(["integrated_gradients", "grad_cam", "attention_rollout"]), "explain", None,
+    "<integrated_gradients|grad_cam|attention_rollout>: Show which words mattered, or write a PNG of which pixels; "
+    "alone, by integrated_gradients.", boolean=True,
+)  # fmt: skip
+TTA = flags.DEFINE(
+    command_line.Choice(["recipe", "mirror", "shift", "mirror_and_shift"]), "tta", None,
+    "<recipe|mirror|shift|mirror_and_shift>: Answer with the mean over several views of each picture; alone, the "
+    "mirror image and shifts by a pixel if the run was trained with them.", boolean=True,
+)  # fmt: skip
 EXPLAIN_HTML = flags.DEFINE_string("explain_html", None, "HTML file for the words or pixels that mattered.")
 JSON = flags.DEFINE_bool("json", False, "Print JSON in place of the table.")
 OUTPUT = flags.DEFINE_string("output", None, "CSV file for the predictions.")
@@ -39,7 +50,7 @@ IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the mod
 def main(arguments: list[str]) -> None:
     command_line.import_modules(IMPORT.value)
     from zoo.drawing import figures, highlight
-    from zoo.evaluation import explain, predict
+    from zoo.evaluation import explain, predict, tta
     from zoo.published import chosen_run
 
     paths = list(arguments) + TEXT_FILE.value
@@ -47,7 +58,12 @@ def main(arguments: list[str]) -> None:
         # A name that holds a comma is still a name.
         paths += [value] if os.path.exists(value) else filter(None, value.split(","))
     predict.refuse_missing(paths)
-    loaded_model = predict.open_model(chosen_run(RUN.value, MODEL.value, MODEL_FILE.value), MODEL_FILE.value)
+    run = chosen_run(RUN.value, MODEL.value, MODEL_FILE.value)
+    loaded_model = predict.open_model(run, MODEL_FILE.value)
+    views = tta.views_of(loaded_model, TTA.value, run) if TTA.value else []
+    explains, method = EXPLAIN.value or EXPLAIN_HTML.value, EXPLAIN.value or explain.METHODS[0]
+    if explains:
+        explain.check_explains(loaded_model, method)
     sheet = None
     if EXPLAIN.value and loaded_model.reads == "image":
         sheet = os.path.join(os.path.dirname(OUTPUT.value or ""), "explained.png")
@@ -59,16 +75,19 @@ def main(arguments: list[str]) -> None:
     names, features = (
         predict.take_texts(TEXT.value, loaded_model) if TEXT.value else predict.read_inputs(paths, loaded_model)
     )
-    predictions = predict.predict(loaded_model, names, features)
+    predictions = predict.predict(loaded_model, names, features, views)
     if OUTPUT.value:
         predict.write_predictions(loaded_model.task, predictions, OUTPUT.value)
     pictures = loaded_model.reads == "image"
-    if EXPLAIN.value or EXPLAIN_HTML.value:
-        explanations = (explain.explain_images if pictures else explain.explain)(loaded_model, features)
+    if explains:
+        if pictures:
+            explanations = explain.explain_images(loaded_model, features, method)
+        else:
+            explanations = explain.explain(loaded_model, features)
         if EXPLAIN_HTML.value:
-            highlight.write_html(names, features, predictions, explanations, EXPLAIN_HTML.value)
+            highlight.write_html(names, features, predictions, explanations, EXPLAIN_HTML.value, method)
         if sheet:
-            figures.save_heat_maps(names, features, predictions, explanations, sheet)
+            figures.save_heat_maps(names, features, predictions, explanations, sheet, method)
             print(f"heat maps: {sheet}", file=sys.stderr)
         if not pictures:
             for prediction, scores in zip(predictions, explanations, strict=True):

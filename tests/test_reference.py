@@ -87,7 +87,7 @@ def test_the_flags_of_a_script_stand_in_its_section_with_their_defaults(script):
     assert set(flags.FLAGS) == before
     page = (REPOSITORY / "docs/commands.md").read_text(encoding="utf-8")
     section = page.split(f"\n## {script}\n")[1].split("\n## ")[0]
-    named = dict(re.findall(r"^\| `--(\w+)(?:=…)?` \| (.*?) \|", section, re.MULTILINE))
+    named = dict(re.findall(r"^\| `--(\w+)(?:\[?=…\]?)?` \| (.*?) \|", section, re.MULTILINE))
     assert set(named) == set(own)
     for name, default in named.items():
         if default:

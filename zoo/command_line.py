@@ -34,6 +34,16 @@ SETTINGS = {
 }
 
 
+class Choice(flags.EnumParser):
+    """Of a flag with `boolean=True` that is off, or one of several values: `--name` alone is the first of them."""
+
+    def parse(self, argument: str) -> str | None:
+        """`argument` is "true" for --name, "false" for --noname, else what stands behind the `=`."""
+        if argument in ("true", "false"):
+            return self.enum_values[0] if argument == "true" else None
+        return super().parse(argument)
+
+
 def run(main: Callable[..., int | None], accepts_arguments: bool = False) -> None:
     """Parse the flags, call `main`, and leave the process with its exit status.
 

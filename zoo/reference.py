@@ -191,7 +191,8 @@ def _flag_row(flag: flags.Flag) -> str:
         words.append(f"One of {', '.join(f'`{value}`' for value in values)}.")
     if isinstance(flag, flags.MultiFlag) and "repeated" not in text:
         words.append("May be repeated.")
-    written = f"`--{flag.name}`" if flag.boolean else f"`--{flag.name}=…`"
+    value = "[=…]" if flag.boolean and values else "" if flag.boolean else "=…"
+    written = f"`--{flag.name}{value}`"
     default = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
     shown = "" if default in (None, "") or default is False else markdown_code(default)
     return f"| {written} | {shown} | {' '.join(words)} |"

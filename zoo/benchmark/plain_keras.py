@@ -35,25 +35,45 @@ def train(turns: Turns, config: Config, architecture: list[Layer]) -> None:
 
 
 def build_model(architecture: list[Layer]):
-    """A `keras.Sequential` from scaled input to logits, with the architecture's weights."""
-    from keras import Sequential, layers
+    """A `keras.Model` from scaled input to logits, with the architecture's weights."""
+    import keras
 
-    pairs = [(layer, _keras_layer(layer, layers)) for layer in architecture if layer.kind != "rescaling"]
-    model = Sequential([layers.Input(architecture[0].input_shape), *(built for _, built in pairs)])
-    for layer, built in pairs:
+    outputs = {-1: keras.Input(architecture[0].input_shape)}
+    for number, layer in enumerate(architecture):
+        given = [outputs[source] for source in layer.inputs]
+        if layer.kind == "rescaling":
+            outputs[number] = given[0]
+            continue
+        built = _keras_layer(layer, keras.layers)
+        outputs[number] = built(given) if layer.kind == "add" else built(*given)
         built.set_weights([np.asarray(weight) for weight in layer.weights])
-    return model
+    return keras.Model(outputs[-1], outputs[len(architecture) - 1])
 
 
 def _keras_layer(layer: Layer, layers):
-    options, outputs = layer.options, layer.output_shape[-1]
+    options, width = layer.options, layer.output_shape[-1]
     if layer.kind == "dense":
-        return layers.Dense(outputs, use_bias=len(layer.weights) == 2)
+        return layers.Dense(width, use_bias=len(layer.weights) == 2)
     if layer.kind == "convolution":
-        kernel, *bias = layer.weights
-        return layers.Conv2D(outputs, kernel.shape[:2], padding=options["padding"], use_bias=bool(bias))
+        return layers.Conv2D(
+            width, options["size"], options["strides"], options["padding"], use_bias=len(layer.weights) == 2
+        )
     if layer.kind == "max_pooling":
-        return layers.MaxPooling2D(options["size"])
+        return layers.MaxPooling2D(options["size"], options["strides"], options["padding"])
     if layer.kind == "batch_normalization":
-        return layers.BatchNormalization(**options)
-    return layers.Flatten() if layer.kind == "flatten" else layers.ReLU()
+        return layers.BatchNormalization(epsilon=options["epsilon"], momentum=options["momentum"])
+    if layer.kind == "layer_normalization":
+        return layers.LayerNormalization(epsilon=options["epsilon"])
+    if layer.kind == "attention":
+        return layers.MultiHeadAttention(options["heads"], options["size"])
+    if layer.kind == "positions":
+        from zoo.layers.positions import PositionEmbedding
+
+        return PositionEmbedding()
+    if layer.kind == "mean":
+        return layers.GlobalAveragePooling2D() if len(layer.input_shape) == 3 else layers.GlobalAveragePooling1D()
+    if layer.kind == "reshape":
+        return layers.Reshape(layer.output_shape)
+    return {"flatten": layers.Flatten, "add": layers.Add, "relu": layers.ReLU}.get(
+        layer.kind, lambda: layers.Activation(layer.kind)
+    )()

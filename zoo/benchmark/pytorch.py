@@ -1,8 +1,10 @@
 """The loop that a newcomer to PyTorch writes, over tensors in memory or over a DataLoader."""
 
+from typing import Any
+
 import numpy as np
 
-from zoo.benchmark.architecture import Layer, scaled
+from zoo.benchmark.architecture import Layer, is_chain, scaled, source
 from zoo.benchmark.data import training_examples
 from zoo.benchmark.turns import Turns
 from zoo.config import Config
@@ -55,43 +57,142 @@ def channels_first(features: np.ndarray) -> np.ndarray:
 
 
 def build_model(architecture: list[Layer]):
-    """A `torch.nn.Sequential` from `float32[batch, channel, height, width]` to logits, with the same weights."""
+    """A `torch.nn.Module` from `float32[batch, channel, height, width]` to logits, with the same weights.
+
+    A chain is a `torch.nn.Sequential`, as a newcomer would write it.
+    """
     from torch import nn
 
-    modules, flattened = [], None
-    for layer in architecture:
-        if layer.kind == "flatten":
-            flattened = layer.input_shape
-        if layer.kind != "rescaling":
-            modules.append(_module(layer, flattened, nn))
-        if layer.kind == "dense":
-            flattened = None
-    return nn.Sequential(*modules)
+    modules = [_module(layer, source(architecture, layer), nn) for layer in architecture]
+    if is_chain(architecture):
+        return nn.Sequential(*(m for m, layer in zip(modules, architecture, strict=True) if layer.kind != "rescaling"))
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.steps = nn.ModuleList(modules)
+
+        def forward(self, x):
+            outputs = [*[None] * len(architecture), x]  # the last has the number -1
+            for number, (layer, step) in enumerate(zip(architecture, self.steps, strict=True)):
+                outputs[number] = step(*(outputs[given] for given in layer.inputs))
+            return outputs[-2]
+
+    return Network()
 
 
-def _module(layer: Layer, flattened: tuple[int, ...] | None, nn):
-    """`flattened` is the shape before a flattening whose order of numbers the layer's kernel has to follow."""
-    outputs = layer.output_shape[-1]
-    if layer.kind == "dense":
-        kernel, *bias = layer.weights
-        if flattened and len(flattened) == 3:
-            kernel = np.moveaxis(kernel.reshape(*flattened, outputs), 2, 0).reshape(-1, outputs)
-        return _with_weights(nn.Linear(len(kernel), outputs, bias=bool(bias)), kernel.T, *bias)
-    if layer.kind == "convolution":
-        kernel, *bias = layer.weights
-        *size, inputs, _ = kernel.shape
-        module = nn.Conv2d(inputs, outputs, tuple(size), padding=layer.options["padding"], bias=bool(bias))
-        return _with_weights(module, kernel.transpose(3, 2, 0, 1), *bias)
-    if layer.kind == "max_pooling":
-        return nn.MaxPool2d(layer.options["size"])
-    if layer.kind == "batch_normalization":
-        gamma, beta, *_ = layer.weights
-        momentum = 1 - layer.options["momentum"]
-        module = (nn.BatchNorm2d if len(layer.input_shape) == 3 else nn.BatchNorm1d)(
-            outputs, eps=layer.options["epsilon"], momentum=momentum
-        )
-        return _with_weights(module, gamma, beta)
-    return nn.Flatten() if layer.kind == "flatten" else nn.ReLU()
+def _module(layer: Layer, before: Layer | None, nn):
+    """`before` is the step whose numbers it takes; a dense layer follows the order in which they were flattened."""
+    make = {
+        "dense": _dense,
+        "convolution": _convolution,
+        "max_pooling": _max_pooling,
+        "batch_normalization": _batch_normalization,
+        "layer_normalization": _layer_normalization,
+        "attention": _attention,
+    }
+    if layer.kind in make:
+        return make[layer.kind](layer, before, nn)
+    return {"flatten": nn.Flatten, "relu": nn.ReLU, "gelu": nn.GELU, "rescaling": nn.Identity}.get(
+        layer.kind, lambda: _step(layer, nn)
+    )()
+
+
+def _dense(layer: Layer, before: Layer | None, nn):
+    kernel, *bias = layer.weights
+    if before and before.kind == "flatten" and len(before.input_shape) == 3:
+        kernel = np.moveaxis(kernel.reshape(*before.input_shape, -1), 2, 0).reshape(kernel.shape)
+    return _with_weights(nn.Linear(*kernel.shape, bias=bool(bias)), kernel.T, *bias)
+
+
+def _convolution(layer: Layer, before: Layer | None, nn):
+    kernel, *bias = layer.weights
+    *size, inputs, outputs = kernel.shape
+    around, padding = _padding(layer, nn.ZeroPad2d)
+    module = nn.Conv2d(inputs, outputs, tuple(size), layer.options["strides"], padding, bias=bool(bias))
+    _with_weights(module, kernel.transpose(3, 2, 0, 1), *bias)
+    return nn.Sequential(around, module) if around else module
+
+
+def _max_pooling(layer: Layer, before: Layer | None, nn):
+    around, padding = _padding(layer, lambda sides: nn.ConstantPad2d(sides, float("-inf")))
+    module = nn.MaxPool2d(layer.options["size"], layer.options["strides"], padding)
+    return nn.Sequential(around, module) if around else module
+
+
+def _padding(layer: Layer, pad) -> tuple[Any, tuple[int, int]]:
+    """What pads first where the two sides differ, as TensorFlow has it under strides, and the padding that does not."""
+    if layer.options["padding"] == "valid":
+        return None, (0, 0)
+    sides = []
+    for size, stride, length in zip(layer.options["size"], layer.options["strides"], layer.input_shape, strict=False):
+        total = max((-(-length // stride) - 1) * stride + size - length, 0)
+        sides.append((total // 2, total - total // 2))
+    (top, bottom), (left, right) = sides
+    if (top, left) == (bottom, right):
+        return None, (top, left)
+    return pad((left, right, top, bottom)), (0, 0)
+
+
+def _batch_normalization(layer: Layer, before: Layer | None, nn):
+    gamma, beta, *_ = layer.weights
+    kind = nn.BatchNorm2d if len(layer.input_shape) == 3 else nn.BatchNorm1d
+    return _with_weights(
+        kind(len(gamma), eps=layer.options["epsilon"], momentum=1 - layer.options["momentum"]), gamma, beta
+    )
+
+
+def _layer_normalization(layer: Layer, before: Layer | None, nn):
+    gamma, beta = layer.weights
+    return _with_weights(nn.LayerNorm(len(gamma), eps=layer.options["epsilon"]), gamma, beta)
+
+
+def _attention(layer: Layer, before: Layer | None, nn):
+    """`nn.MultiheadAttention` of tokens to themselves, without its scores, which it then need not keep."""
+    import torch
+
+    width = layer.output_shape[-1]
+    attention = nn.MultiheadAttention(width, layer.options["heads"], batch_first=True)
+    kernels, biases = layer.weights[:6:2], layer.weights[1:6:2]
+    with torch.no_grad():
+        attention.in_proj_weight.copy_(torch.from_numpy(np.concatenate([k.reshape(width, width).T for k in kernels])))
+        attention.in_proj_bias.copy_(torch.from_numpy(np.concatenate([bias.reshape(-1) for bias in biases])))
+    kernel, bias = layer.weights[6:]
+    _with_weights(attention.out_proj, kernel.reshape(width, width).T, bias)
+
+    class Itself(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = attention
+
+        def forward(self, x, *same):
+            return self.attention(x, x, x, need_weights=False)[0]
+
+    return Itself()
+
+
+def _step(layer: Layer, nn):
+    """A step without a module of its own in `torch.nn`."""
+    import torch
+
+    class Step(nn.Module):
+        def __init__(self):
+            super().__init__()
+            if layer.kind == "positions":
+                self.positions = nn.Parameter(torch.from_numpy(np.array(layer.weights[0])))
+
+        def forward(self, x, *more):
+            if layer.kind == "positions":
+                return x + self.positions
+            if layer.kind == "mean":
+                return x.mean((2, 3) if x.ndim == 4 else 1)
+            if layer.kind == "reshape":  # places become tokens
+                return x.flatten(2).transpose(1, 2)
+            for other in more:
+                x = x + other
+            return x
+
+    return Step()
 
 
 def _with_weights(module, weight: np.ndarray, *bias: np.ndarray):

@@ -133,7 +133,9 @@ def _entries(chosen: list[str], config: Config) -> dict[str, tuple[str, dict[str
 
 
 def _choose(contenders: Sequence[str], architecture) -> list[str]:
-    convolutional = any(layer.kind not in ("rescaling", "flatten", "dense", "relu") for layer in architecture)
+    convolutional = any(
+        layer.kind not in ("rescaling", "flatten", "reshape", "dense", "relu") for layer in architecture
+    )
     chosen = []
     for name in contenders or CONTENDERS:
         if name not in CONTENDERS:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.drawing.highlight import overlay
+from zoo.drawing.highlight import LEGENDS, overlay
 from zoo.errors import ZooError
 from zoo.escaping import printable
 from zoo.measures.metric import Metric
@@ -170,8 +170,9 @@ def save_residuals(targets: np.ndarray, answers: np.ndarray, labels: dict, path:
 
 
 def save_heat_maps(
-    names: Sequence[str], images: np.ndarray, predictions: Sequence[dict], scores: np.ndarray, path: str | Path
-) -> None:
+    names: Sequence[str], images: np.ndarray, predictions: Sequence[dict], scores: np.ndarray, path: str | Path,
+    method: str = "integrated_gradients",
+) -> None:  # fmt: skip
     """Shows the first 30 pictures, each beside its heat map, three in a row.
 
     Args:
@@ -180,6 +181,7 @@ def save_heat_maps(
         predictions: as `zoo.evaluation.predict` gives them.
         scores: float32[examples, height, width], as `explain_images` gives them.
         path: the PNG to write.
+        method: of `LEGENDS`, by which they were explained.
 
     Raises:
         ZooError: the file cannot be written.
@@ -191,7 +193,7 @@ def save_heat_maps(
     ]
     titles = [f"{_shortened(p['label'], 20)}  {p['probability']:.4f}" for p in predictions[:HEAT_MAPS]]
     origins = [_shortened(name, 40) for name in names[:HEAT_MAPS]]
-    heading = "What speaks for the label (blue) and against it (orange)"
+    heading = LEGENDS[method]
     if len(images) > HEAT_MAPS:
         heading += f", the first {HEAT_MAPS} of {len(images):,}; --explain_html shows all"
     try:

@@ -12,6 +12,11 @@ from zoo.errors import ZooError
 from zoo.escaping import printable
 
 Scores = list[tuple[str, float]]
+LEGENDS = {  # of pictures, by the method that explains them
+    "integrated_gradients": "Blue pixels speak for the label, orange ones against it: integrated gradients",
+    "grad_cam": "Blue is where the network sees the label: Grad-CAM",
+    "attention_rollout": "Blue patches got more of the attention than an equal share, orange ones less: rollout",
+}
 
 _HEAD = """<!doctype html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -29,7 +34,7 @@ def overlay(image: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
     Args:
         image: uint8[height, width, channel].
-        scores: float32[height, width], as `explain_images` gives them.
+        scores: float32[height, width], as `explain_images` gives them; what the colours mean, `LEGENDS` says.
 
     Returns:
         uint8[height, width, 3].
@@ -47,30 +52,30 @@ def in_words(scores: Scores, colored: bool) -> str:
 
 
 def write_html(
-    names: Sequence[str], features: np.ndarray, predictions: Sequence[dict], explanations: Sequence, path: str | Path
-) -> None:
+    names: Sequence[str], features: np.ndarray, predictions: Sequence[dict], explanations: Sequence, path: str | Path,
+    method: str = "integrated_gradients",
+) -> None:  # fmt: skip
     """Writes a page that needs no other file: each example, its label, and what mattered, in colour.
 
     Args:
         names, features, predictions: as `zoo.evaluation.predict` gives them.
         explanations: of each example, what `explain` (texts) or `explain_images` gives.
         path: the HTML file to write.
+        method: of `LEGENDS`, by which pictures were explained.
 
     Raises:
         ZooError: the file cannot be written.
     """
     pictures = features.dtype != object
     legend = (
-        "Blue pixels speak for the label, orange ones against it"
-        if pictures
-        else "Green words speak for the label, red ones against it"
+        LEGENDS[method] if pictures else "Green words speak for the label, red ones against it: integrated gradients"
     )
     blocks = []
     for name, feature, prediction, scores in zip(names, features, predictions, explanations, strict=True):
         label = html.escape(f"{printable(prediction['label'])} {prediction['probability']:.4f}")
         shown = _picture_block(feature, scores) if pictures else _words_block(scores)
         blocks.append(f"<h2>{html.escape(printable(name))}: {label}</h2>\n<p>{shown}</p>")
-    page = "\n".join([_HEAD, f"<p>{legend}: integrated gradients.</p>", *blocks])
+    page = "\n".join([_HEAD, f"<p>{legend}.</p>", *blocks])
     try:
         Path(path).write_text(page + "\n", encoding="utf-8")
     except OSError as error:

@@ -11,6 +11,7 @@ from zoo.datasets import on_disk
 from zoo.datasets.splits import concatenate
 from zoo.errors import ZooError
 from zoo.escaping import json_text, printable
+from zoo.evaluation import tta
 from zoo.evaluation.answers_table import write_answers
 from zoo.evaluation.outcome import drawn
 from zoo.evaluation.predict import open_model
@@ -34,6 +35,7 @@ def evaluate(
     split_name: str = "test",
     output: str | os.PathLike | None = None,
     slice_by: str | None = None,
+    tta_views: str | None = None,
 ) -> dict:
     """Evaluates a run's model, or a lone file, on a data set: by default the one it was trained on.
 
@@ -45,10 +47,11 @@ def evaluate(
         split_name: "test", "validation" or "train"; "all" of data that are a test set of their own.
         output: a folder for evaluation.json, predictions.csv and the pictures of the task.
         slice_by: also judge slices of the split, as `evaluate_slices` says.
+        tta_views: also judge the mean answer to several views of each picture, see `tta.views_of`.
 
     Returns:
         {"model", "task", "unit", "dataset", "data_digest", "split", "results": what the task's `results` returns}, and
-        "slices".
+        "slices", and "tta", what `tta.against_plain` returns.
 
     Raises:
         ZooError: the model or data cannot be read, or do not fit each other, or `output` cannot be written.
@@ -59,6 +62,7 @@ def evaluate(
         raise ZooError(
             f"{loaded_model.path}: a model of {task.words} is judged while it trains; see results.json of its run"
         )
+    views = tta.views_of(loaded_model, tta_views, run) if tta_views else []
     dataset = load_dataset(run, loaded_model, dataset_name, data_dir)
     if run and not dataset_name and split_name != "all":
         refuse_other_data(run, dataset)
@@ -77,6 +81,8 @@ def evaluate(
     }
     if slice_by is not None:
         evaluation["slices"] = evaluate_slices(task, answers, split, dataset, slice_by)
+    if views:
+        evaluation["tta"] = tta.against_plain(loaded_model, split, answers, views)
     if output is not None:
         _write(evaluation, answers, dataset, split, loaded_model, Path(output))
     return evaluation
@@ -103,6 +109,8 @@ def results_table(evaluation: dict) -> str:
     ]
     if "slices" in evaluation:
         lines += ["", slices_table(evaluation["slices"])]
+    if "tta" in evaluation:
+        lines += ["", *tta.lines(evaluation["tta"], evaluation, task)]
     return "\n".join(lines)
 
 

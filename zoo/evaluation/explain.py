@@ -1,7 +1,8 @@
 """Which words or pixels an answer rests on: integrated gradients (Sundararajan et al., 2017, Axiomatic attribution).
 
 Gradient times input, with the gradient averaged along the way from an empty input (no words, a black picture) to the
-input. At the input itself the gradient of a sure model is almost zero, and says little.
+input. At the input itself the gradient of a sure model is almost zero, and says little. Pictures have two other maps,
+those of `zoo.evaluation.heat_maps`.
 """
 
 import functools
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, nearest
+from zoo.evaluation.heat_maps import attention_rollout, grad_cam, two_logits_or_more
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
@@ -18,6 +20,19 @@ _SHOWN_PAIRS = 20
 _TEXT_STEPS = 32
 _IMAGE_STEPS = 64
 Scores = list[tuple[str, float]]
+METHODS = ("integrated_gradients", "grad_cam", "attention_rollout")
+
+
+def check_explains(loaded_model: "LoadedModel", method: str = METHODS[0]) -> None:
+    """Raises: ZooError: this explanation cannot be given of the model's answers."""
+    _logits_layer(loaded_model)
+    if loaded_model.reads == "image":
+        shape = [size or 1 for size in loaded_model.input_shape]
+        explain_images(loaded_model, np.zeros((0, *shape), "uint8"), method)
+    elif method != METHODS[0]:
+        raise ZooError(f"--explain={method}: of pictures alone, and {loaded_model.path} reads {loaded_model.reads}s")
+    else:
+        _front(loaded_model)
 
 
 def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
@@ -35,15 +50,10 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
     """
     import tensorflow as tf
 
-    from zoo.layers.front import text_layer
     from zoo.layers.tf_idf import TfIdf
 
     logits_layer = _logits_layer(loaded_model)
-    front = text_layer(loaded_model.model)
-    if front is None:
-        raise ZooError(
-            f"--explain: {loaded_model.path} reads {loaded_model.reads}s; it explains texts and pictures alone"
-        )
+    front = _front(loaded_model)
     vocabulary = np.array(front.vocabulary if hasattr(front, "vocabulary") else front.get_vocabulary(), object)
     layers = loaded_model.model.layers
     inner = next(layer for layer in layers if layer is not front and layer.weights)  # an embedding, or TF-IDF
@@ -62,25 +72,32 @@ def explain(loaded_model: "LoadedModel", features: np.ndarray) -> list[Scores]:
     return explanations
 
 
-def explain_images(loaded_model: "LoadedModel", images: np.ndarray) -> np.ndarray:
+def explain_images(loaded_model: "LoadedModel", images: np.ndarray, method: str = METHODS[0]) -> np.ndarray:
     """How much each pixel speaks for (above 0) or against the label that the model gives its picture.
 
     The way begins at a black picture, which is an empty one if pictures are light on dark; a saved model has no
-    training pictures to take a mean from. A black pixel therefore always scores 0.
+    training pictures to take a mean from. A black pixel therefore always scores 0. That is of `integrated_gradients`;
+    the other methods and their units stand in `zoo.evaluation.heat_maps`.
 
     Args:
+        loaded_model: of pictures, with a layer `logits`.
         images: uint8[examples, height, width, channel].
+        method: of `METHODS`.
 
     Returns:
         float32[examples, height, width], summed over the channels. A picture's sum is what the answer's logit over the
         mean of all logits gains from black to the picture (completeness).
 
     Raises:
-        ZooError: the model does not read pictures, or has no layer `logits`.
+        ZooError: the model does not read pictures, has no layer `logits`, or the method is of other networks.
     """
     if loaded_model.reads != "image":
         raise ZooError(f"{loaded_model.path} reads {loaded_model.reads}s; explain_images needs a model of pictures")
+    if method not in METHODS:
+        raise ZooError(f"method={method!r}: no such explanation; {nearest(method, METHODS)}")
     _logits_layer(loaded_model)
+    if method != "integrated_gradients":
+        return {"grad_cam": grad_cam, "attention_rollout": attention_rollout}[method](loaded_model, images)
     logits_of = _logits_of_pixels(loaded_model.model)
     maps = [_integrated(logits_of, image[None].astype("float32"), _IMAGE_STEPS).sum(axis=-1) for image in images]
     return np.stack(maps) if maps else np.zeros(images.shape[:-1], "float32")
@@ -110,6 +127,18 @@ def _logits_layer(loaded_model: "LoadedModel"):
         raise ZooError(f"{loaded_model.path}: has no layer named logits, which an explanation starts from") from None
 
 
+def _front(loaded_model: "LoadedModel"):
+    """The layer that takes the texts."""
+    from zoo.layers.front import text_layer
+
+    front = text_layer(loaded_model.model)
+    if front is None:
+        raise ZooError(
+            f"--explain: {loaded_model.path} reads {loaded_model.reads}s; it explains texts and pictures alone"
+        )
+    return front
+
+
 # Each model made of these layers adds a node to each of them; a server explains without end, so it is made once.
 @functools.lru_cache(maxsize=1)
 def _after(front, inner, logits_layer):
@@ -127,9 +156,6 @@ def _integrated(logits_of, values, steps: int) -> np.ndarray:
     `logits_of` maps float[batch, …] to logits, float32[batch, num_classes].
     """
     import tensorflow as tf
-
-    def two_logits_or_more(logits):
-        return tf.concat([-logits / 2, logits / 2], axis=1) if logits.shape[1] == 1 else logits
 
     label = int(tf.argmax(two_logits_or_more(logits_of(values))[0]))
     shares = tf.reshape((tf.range(steps, dtype=tf.float32) + 0.5) / steps, [-1] + [1] * (len(values.shape) - 1))

@@ -11,6 +11,7 @@ import numpy as np
 from zoo.datasets import own_tables, walk
 from zoo.errors import ZooError
 from zoo.escaping import spreadsheet_cell, tell
+from zoo.evaluation import tta
 from zoo.inputs import images, tables, texts
 from zoo.tasks import Task
 from zoo.text_table import align_columns
@@ -105,12 +106,14 @@ def take_texts(given: Sequence[str], loaded_model: "LoadedModel") -> tuple[list[
     return names, texts.cleaned(names, list(given))
 
 
-def predict(loaded_model: "LoadedModel", names: Sequence[str], features) -> list[dict]:
+def predict(loaded_model: "LoadedModel", names: Sequence[str], features, views: Sequence[tta.View] = ()) -> list[dict]:
     """Predicts each example.
 
     Args:
+        loaded_model: that answers.
         names: what each example is called.
         features: as `read_inputs` gives them.
+        views: of `tta.views_of`, to answer with the mean over them.
 
     Returns:
         One dict an example: name, and the answer as the model's task describes it; of a classifier label (the most
@@ -120,7 +123,8 @@ def predict(loaded_model: "LoadedModel", names: Sequence[str], features) -> list
         ZooError: the model's output is not finite.
     """
     task, predictions = loaded_model.task, []
-    for name, answer in zip(names, loaded_model.answers(features), strict=True):
+    answers = tta.mean_answers(loaded_model, features, views) if views else loaded_model.answers(features)
+    for name, answer in zip(names, answers, strict=True):
         if not np.isfinite(answer).all():
             raise ZooError(f"{name}: the model's {task.output} are not finite; its training diverged, train it again")
         predictions.append({"name": name} | task.describe(answer, loaded_model.labels))
