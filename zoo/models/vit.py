@@ -101,12 +101,15 @@ def _nearest_divisor(number: int, of: int) -> int:
 
 def _block(x, name: str, num_heads: int, mlp_size: int, dropout: float, drop_path: float):
     import keras
+    from keras import ops
 
     hidden_size = x.shape[-1]
     y = keras.layers.LayerNormalization(epsilon=1e-6, name=f"{name}_attention_norm")(x)
     x = x + _left_out(self_attention(y, num_heads, name), drop_path)
     y = keras.layers.LayerNormalization(epsilon=1e-6, name=f"{name}_mlp_norm")(x)
-    y = _dropped(keras.layers.Dense(mlp_size, "gelu", name=f"{name}_mlp")(y), dropout)
+    # By tanh, as the paper's own code has it: ONNX Runtime refuses what Keras makes of the exact form.
+    y = ops.gelu(keras.layers.Dense(mlp_size, name=f"{name}_mlp")(y), approximate=True)
+    y = _dropped(y, dropout)
     y = _dropped(keras.layers.Dense(hidden_size, name=f"{name}_mlp_output")(y), dropout)
     return x + _left_out(y, drop_path)
 
