@@ -33,7 +33,7 @@ PRIVATE_OF_OTHERS = {
         (keras.optimizers.Optimizer._get_variable_index, "self variable"),
         (keras.optimizers.Optimizer._all_reduce_sum_gradients, "self grads_and_vars"),
         (keras.optimizers.Optimizer.finalize_variable_values, "self var_list"),
-        (keras.layers.BatchNormalization._moments, "self inputs mask"),
+        (keras.layers.BatchNormalization.call, "self inputs training mask"),
         (keras.callbacks.SwapEMAWeights._apply_to_ema_optimizers, "self tf_fn backend_fn"),
     ],
     ids=lambda value: value.__qualname__ if callable(value) else "",
@@ -168,18 +168,13 @@ def test_fit_writes_no_average_into_the_model_at_its_end(left_alone):
     assert model.get_weights()[0].item() == (0.25 if left_alone else average)
 
 
-def test_batch_normalization_takes_the_moments_that_it_is_given():
-    layer = keras.layers.BatchNormalization(epsilon=0.0)
+def test_batch_normalization_is_what_it_is_told_and_not_where_it_is_frozen():
+    layer = keras.layers.BatchNormalization()
     layer.build((None, 3))
-    seen = []
-
-    def moments(inputs, axes):
-        seen.append(axes)
-        return tf.fill([3], 5.0), tf.fill([3], 4.0)
-
-    keras_hooks.compute_moments_by(layer, moments)
-    np.testing.assert_allclose(layer(tf.fill([2, 3], 9.0), training=True), np.full((2, 3), 2.0))
-    assert seen == [(0,)]
+    keras_hooks.normalize_by(layer, lambda inputs, training: inputs + (100.0 if training else 10.0))
+    for training, trainable, expected in ((True, True, 101), (True, False, 11), (False, True, 11)):
+        layer.trainable = trainable
+        np.testing.assert_array_equal(layer(tf.ones([2, 3]), training=training), np.full((2, 3), expected))
 
 
 def test_a_normalization_of_constants_has_no_tensor_left_and_answers_the_same():

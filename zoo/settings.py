@@ -39,6 +39,15 @@ class ModelSection(_Section):
     """Trained weights to start from, as `--init_from` takes them."""
 
 
+class RandAugmentSection(_Section):
+    """Operations for each training picture, drawn from 14, all of one magnitude (Cubuk et al., 2020)."""
+
+    operations: Annotated[int, Field(ge=1, le=10)] = 2
+    """How many for each picture, one after the other."""
+    magnitude: Annotated[float, Field(ge=0, le=10)] = 9.0
+    """How strong: 10 turns by 30°, and keeps 4 bits."""
+
+
 class AugmentationSection(_Section):
     """Random changes of each training image, drawn anew each epoch; all off by default."""
 
@@ -52,6 +61,28 @@ class AugmentationSection(_Section):
     """Mirror half of the pictures."""
     random_erasing: Probability = 0.0
     """The share of pictures in which a rectangle of 2 to 20 % of the area is blanked."""
+    crop_padding: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """Pad each side with so many black pixels, and cut out the old size anywhere: shifts by whole pixels, unblurred."""
+    randaugment: RandAugmentSection | None = None
+    mixup: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """Mix each picture and its label with another of the batch (Zhang et al., 2018); their parts follow Beta(mixup,
+    mixup). 0 mixes nothing; 0.2 is usual."""
+    cutmix: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """Paste a rectangle of another picture of the batch, and mix the label by area (Yun et al., 2019), which follows
+    Beta(cutmix, cutmix). 1 is usual. With mixup, each picture takes one of the two."""
+    mix_probability: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """The share of pictures that mixup or cutmix changes."""
+
+    @pydantic.model_validator(mode="after")
+    def _something_is_mixed(self):
+        if self.mix_probability != 1 and not self.mixes:
+            raise ValueError("mix_probability is for mixup and cutmix, and neither is given; set one of them")
+        return self
+
+    @property
+    def mixes(self) -> bool:
+        """Whether an example takes something of another one."""
+        return bool(self.mixup or self.cutmix)
 
 
 class DatasetSection(_Section):
@@ -113,14 +144,32 @@ class OptimizerSection(_Section):
 
 
 class ScheduleSection(_Section):
-    """The learning rate over the training: a linear warm-up, then one of three ways on."""
+    """The learning rate over the training: a linear warm-up, then one of three ways on; or one cycle."""
 
-    name: Literal["constant", "cosine", "linear"] = "constant"
-    """How the learning rate goes on after the warm-up."""
+    name: Literal["constant", "cosine", "linear", "one_cycle"] = "constant"
+    """How the learning rate goes on after the warm-up. `one_cycle` has no warm-up: it rises in a line to the peak, then
+    falls in a line (Smith & Topin, 2018)."""
     warmup_epochs: Epochs = 0.0
     """Epochs, also parts of one, in which the learning rate rises from 0; a quarter of all at most."""
     final_fraction: Probability = 0.0
     """Where a descent ends, as a part of the peak."""
+    initial_fraction: Probability = 0.04
+    """Of one_cycle alone: where the rise begins, as a part of the peak."""
+    peak_at: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """Of one_cycle alone: the part of the training after which the peak comes."""
+    momentum_at_peak: Fraction | None = None
+    """Of one_cycle with sgd: the momentum falls to this while the learning rate rises, and comes back; by default it
+    stays as it is."""
+
+    @pydantic.model_validator(mode="after")
+    def _fits_its_name(self):
+        if self.name == "one_cycle" and self.warmup_epochs:
+            raise ValueError("one_cycle begins with a rise of its own: leave warmup_epochs out, and set peak_at")
+        of_one_cycle = {"initial_fraction": 0.04, "peak_at": 0.3, "momentum_at_peak": None}
+        for key, default in of_one_cycle.items():
+            if self.name != "one_cycle" and getattr(self, key) != default:
+                raise ValueError(f"{key} belongs to one_cycle, not to {self.name}")
+        return self
 
 
 class EarlyStoppingSection(_Section):
@@ -169,6 +218,15 @@ class DistillationSection(_Section):
     """The teacher's part of the loss; the labels have the rest."""
 
 
+class ProgressiveResizingSection(_Section):
+    """Train the first epochs on smaller pictures, which takes less time; for models that read pictures of any size."""
+
+    size_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Height and width of the smaller pictures, as a part of the whole ones'."""
+    epoch_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """The part of the epochs that sees them."""
+
+
 class TrainingSection(_Section):
     """How the model is trained."""
 
@@ -200,6 +258,10 @@ class TrainingSection(_Section):
     """A weight for each class by name, 1 where none is given; `balanced` gives each class the same sum."""
     selection: Literal["best", "last"] = "best"
     """Which epoch's weights are kept: the best on validation, or the last."""
+    average_last_epochs: Annotated[int, Field(ge=2, le=MOST_EPOCHS)] | None = None
+    """Average the weights at the ends of so many last epochs (Izmailov et al., 2018, SWA), and measure the statistics
+    of batch normalization anew on the training rows. With selection `last` the average is kept; with `best` it is one
+    epoch more to choose from."""
     frozen_layers: list[str] = []
     """Patterns of names of layers that do not learn."""
     unfreeze_epoch: Annotated[int, Field(gt=0, lt=MOST_EPOCHS)] | None = None
@@ -216,6 +278,7 @@ class TrainingSection(_Section):
     early_stopping: EarlyStoppingSection | None = None
     pruning: PruningSection | None = None
     distillation: DistillationSection | None = None
+    progressive_resizing: ProgressiveResizingSection | None = None
 
     @pydantic.field_validator("class_weights", mode="before")
     @classmethod
@@ -224,11 +287,41 @@ class TrainingSection(_Section):
         return {str(name): weight for name, weight in weights.items()} if isinstance(weights, dict) else weights
 
     @pydantic.model_validator(mode="after")
+    def _momentum_has_a_cycle(self):
+        if self.schedule.momentum_at_peak is not None and not self.optimizer.momentum:
+            raise ValueError("schedule.momentum_at_peak is for sgd with optimizer.momentum; set both, or leave it out")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _averages_what_there_is(self):
+        if not self.average_last_epochs:
+            return self
+        if self.average_last_epochs > self.epochs:
+            raise ValueError(f"average_last_epochs={self.average_last_epochs} is more than the {self.epochs} epochs")
+        if self.optimizer.ema_momentum is not None:
+            raise ValueError("average_last_epochs does not go with optimizer.ema_momentum, another average; choose one")
+        if self.early_stopping:
+            raise ValueError("average_last_epochs does not go with early_stopping: which is the last, is not known")
+        first = self.epochs - self.average_last_epochs + 1
+        if self.pruning and self.pruning.epochs_of(self.epochs)[1] > first:
+            raise ValueError(
+                f"average_last_epochs={self.average_last_epochs}: pruning is to end before, by epoch {first}; set "
+                "training.pruning.end_epoch"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _unfreezes_what_is_frozen(self):
         if self.unfreeze_epoch is not None and not self.frozen_layers:
             raise ValueError("unfreeze_epoch is for training.frozen_layers, and none are given")
         if self.unfreeze_epoch is not None and self.pruning:
             raise ValueError("unfreeze_epoch does not go with pruning, which counts from the first step; choose one")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _teachers_read_one_size(self):
+        if self.distillation and self.progressive_resizing:
+            raise ValueError("progressive_resizing does not go with distillation, whose teacher reads one size")
         return self
 
     @pydantic.model_validator(mode="after")

@@ -7,10 +7,11 @@ import pytest
 import tensorflow as tf
 
 from zoo.datasets.augmentation import Augmentation
-from zoo.settings import AugmentationSection
+from zoo.settings import AugmentationSection, RandAugmentSection
 
 EVERYTHING = {
     "shift_pixels": 2.0, "rotation_degrees": 15.0, "zoom": 0.1, "horizontal_flip": True, "random_erasing": 0.5,
+    "crop_padding": 2, "randaugment": RandAugmentSection(),
 }  # fmt: skip
 
 
@@ -45,6 +46,20 @@ def test_epochs_rows_and_seeds_differ(images):
     for other in (augmented(images, rows, EVERYTHING, (0, 4)), augmented(images, rows, EVERYTHING, (1, 3))):
         assert (plain != other).any(axis=(1, 2, 3)).mean() > 0.9
     assert (plain != augmented(images, rows + 50, EVERYTHING)).any(axis=(1, 2, 3)).mean() > 0.9
+
+
+def test_a_crop_moves_whole_pixels_and_a_flip_mirrors_them():
+    """Against pictures that NumPy pads and cuts: each is one of these, and all occur alike."""
+    picture = np.random.default_rng(0).integers(1, 256, (5, 7, 3), "uint8")
+    rows = np.arange(9000)
+    cropped = augmented(np.repeat(picture[None], len(rows), 0), rows, {"crop_padding": 2, "horizontal_flip": True})
+    counts = []
+    for mirrored in (picture, picture[:, ::-1]):
+        padded = np.pad(mirrored, ((2, 2), (2, 2), (0, 0)))
+        for top, left in np.ndindex(5, 5):
+            counts.append((cropped == padded[top : top + 5, left : left + 7]).all(axis=(1, 2, 3)).sum())
+    assert sum(counts) == len(rows)
+    assert min(counts) > 130 and max(counts) < 235, "180 each"
 
 
 def test_shift_and_erasing_stay_within_their_bounds():

@@ -8,12 +8,15 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo import datasets
 from zoo.datasets import on_disk, pipeline
+from zoo.datasets.mixing import Mixing
 from zoo.errors import ZooError
+from zoo.settings import AugmentationSection
 
 PREPARE = """
 import sys
@@ -81,8 +84,10 @@ def test_what_is_too_large_goes_to_a_file_and_is_split_and_batched_as_in_memory(
     assert [len(part) for part in (in_file.train, in_file.validation, in_file.test)] == [42, 6, 12]
     assert in_file.info.label_names == ("whole", "half") and in_file.info.feature_shape == (8, 8, 3)
     plan = pipeline.BatchPlan(num_examples=42, batch_size=8, steps_per_call=2, epochs=2)
+    mixing = Mixing(AugmentationSection(mixup=1.0, cutmix=1.0), lambda labels: tf.one_hot(labels, 2))
     for make in (
         lambda part: pipeline.training_calls(part.features, part.targets, plan, seed=3),
+        lambda part: pipeline.training_calls(part.features, part.targets, plan, seed=3, mixing=mixing),
         lambda part: pipeline.evaluation_batches(part.features, part.targets),
     ):
         for ours, theirs in zip(make(in_file.train), make(in_memory.train), strict=True):

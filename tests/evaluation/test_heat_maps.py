@@ -185,7 +185,7 @@ def flat():
     ("build", "reads", "method", "words"),
     [
         (lambda: zoo.create_model("mnist_mlp"), "image", "grad_cam", "has no convolutions"),
-        (lambda: zoo.create_model("mnist_cnn"), "image", "attention_rollout", "no layers MultiHeadAttention"),
+        (lambda: zoo.create_model("mnist_cnn"), "image", "attention_rollout", "no layers of attention"),
         (transformer, "image", "grad_cam", "take --explain=attention_rollout"),
         (flat, "image", "attention_rollout", "not the patches of a picture"),
         (lambda: zoo.create_model("xor_mlp"), "table", "grad_cam", "of pictures alone"),
@@ -211,3 +211,26 @@ def test_predict_tells_it_before_any_work_and_draws_it_else(run_script, tmp_path
     done = run_script("predict", *given, "--explain=grad_cam", "--explain_html=page.html")
     assert done.returncode == 0 and (tmp_path / "explained.png").exists(), done.stderr
     assert "Grad-CAM" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize("options", [{}, {"tokenizer_filters": (), "pooling": "class_token"}])
+def test_the_vision_transformer_of_the_zoo_shows_its_attention(options):
+    """It attends by matrix products, whose weights are the output of layers `Softmax`."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = zoo.create_model("fashion_mnist_vit", num_layers=2, **options)
+    images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1)).astype("uint8")
+    layers = [model.get_layer(f"block_{number}_weights") for number in range(2)]
+    weights = keras.Model(model.inputs[0], [layer.output for layer in layers]).predict(images, verbose=0)
+    first, second = (np.asarray(each, "float32").mean(axis=1) for each in weights)
+    unchanged = np.eye(first.shape[-1])
+    whole = (second + unchanged) / 2 @ (first + unchanged) / 2
+    shares = whole[:, 0, 1:] if options else whole.mean(axis=1)
+    side = int(shares.shape[1] ** 0.5)
+    shares = (shares / shares.mean(axis=1, keepdims=True) - 1).reshape(3, side, side, 1).astype("float32")
+    expected = keras.ops.image.resize(shares, (28, 28))[..., 0]
+    found = explain_images(named(model, "image"), images, "attention_rollout")
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.raises(ZooError, match="attention_rollout"):
+        explain_images(named(model, "image"), images, "grad_cam")

@@ -11,6 +11,10 @@ from zoo.datasets.splits import Split
 
 @pytest.fixture(scope="session")
 def digits():
+    return made_digits()
+
+
+def made_digits():
     """640 random pictures whose class is the brightest quarter."""
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 4, 640).astype("int32")

@@ -39,7 +39,7 @@ def main(strategy: str, folder: str) -> None:
         f"training.strategy={strategy}",
     ]  # fmt: skip
     of_images = [
-        "dataset={name: image_folder, augmentation: {shift_pixels: 1}}",
+        "dataset={name: image_folder, augmentation: {shift_pixels: 1, crop_padding: 1, mixup: 0.4, cutmix: 1.0}}",
         "model.options={hidden_units: [8], dropout: 0.2, batch_normalization: true}",
     ]
     of_texts = [

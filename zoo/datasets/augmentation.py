@@ -4,61 +4,58 @@ import math
 
 import tensorflow as tf
 
+from zoo.datasets.moves import moved, turn
+from zoo.datasets.randaugment import RandAugment
 from zoo.layers.random_numbers import uniform
 
 # One number stream per random quantity.
 _ANGLE, _ZOOM, _SHIFT_X, _SHIFT_Y, _FLIP, _ERASE, _ERASE_X, _ERASE_Y, _ERASE_AREA, _ERASE_RATIO = range(10)
+_CROP_X, _CROP_Y = range(10, 12)
 
 
 class Augmentation:
     """`uint8[batch, height, width, channel]` → the same shape and dtype, moved, turned, flipped and partly erased.
 
-    Shift, rotation, zoom and flip are one bilinear projective transform, and outside pixels are black. Erasing blanks
-    a rectangle of 2–20 % of the area (Zhong et al., 2020, Random erasing data augmentation).
+    Shift, rotation, zoom, flip and crop are one projective transform, and outside pixels are black. It is bilinear;
+    flip and crop alone move whole pixels, and change none. Erasing blanks a rectangle of 2–20 % of the area (Zhong et
+    al., 2020, Random erasing data augmentation).
     """
 
     def __init__(self, settings):
         """`settings` is a `zoo.settings.AugmentationSection`."""
         self.settings = settings
+        self.randaugment = RandAugment(settings.randaugment) if settings.randaugment else None
 
     def __call__(self, images, rows, seed):
         """Args: images `uint8[batch, height, width, channel]`; rows `int64[batch]`; seed `int64[2]`, (seed, epoch)."""
         settings = self.settings
-        moves = settings.shift_pixels or settings.rotation_degrees or settings.zoom or settings.horizontal_flip
-        if moves:
-            images = self._move(images, rows, seed)
+        blurs = settings.shift_pixels or settings.rotation_degrees or settings.zoom
+        if blurs or settings.horizontal_flip or settings.crop_padding:
+            images = self._move(images, rows, seed, "BILINEAR" if blurs else "NEAREST")
+        if self.randaugment:
+            images = self.randaugment(images, rows, seed)
         if settings.random_erasing:
             images = self._erase(images, rows, seed)
         return images
 
-    def _move(self, images, rows, seed):
+    def _move(self, images, rows, seed, interpolation):
         settings = self.settings
-        height, width = float(images.shape[1]), float(images.shape[2])
 
         def symmetric(kind):
             return 2 * uniform(rows, seed, kind) - 1
 
-        angle = symmetric(_ANGLE) * (settings.rotation_degrees * math.pi / 180)
+        def whole(kind):
+            places = 2 * settings.crop_padding + 1
+            place = tf.minimum(tf.floor(places * uniform(rows, seed, kind)), places - 1)  # the product may round up
+            return place - settings.crop_padding
+
+        cosine, sine = turn(symmetric(_ANGLE) * (settings.rotation_degrees * math.pi / 180))
         scale = 1 + symmetric(_ZOOM) * settings.zoom
         mirror = tf.where(uniform(rows, seed, _FLIP) < 0.5, -1.0, 1.0) if settings.horizontal_flip else 1.0
-        # Output pixel (x, y) reads input (a x + b y + c, d x + e y + f), turned about the centre.
-        # In float32 the last bit would depend on the example's place in the batch, and a pixel might round differently.
-        cosine, sine = (tf.cast(function(tf.cast(angle, tf.float64)), tf.float32) for function in (tf.cos, tf.sin))
-        a, b = scale * cosine * mirror, -scale * sine
-        d, e = scale * sine * mirror, scale * cosine
-        center_x, center_y = (width - 1) / 2, (height - 1) / 2
-        c = center_x - a * center_x - b * center_y + symmetric(_SHIFT_X) * settings.shift_pixels
-        f = center_y - d * center_x - e * center_y + symmetric(_SHIFT_Y) * settings.shift_pixels
-        zeros = tf.zeros_like(angle)
-        moved = tf.raw_ops.ImageProjectiveTransformV3(
-            images=tf.cast(images, tf.float32),
-            transforms=tf.stack([a, b, c, d, e, f, zeros, zeros], axis=1),
-            output_shape=images.shape[1:3].as_list(),
-            interpolation="BILINEAR",
-            fill_mode="CONSTANT",
-            fill_value=0.0,
-        )
-        return tf.cast(tf.round(moved), images.dtype)
+        matrix = (scale * cosine * mirror, -scale * sine, scale * sine * mirror, scale * cosine)
+        shift_x = symmetric(_SHIFT_X) * settings.shift_pixels + whole(_CROP_X)
+        shift_y = symmetric(_SHIFT_Y) * settings.shift_pixels + whole(_CROP_Y)
+        return moved(images, matrix, (shift_x, shift_y), interpolation)
 
     def _erase(self, images, rows, seed):
         height, width = images.shape[1], images.shape[2]

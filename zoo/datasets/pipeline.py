@@ -72,6 +72,7 @@ def training_calls(
     seed: int,
     start_step: int = 0,
     augmentation=None,
+    mixing=None,
     row_weights: np.ndarray | None = None,
     length_buckets: Sequence[int] = (),
     shard: Shard = Shard(),  # noqa: B008, it is frozen
@@ -81,36 +82,42 @@ def training_calls(
     A replica's share of a batch is `batch_size / shard.total` examples. All elements have `steps_per_call` steps, so
     that one program serves all; steps from `n` on are padding. Features are an array or arrays by name, as they came.
     Where there are no targets, zeros stand for them. `weights` is float32, 1 where there are no `row_weights`
-    (`float32[examples]`). With `length_buckets`, features are `int[step, share, length]`, cut to the shortest of these
-    lengths that holds all texts of the call.
+    (`float32[examples]`). With `mixing`, a `zoo.datasets.mixing.Mixing`, targets are `float32[step, share, …]`. With
+    `length_buckets`, features are `int[step, share, length]`, cut to the shortest of these lengths that holds all texts
+    of the call.
     """
     buckets = LengthBuckets(features, length_buckets, plan, seed) if length_buckets else None
     read_features, read_targets = _reader(features), _target_reader(targets)
     all_weights = None if row_weights is None else tf.constant(row_weights, tf.float32)
     share = plan.batch_size // shard.total
-    shape = (plan.steps_per_call, share)
-    in_batch = np.arange(plan.steps_per_call)[:, None] * plan.batch_size + np.arange(share)
+    reads = share if mixing is None else share + 1  # the last one's partner too
+    shape = (plan.steps_per_call, reads)
+    first_of_steps = np.arange(plan.steps_per_call)[:, None] * plan.batch_size
 
     def by_step(rows):
         return tf.reshape(rows, shape + tuple(rows.shape[1:]))
 
     def gather(first_step, count, replica):
         epoch = first_step // plan.steps_per_epoch
-        start = (first_step % plan.steps_per_epoch) * plan.batch_size + replica * share
-        positions = tf.minimum(start + in_batch.ravel(), plan.num_examples - 1)
+        start = (first_step % plan.steps_per_epoch) * plan.batch_size
+        in_batch = (replica * share + np.arange(reads)) % plan.batch_size
+        positions = tf.minimum(start + tf.reshape(first_of_steps + in_batch, [-1]), plan.num_examples - 1)
         order_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
         if buckets is None:
             rows = tf.random.experimental.index_shuffle(positions, order_seed, plan.num_examples - 1)
         else:
-            rows, length = buckets.look_up(epoch, start - replica * share, positions)
+            rows, length = buckets.look_up(epoch, start, positions)
         batch_features, batch_targets = read_features(rows), read_targets(rows)
         if augmentation is not None:
             batch_features = augmentation(batch_features, rows, order_seed)
         weights = tf.ones(shape, tf.float32) if all_weights is None else by_step(tf.gather(all_weights, rows))
-        batch_features = on_disk.each(by_step, batch_features)
+        batch_features, batch_targets = on_disk.each(by_step, batch_features), by_step(batch_targets)
+        if mixing is not None:
+            mixed = mixing(batch_features, batch_targets, weights, by_step(rows), order_seed)
+            batch_features, batch_targets, weights = mixed
         if buckets is not None:
             batch_features = batch_features[..., :length]
-        return batch_features, by_step(batch_targets), weights, count
+        return batch_features, batch_targets, weights, count
 
     calls = tf.data.Dataset.from_tensor_slices(shard.each_replica(*plan.calls(start_step)))
     return _without_autotune(calls.map(gather, num_parallel_calls=1, deterministic=True).prefetch(2))

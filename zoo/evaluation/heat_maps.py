@@ -54,7 +54,8 @@ def attention_rollout(loaded_model: "LoadedModel", images: np.ndarray) -> np.nda
     the class token, or the mean of all rows where there is none. It is the same for all labels.
 
     Args:
-        loaded_model: with layers `keras.layers.MultiHeadAttention` of their own, not inside another layer.
+        loaded_model: its attention is in layers `keras.layers.MultiHeadAttention`, or is the output of layers
+            `keras.layers.Softmax`, as `zoo.models.attention` has it; not inside another layer.
         images: uint8[examples, height, width, channel].
 
     Returns:
@@ -101,7 +102,7 @@ def _around_last_maps(model, path: str):
     if first is None:
         raise ZooError(f"--explain=grad_cam: {path} has no convolutions; take --explain=integrated_gradients")
     last = max(n for n, layer in enumerate(model.layers) if _has_places(layer) and not isinstance(layer, pooling))
-    if last < first or any(isinstance(layer, layers.MultiHeadAttention) for layer in model.layers[last:]):
+    if last < first or any(map(_is_attention, model.layers[last:])):
         raise ZooError(
             f"--explain=grad_cam: the last feature maps of {path} are not its last places: attention comes after them; "
             "take --explain=attention_rollout"
@@ -139,10 +140,14 @@ def _attention(model, path: str):
     def call(layer, *inputs, **options):
         nonlocal grid
         output = layer(*inputs, **options)
+        of_heads = None
         if isinstance(layer, WithScores):
             output, of_heads = output
+        elif _is_attention(layer):
+            of_heads = output
+        if of_heads is not None:
             scores.append(keras.ops.mean(keras.ops.cast(of_heads, "float32"), axis=1))
-        elif not scores and _has_places(layer):
+        elif not scores and isinstance(layer, keras.layers.Layer) and _has_places(layer):
             grid = tuple(layer.output.shape[1:3])
         return output
 
@@ -151,7 +156,7 @@ def _attention(model, path: str):
     keras.models.clone_model(part, pictures, clone_function=clone, call_function=call)
     if not scores:
         raise ZooError(
-            f"--explain=attention_rollout: {path} has no layers MultiHeadAttention; take --explain=grad_cam if it has "
+            f"--explain=attention_rollout: {path} has no layers of attention; take --explain=grad_cam if it has "
             "convolutions, else integrated_gradients"
         )
     tokens = {size for score in scores for size in score.shape[1:]}
@@ -161,6 +166,16 @@ def _attention(model, path: str):
             "the class or none; take --explain=integrated_gradients"
         )
     return keras.Model(pictures, scores), grid
+
+
+def _is_attention(layer) -> bool:
+    """Whether the layer attends, or its output, `[batch, head, token, token]`, is what attends to what."""
+    import keras
+
+    if isinstance(layer, keras.layers.Softmax):
+        shape = layer.output.shape
+        return len(shape) == 4 and shape[2] == shape[3]
+    return isinstance(layer, keras.layers.MultiHeadAttention)
 
 
 def _has_places(layer) -> bool:

@@ -48,6 +48,16 @@ class SearchSpace:
         return json.dumps({key: distribution_to_json(self.distributions[key]) for key in sorted(self.distributions)})
 
 
+def refuse_fixed(key: str, where: str) -> None:
+    """Refuse a config key that all trials must share.
+
+    Raises:
+        ZooError: it is one.
+    """
+    if reason := _FIXED.get(key) or _FIXED.get(key.split(".")[0]):
+        raise ZooError(f"{where}: must be the same for all: {reason}")
+
+
 def read_space(path: str | pathlib.Path, config: Config) -> SearchSpace:
     """Read a mapping of config keys to `{low, high, log, step}` or `{choices: […]}`.
 
@@ -66,8 +76,7 @@ def read_space(path: str | pathlib.Path, config: Config) -> SearchSpace:
     distributions, choices = {}, {}
     for key, entry in ((str(key), entry) for key, entry in content.items()):
         where = f"{path}: {key}"
-        if reason := _FIXED.get(key) or _FIXED.get(key.split(".")[0]):
-            raise ZooError(f"{where}: not to be searched: {reason}")
+        refuse_fixed(key, where)
         if not isinstance(entry, dict) or not entry:
             raise ZooError(f"{where}: write {{low: …, high: …}} or {{choices: […]}}")
         for word in entry:

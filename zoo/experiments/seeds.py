@@ -69,26 +69,29 @@ def train_alone(config: Config, runs_dir: str | os.PathLike, **arguments) -> Run
     return run
 
 
-def earlier_run(config: Config, runs_dir: str | os.PathLike, statuses: tuple[str, ...]) -> Run | None:
+def earlier_run(
+    config: Config, runs_dir: str | os.PathLike, statuses: tuple[str, ...], withheld_test: bool = False
+) -> Run | None:
     """The newest run of the same config and seed, with one of the statuses.
 
-    One that is unfinished is claimed for this process; those that another process trains are passed over.
+    One that is unfinished is claimed for this process; those that another process trains are passed over. A finished
+    run without test figures is a trial, which `withheld_test` asks for.
     """
     for record in sorted(pathlib.Path(runs_dir, config.model.name).glob("*/run.json"), reverse=True):
         run = Run(record.parent)
         try:
-            if _may_be_taken(run, config, statuses):
+            if _may_be_taken(run, config, statuses, withheld_test):
                 return run
         except ZooError as error:
             tell(f"left out: {error}")
     return None
 
 
-def _may_be_taken(run: Run, config: Config, statuses: tuple[str, ...]) -> bool:
+def _may_be_taken(run: Run, config: Config, statuses: tuple[str, ...], withheld_test: bool) -> bool:
     if run.record["status"] not in statuses or not _has_config(run, config):
         return False
     if run.record["status"] == "finished":
-        return "test" in run.results  # without test figures it is a trial of a search
+        return ("test" not in run.results) == withheld_test
     # Only the chief checks whether a process trains the run: when the others check, it may be the chief itself.
     if not is_first_task():
         return True

@@ -27,11 +27,12 @@ class Classification(Task):
     targets = "class"
     trains = "logits"
     output = "probabilities"
-    settings = frozenset({"label_smoothing", "class_weights", "length_buckets", "distillation"})
+    settings = frozenset({"label_smoothing", "class_weights", "length_buckets", "distillation", "progressive_resizing"})
     views = ("roc", "reliability", "confusion", "disagreements")
     baselines = ("logistic_regression", "linear_svm")
     explains = True
     verb = "classify"
+    mixes = True
 
     # ---- the data
 
@@ -54,13 +55,21 @@ class Classification(Task):
         num_classes = len(dataset.info.label_names)
         return {"num_classes": 1 if options.get("num_classes") == 1 and num_classes == 2 else num_classes}
 
+    def soft_targets(self, training) -> Callable:
+        """`int32[…]` labels → `float32[…, num_classes]` probabilities."""
+        from keras import ops
+
+        return lambda labels: ops.one_hot(labels, len(training.info.label_names), dtype="float32")
+
     def loss(self, training) -> Callable[[Any, Any], Any]:
-        """Cross-entropy of `int32[batch]` labels and `float32[batch, num_logits]` logits."""
+        """Cross-entropy of `int32[batch]` labels, or of `soft_targets`, and `float32[batch, num_logits]` logits."""
         return cross_entropy(training.model.output_shape[-1], training.config.training.label_smoothing)
 
     def metrics(self, training) -> list:
         import keras
 
+        if training.config.dataset.augmentation.mixes:
+            return [keras.metrics.MeanMetricWrapper(_probability_of_answer, name="accuracy")]
         if training.model.output_shape[-1] == 1:
             return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
@@ -210,23 +219,43 @@ class Classification(Task):
 
 
 def cross_entropy(num_logits: int, label_smoothing: float):
-    """A loss of `int32[batch]` labels and `float32[batch, num_logits]` logits; one logit is that of class 1."""
+    """A loss of labels and `float32[batch, num_logits]` logits; one logit is that of class 1.
+
+    Labels are `int32[batch]`, or `float32[batch, num_classes]` probabilities.
+    """
     import keras
-    from keras import ops
 
     if num_logits == 1:
 
         def loss(labels, logits):
-            labels = ops.reshape(ops.cast(labels, "float32"), (-1, 1))
+            labels = _probabilities(labels, 2)[:, 1:]
             return keras.losses.binary_crossentropy(labels, logits, from_logits=True, label_smoothing=label_smoothing)
 
         return loss
 
     def loss(labels, logits):
-        targets = ops.one_hot(ops.reshape(labels, (-1,)), num_logits)
+        targets = _probabilities(labels, num_logits)
         return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=label_smoothing)
 
     return loss
+
+
+def _probabilities(labels, num_classes: int):
+    """Labels, `[batch]` or `[batch, 1]`, as `float32[batch, num_classes]`; probabilities are left as they are."""
+    from keras import ops
+
+    if len(labels.shape) == 2 and labels.shape[1] == num_classes:
+        return labels
+    return ops.one_hot(ops.cast(ops.reshape(labels, (-1,)), "int32"), num_classes)
+
+
+def _probability_of_answer(labels, logits):
+    """How probable the class that the logits say is, `float32[batch]`: of plain labels, whether it is right."""
+    from keras import ops
+
+    logits = logits if logits.shape[1] > 1 else ops.concatenate([ops.zeros_like(logits), logits], axis=1)
+    probabilities = _probabilities(labels, logits.shape[1])
+    return ops.take_along_axis(probabilities, ops.argmax(logits, axis=1)[:, None], axis=1)[:, 0]
 
 
 def class_weights(setting, targets, label_names: Sequence[str]):

@@ -26,7 +26,7 @@ class Regression(Task):
     targets = "number"
     trains = "standardized"
     output = "values"
-    settings = frozenset({"length_buckets"})
+    settings = frozenset({"length_buckets", "progressive_resizing"})
     views = ("residuals",)
     baselines = ("ridge", "hist_gradient_boosting")
     verb = "regress"

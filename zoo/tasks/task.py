@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 from zoo.measures.metric import Metric
 
 # Keys of `training` that are one task's affair or a few tasks', and so are refused where the task does not name them.
-OWN_SETTINGS = ("label_smoothing", "class_weights", "masking", "length_buckets", "distillation")
+OWN_SETTINGS = ("label_smoothing", "class_weights", "masking", "length_buckets", "distillation", "progressive_resizing")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Task(abc.ABC):
     explains: ClassVar[bool] = False  # whether an answer is one of several `logits`, so that it can be explained
     verb: ClassVar[str | None] = None  # TensorFlow Serving's, beside predict
     pretrains: ClassVar[bool] = False  # whether its models are only a start for others
+    mixes: ClassVar[bool] = False  # whether there are targets between two targets, see `soft_targets`
 
     @property
     def words(self) -> str:
@@ -118,6 +119,13 @@ class Task(abc.ABC):
     def augmentation(self, training: Training, of_data: Callable | None) -> Callable | None:
         """Changes of each training batch: (features, rows, seed) → features. `of_data` are those of the config."""
         return of_data
+
+    def soft_targets(self, training: Training) -> Callable:
+        """Where the task `mixes`: targets as the pipeline reads them, `[…]`, → `float32[…, size]`, one more axis.
+
+        Any mean of such targets is one too; `loss` and `metrics` take them beside the plain ones of validation.
+        """
+        raise NotImplementedError(f"{self.name} mixes, but has no soft_targets")
 
     def trained_output(self, model):
         """The Keras tensor of the model that the loss is computed from."""

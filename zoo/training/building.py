@@ -4,15 +4,17 @@ import dataclasses
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from zoo import runs
 from zoo.config import Config, with_values
 from zoo.datasets.pipeline import BatchPlan
+from zoo.errors import ZooError
 from zoo.keras_hooks import innermost, stand_around_updates
 from zoo.models import catalog
 from zoo.tasks import Task, Training
-from zoo.training import adapters, checks, layerwise, preprocessing, starting
+from zoo.training import adapters, checks, layerwise, preprocessing, resizing, starting
 from zoo.training import trainer as trainers
 from zoo.training.fitting import fitted, resolved_precision
 from zoo.training.optimizers import build_optimizer
@@ -44,6 +46,9 @@ def fit_config(config: Config, dataset, replicas: int) -> tuple[Config, list[str
         lines.append(
             f"training.unfreeze_epoch={settings.unfreeze_epoch} lies behind the last of {settings.epochs} epochs"
         )
+    if epochs := resizing.small_epochs(settings):
+        height, width = resizing.small_size(settings, dataset.train.features.shape[1:])
+        lines.append(f"the first {epochs} of {settings.epochs} epochs see pictures of {height}×{width}")
     return config, list(filter(None, (precision_line, *lines)))
 
 
@@ -99,6 +104,8 @@ def compile_trainer(task: Task, training: Training, dataset, teaching, resume: r
         epochs=settings.epochs,
     )
     trainer = trainers.build_trainer(task, training, checks.shorter_models(training))
+    if trainer.players and settings.average_last_epochs:
+        raise ZooError("training.average_last_epochs is for one network, and here several train; leave it out")
     if settings.unfreeze_epoch is not None:
         trainer.late = layerwise.LateLayers(layerwise.freeze(model, settings.frozen_layers))
         trainer.let_late_layers_learn(True)  # the optimizer has a place for their state from the beginning
@@ -126,5 +133,8 @@ def compile_trainer(task: Task, training: Training, dataset, teaching, resume: r
             steps.append(pruning_step(optimizer, variables, settings.pruning, plan))
         if steps:
             stand_around_updates(optimizer, steps)
-    trainer.prepare(trainers.batch_specification(trainer, dataset.train.targets, settings.batch_size // replicas))
+    targets = dataset.train.targets
+    if config.dataset.augmentation.mixes:
+        targets = np.asarray(task.soft_targets(training)(targets[:1]))
+    trainer.prepare(trainers.batch_specification(trainer, targets, settings.batch_size // replicas))
     return trainer, plan

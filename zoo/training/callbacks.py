@@ -18,6 +18,7 @@ from zoo.errors import Interrupted, ZooError
 from zoo.runs import write_atomically
 from zoo.tasks import Metric
 from zoo.training import checkpoints
+from zoo.training.averaging import LastEpochs
 from zoo.training.strategy import is_chief, total
 
 
@@ -198,10 +199,12 @@ class Checkpoints(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, folder: pathlib.Path | None, plan, history: History, selection: Selection, minutes: float, strategy
-    ):
+        self, folder: pathlib.Path | None, plan, history: History, selection: Selection, last_epochs: LastEpochs,
+        minutes: float, strategy,
+    ):  # fmt: skip
         super().__init__()
         self.folder, self.plan, self.history, self.selection = folder, plan, history, selection
+        self.last_epochs = last_epochs
         self.seconds, self.strategy, self.writes = minutes * 60, strategy, is_chief(strategy)
         self.saved_at = time.monotonic()
         self.count, self.seconds_saving = 0, 0.0
@@ -219,8 +222,9 @@ class Checkpoints(keras.callbacks.Callback):
         arrays, state = checkpoint
         checkpoints.restore_trainer(self.model, arrays)
         self.selection.restore(arrays, state["selection"])
+        self.last_epochs.restore(arrays)
         shapes = [tuple(weight.shape) for weight in self.model.weights]
-        kept = (self.selection.best_weights, self.selection.last_weights)
+        kept = (self.selection.best_weights, self.selection.last_weights, self.last_epochs.sum.sums)
         fit = all([array.shape for array in arrays] in ([], shapes) for arrays in kept)
         if not fit or state["step"] > self.plan.total_steps:
             raise ZooError(f"{self.folder}: of another model or config; train again without --resume")
@@ -263,7 +267,7 @@ class Checkpoints(keras.callbacks.Callback):
         arrays, selection = self.selection.state()
         stopped = bool(getattr(self.model, "stop_training", False))  # early
         state = {"step": step, "selection": selection, "history": self.history.rows, "stopped": stopped}
-        arrays = checkpoints.trainer_arrays(self.model) | arrays
+        arrays = checkpoints.trainer_arrays(self.model) | arrays | self.last_epochs.state()
         if not self.writes:
             return True
         try:

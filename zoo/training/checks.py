@@ -48,11 +48,28 @@ def refuse_unfitting(config: Config, info) -> None:
             raise ZooError(
                 f"training.{key} does not go with {task.words}: it is for {' and '.join(owners)}; leave it out"
             )
+    _refuse_changed_pictures(config, task, info)
     task.refuse(config)
 
 
+def _refuse_changed_pictures(config: Config, task, info) -> None:
+    settings = config.dataset.augmentation
+    if info.kind not in (None, "image") and settings != type(settings)():
+        raise ZooError(f"dataset.augmentation is for images; {info.name!r} holds {info.kind}s; leave it out")
+    if info.kind not in (None, "image") and config.training.progressive_resizing:
+        raise ZooError(f"training.progressive_resizing is for images; {info.name!r} holds {info.kind}s; leave it out")
+    if not settings.mixes:
+        return
+    key = "dataset.augmentation." + ("mixup" if settings.mixup else "cutmix")
+    if not task.mixes:
+        fitting = " and ".join(other.words for other in all_tasks() if other.mixes)
+        raise ZooError(f"{key} does not go with {task.words}: it is for {fitting}; leave it out")
+    if config.training.batch_size == 1:
+        raise ZooError(f"{key} mixes the pictures of a batch, and training.batch_size is 1; use --batch_size=2 or more")
+
+
 def check_dataset(config: Config, dataset) -> None:
-    """Raises: ZooError: the rows are too few, the targets are none to learn from, or are not images to be augmented."""
+    """Raises: ZooError: the rows are too few, the targets are none to learn from, or pictures are less than a crop."""
     settings = config.training
     rows = len(dataset.train)
     if settings.batch_size > rows:
@@ -60,8 +77,13 @@ def check_dataset(config: Config, dataset) -> None:
             f"training.batch_size is {settings.batch_size}, but {dataset.info.name!r} has {rows} training rows; "
             f"use --batch_size={rows} or less"
         )
-    if dataset.info.kind != "image" and config.dataset.augmentation != type(config.dataset.augmentation)():
-        raise ZooError(f"dataset.augmentation is for images; {dataset.info.name!r} holds {dataset.info.kind}s")
+    if padding := config.dataset.augmentation.crop_padding:
+        height, width = dataset.train.features.shape[1:3]
+        if padding >= min(height, width):
+            raise ZooError(
+                f"dataset.augmentation.crop_padding is {padding}, which leaves nothing of some pictures of "
+                f"{height}×{width}; use {min(height, width) - 1} or less"
+            )
     catalog.model_info(config.model.name).task.check_targets(dataset)
 
 
@@ -104,6 +126,14 @@ def shorter_models(training: Training) -> list:
             f"training.length_buckets={lengths}: rising lengths below the model's, {front.length}, are needed"
         )
     return [catalog.create_model(name, **training.options | {"length": length}) for length in lengths]
+
+
+def mixing_of(task, training: Training):
+    """What mixes the examples of a batch, a `zoo.datasets.mixing.Mixing`, or None."""
+    from zoo.datasets.mixing import Mixing
+
+    settings = training.config.dataset.augmentation
+    return Mixing(settings, task.soft_targets(training)) if settings.mixes else None
 
 
 def augmentation_of(config: Config, dataset):

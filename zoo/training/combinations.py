@@ -40,6 +40,7 @@ COMBINATIONS = (
     ),
     Combination("training.optimizer.ema_momentum=0.9", lambda s: s.optimizer.ema_momentum is not None),
     Combination("training.optimizer.clip_norm=1.0", lambda s: s.optimizer.clip_norm is not None),
+    Combination("training.average_last_epochs=2", lambda s: s.average_last_epochs is not None),
     Combination("training.early_stopping={patience: 1}", lambda s: s.early_stopping is not None),
     Combination("training.pruning={steps_between: 2}", lambda s: s.pruning is not None),
     Combination("training.distillation={teacher: RUN}", lambda s: s.distillation is not None),

@@ -60,7 +60,7 @@ def train(
     strategies.refuse_early(config.training)
     import_tensorflow(start=False)
     from zoo.keras_hooks import AverageInValidation
-    from zoo.training import building, distillation, preprocessing, weight_pruning
+    from zoo.training import averaging, building, distillation, preprocessing, weight_pruning
     from zoo.training import callbacks as zoo_callbacks
     from zoo.training.trackers import Tracker
 
@@ -90,8 +90,9 @@ def train(
     history = zoo_callbacks.History(run.history_file if chief else None, plan, task.headline, show_progress and chief)
     is_finished = weight_pruning.is_finished(settings.pruning)
     selection = zoo_callbacks.Selection(task.headline, settings.early_stopping, is_finished)
+    last_epochs = averaging.LastEpochs(plan.epochs, settings.average_last_epochs)
     checkpoints = zoo_callbacks.Checkpoints(
-        run and run.checkpoints, plan, history, selection, settings.checkpoint_minutes, strategy
+        run and run.checkpoints, plan, history, selection, last_epochs, settings.checkpoint_minutes, strategy
     )
     checkpoints.set_model(trainer)
     start_step = checkpoints.restore() if resume else 0
@@ -116,16 +117,21 @@ def train(
     try:
         with _recorded_failures(run if chief else None, started, keep_best):
             with checkpoints.watching_signals():
-                average = [AverageInValidation()] if settings.optimizer.ema_momentum else []
+                ema = [AverageInValidation()] if settings.optimizer.ema_momentum else []
                 board = [_tensorboard(run, profile)] if chief else []
-                watchers = [selection, *average, history, *board, *callbacks, checkpoints]
+                watchers = [selection, *ema, last_epochs, history, *board, *callbacks, checkpoints]
                 _fit(task, training, trainer, plan, arrays, strategy, start_step, watchers)
             checkpoints.end_training()
+            average = None
+            if last_epochs.sum.count:
+                average = _average(training, trainer, dataset, arrays, strategy, last_epochs.sum, selection)
             best = selection.best_weights if settings.selection == "best" else []
             trainer.set_weights(best or selection.last_weights)
             if chief:
                 _save_model(run, training.model, config, dataset)
                 draw = _judge(task, training, trainer, dataset, run, selection)
+                if average:
+                    run.update_record(average=average)
                 checkpoints.end_judging()
                 advice = record.finish_record(run, started, training, trainer, history, checkpoints)
                 draw()
@@ -180,19 +186,20 @@ def _recorded_failures(run: runs.Run | None, started: float, keep_best: Callable
 def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start_step: int, callbacks) -> None:
     """Call `Model.fit` for all epochs: first for the rest of an epoch, if a run resumes inside one.
 
-    Where frozen layers begin to learn, one call ends and another begins.
+    Where frozen layers begin to learn, or pictures become whole, one call ends and another begins.
     """
-    from zoo.datasets.pipeline import evaluation_batches, evaluation_steps, training_calls
+    from zoo.datasets.pipeline import training_calls
+    from zoo.training import resizing
 
-    config, held_out = training.config, dataset.validation
-    validation = strategies.distribute(
-        strategy, lambda shard: evaluation_batches(held_out.features, held_out.targets, shard=shard)
-    )
+    config, validation = training.config, _held_out(dataset, strategy)
     augmentation = task.augmentation(training, checks.augmentation_of(config, dataset))
-    weights = task.row_weights(config, dataset)
+    mixing, weights = checks.mixing_of(task, training), task.row_weights(config, dataset)
     epoch, step_in_epoch = divmod(start_step, plan.steps_per_epoch)
-    unfreeze_epoch = config.training.unfreeze_epoch
-    ends = {epoch + 1 if step_in_epoch else plan.epochs, unfreeze_epoch or plan.epochs, plan.epochs}
+    unfreeze_epoch, small_epochs = config.training.unfreeze_epoch, resizing.small_epochs(config.training)
+    small = small_epochs and resizing.Smaller(
+        augmentation, resizing.small_size(config.training, dataset.train.features.shape[1:])
+    )
+    ends = {epoch + 1 if step_in_epoch else plan.epochs, unfreeze_epoch or plan.epochs, small_epochs, plan.epochs}
     ends = sorted(end for end in ends if epoch < end <= plan.epochs)
     starts = [start_step, *(end * plan.steps_per_epoch for end in ends)][: len(ends)]
     for first_step, last_epoch in zip(starts, ends, strict=True):
@@ -207,7 +214,8 @@ def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start
             plan,
             seed=config.training.seed,
             start_step=first_step,
-            augmentation=augmentation,
+            augmentation=small if first_step < small_epochs * plan.steps_per_epoch else augmentation,
+            mixing=mixing,
             row_weights=weights,
             length_buckets=config.training.length_buckets,
         )
@@ -216,12 +224,36 @@ def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start
             initial_epoch=first_step // plan.steps_per_epoch,
             epochs=last_epoch,
             steps_per_epoch=plan.calls_in_epoch(first_step),
-            validation_data=validation,
-            validation_steps=evaluation_steps(held_out.features, strategy.num_replicas_in_sync),
+            validation_data=validation["x"],
+            validation_steps=validation["steps"],
             callbacks=callbacks,
             shuffle=False,
             verbose=0,
         )
+
+
+def _average(training: Training, trainer, dataset, arrays, strategy, weight_sum, selection) -> dict:
+    """Show the average of the last epochs to the selection, and say what run.json says of it."""
+    from zoo.training.averaging import measure_normalization
+
+    settings = training.config.training
+    trainer.set_weights(weight_sum.mean())
+    measure_normalization(training.model, dataset.train.features, settings.batch_size, settings.seed)
+    selection.epoch = settings.epochs - 1
+    logs = trainer.evaluate(**_held_out(arrays, strategy), callbacks=[selection], verbose=0, return_dict=True)
+    kept = settings.selection == "last" or selection.best_weights is selection.last_weights
+    return {"epochs": weight_sum.count, "kept": kept, "validation": float(logs[selection.headline.name])}
+
+
+def _held_out(dataset, strategy) -> dict:
+    """The validation rows, as `Model.evaluate` takes them."""
+    from zoo.datasets.pipeline import evaluation_batches, evaluation_steps
+
+    rows = dataset.validation
+    batches = strategies.distribute(
+        strategy, lambda shard: evaluation_batches(rows.features, rows.targets, shard=shard)
+    )
+    return {"x": batches, "steps": evaluation_steps(rows.features, strategy.num_replicas_in_sync)}
 
 
 def _judge(task: Task, training: Training, trainer, dataset, run: runs.Run, selection):

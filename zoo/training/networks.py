@@ -3,22 +3,19 @@
 from collections.abc import Iterator
 
 import keras
-import tensorflow as tf
 
 from zoo.layers.front import inputs_of, text_layer
 from zoo.tasks import Task
-from zoo.training.dropout import BatchPosition, PositionedDropout
-from zoo.training.replicas import normalize_in_one_exchange
+from zoo.training.dropout import BatchPosition, PositionedDropout, draws_by_example
+from zoo.training.normalization import prepare_normalization
 
 
 def training_network(model: keras.Model, output, position: BatchPosition, numbers: Iterator[int]) -> keras.Model:
     """The part of a model from its input, or from behind its text layer, to `output`, with dropout for training."""
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-        normalize_in_one_exchange(model)
+    prepare_normalization(model, position)
 
     def for_training(layer):
-        plain_dropout = type(layer) is keras.layers.Dropout and layer.noise_shape is None
-        return PositionedDropout(layer, position, next(numbers)) if plain_dropout else layer
+        return PositionedDropout(layer, position, next(numbers)) if draws_by_example(layer) else layer
 
     front = text_layer(model)
     part = keras.Model(front.output if front else inputs_of(model), output)

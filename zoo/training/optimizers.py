@@ -36,6 +36,48 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         return {name: getattr(self, name) for name in names}
 
 
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear from `initial_fraction * peak` to `peak` at `peak_step`, then to `final_fraction * peak` at `total_steps`.
+
+    Smith & Topin (2018), Super-convergence, with one descent in place of two.
+    """
+
+    def __init__(self, peak: float, peak_step: int, total_steps: int, initial_fraction: float, final_fraction: float):
+        self.peak, self.peak_step, self.total_steps = peak, peak_step, total_steps
+        self.initial_fraction, self.final_fraction = initial_fraction, final_fraction
+
+    def height(self, step):
+        """Where a step stands: 0 at the foot of the cycle, 1 at the peak."""
+        step = ops.cast(step, "float32")
+        falling = (self.total_steps - step) / max(self.total_steps - self.peak_step, 1)
+        return ops.clip(ops.minimum(step / max(self.peak_step, 1), falling), 0.0, 1.0)
+
+    def __call__(self, step):
+        foot = ops.where(step < self.peak_step, self.initial_fraction, self.final_fraction)
+        return self.peak * (foot + (1 - foot) * self.height(step))
+
+    def get_config(self):
+        names = ("peak", "peak_step", "total_steps", "initial_fraction", "final_fraction")
+        return {name: getattr(self, name) for name in names}
+
+
+class CyclingSGD(keras.optimizers.SGD):
+    """SGD whose momentum falls from `momentum` to `momentum_at_peak` while a `OneCycle` rises, and comes back.
+
+    It follows from the number of updates, which checkpoints hold and all replicas share.
+    """
+
+    def __init__(self, *, learning_rate: OneCycle, momentum_at_peak: float, **settings):
+        super().__init__(learning_rate, **settings)
+        self.cycle, self.momentum_at_peak = learning_rate, momentum_at_peak
+
+    def update_step(self, gradient, variable, learning_rate):
+        momentum = self.momentum + (self.momentum_at_peak - self.momentum) * self.cycle.height(self.iterations)
+        velocity = self.momentums[self._get_variable_index(variable)]
+        self.assign(velocity, momentum * velocity - learning_rate * gradient)
+        self.assign_add(variable, momentum * velocity - learning_rate * gradient if self.nesterov else velocity)
+
+
 def _averages_briefly_at_first(optimizer_class: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
     """A subclass whose averaged weights soon forget the initial weights, however short the training is.
 
@@ -62,13 +104,7 @@ def build_optimizer(
     settings: OptimizerSection, schedule: ScheduleSection, steps_per_epoch: int, epochs: int
 ) -> keras.optimizers.Optimizer:
     """The Keras optimizer that the config describes; weight decay leaves biases and normalization out."""
-    learning_rate = WarmupDecay(
-        peak=settings.learning_rate,
-        warmup_steps=round(schedule.warmup_epochs * steps_per_epoch),
-        total_steps=steps_per_epoch * epochs,
-        shape=schedule.name,
-        final_fraction=schedule.final_fraction,
-    )
+    learning_rate = _schedule(schedule, settings.learning_rate, steps_per_epoch, epochs)
     shared = {
         "learning_rate": learning_rate,
         "weight_decay": settings.weight_decay or None,
@@ -82,6 +118,18 @@ def build_optimizer(
         "adam": {},
         "adamw": {"weight_decay": settings.weight_decay},
     }[settings.name]
-    optimizer = _averages_briefly_at_first(classes[settings.name])(**shared | own)
+    chosen = classes[settings.name]
+    if schedule.momentum_at_peak is not None:
+        chosen, own = CyclingSGD, own | {"momentum_at_peak": schedule.momentum_at_peak}
+    optimizer = _averages_briefly_at_first(chosen)(**shared | own)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+def _schedule(settings: ScheduleSection, peak: float, steps_per_epoch: int, epochs: int):
+    total_steps = steps_per_epoch * epochs
+    if settings.name == "one_cycle":
+        peak_step = round(settings.peak_at * total_steps)
+        return OneCycle(peak, peak_step, total_steps, settings.initial_fraction, settings.final_fraction)
+    warmup_steps = round(settings.warmup_epochs * steps_per_epoch)
+    return WarmupDecay(peak, warmup_steps, total_steps, settings.name, settings.final_fraction)

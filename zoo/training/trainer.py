@@ -12,6 +12,7 @@ from zoo import keras_hooks
 from zoo.datasets.on_disk import Features, count, each
 from zoo.layers.front import inputs_of
 from zoo.tasks import Player, Task, Training
+from zoo.training import resizing
 from zoo.training.dropout import BatchPosition
 from zoo.training.layerwise import LateLayers
 from zoo.training.networks import shorter_network, training_network
@@ -50,7 +51,7 @@ class Trainer(keras_hooks.LoopModel):
         Args:
             inputs, outputs: Keras tensors.
             position: where training stands, for the dropout layers.
-            networks: length of a batch of ids → a network of the same layers for so short texts.
+            networks: length of a batch of ids, or height of pictures → a network of the same layers for so small ones.
             players: the networks that train, where there are several.
         """
         super().__init__(inputs, outputs, name="trainer")
@@ -98,7 +99,7 @@ class Trainer(keras_hooks.LoopModel):
         return list(zip(self.optimizers, groups, strict=True))
 
     def network_of(self, x) -> keras.Model:
-        """The network for a batch: the trainer itself, or one of the same layers for shorter texts."""
+        """The network for a batch: the trainer itself, or one of the same layers for shorter or smaller inputs."""
         return self.shorter_networks.get(x.shape[1], self) if self.shorter_networks else self
 
     @property
@@ -258,6 +259,9 @@ def build_trainer(task: Task, training: Training, shorter: Sequence[keras.Model]
     for other in shorter:
         network = shorter_network(networks["model"], other, task)
         lengths[network.input_shape[1]] = network
+    if resizing.small_epochs(training.config.training):
+        height, width = resizing.small_size(training.config.training, model.input_shape[1:])
+        lengths[height] = resizing.smaller_network(networks["model"], training.config.model.name, (height, width))
     return Trainer(
         inputs, outputs, position=position, networks=lengths, players=task.players(training, networks),
     )  # fmt: skip

@@ -1,0 +1,22 @@
+"""What all families of picture networks say of pictures that are too small for them."""
+
+from collections.abc import Sequence
+
+
+def refuse_small(input_shape: Sequence[int], smallest: int, otherwise: str = "") -> None:
+    """Refuse pictures of which a side would become 0 pixels.
+
+    Args:
+        input_shape: (height, width, channels).
+        smallest: pixels that each side must have.
+        otherwise: what else to change, after "or".
+
+    Raises:
+        ValueError: a side is shorter.
+    """
+    height, width = input_shape[:2]
+    if min(height, width) < smallest:
+        raise ValueError(
+            f"pictures of {height}×{width} are too small; {smallest} pixels a side are the least"
+            f"{f', or {otherwise}' if otherwise else ''}"
+        )
