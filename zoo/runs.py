@@ -299,13 +299,13 @@ def write_atomically(path: pathlib.Path, content: bytes) -> None:
         raise
 
 
-def write_output(flag: str, path: str, content: str) -> None:
+def write_output(flag: str, path: str, content: str | bytes) -> None:
     """Write the document that a flag asks for.
 
     Raises:
         ZooError: the file cannot be written.
     """
     try:
-        write_atomically(pathlib.Path(path), content.encode())
+        write_atomically(pathlib.Path(path), content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise ZooError(f"{flag}={path}: cannot be written ({error.strerror}); name another file") from None

@@ -350,6 +350,8 @@ def test_a_missing_package_is_one_line_with_the_command(monkeypatch):
     ("flags", "words"),
     [
         (["--format=html"], "--output=report.html"),
+        (["--format=png"], "--output=report.png"),
+        (["--format=png", "--output=nowhere/report.png"], "--output=nowhere/report.png: cannot be written"),
         (["--format=html", "--output=nowhere/report.html"], "--output=nowhere/report.html: cannot be written"),
         (["--format=csv", "--output=nowhere/table.csv"], "--output=nowhere/table.csv: cannot be written"),
         (["--format=html", "--output=report.html", "--columns=acuracy"], "did you mean accuracy"),

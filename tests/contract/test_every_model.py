@@ -8,9 +8,11 @@ import types
 
 import numpy as np
 import pytest
+from loaded import named
 
 import zoo
 from zoo.datasets.texts import as_array
+from zoo.evaluation.explain import explain_images
 from zoo.loading import outputs_of, save_model
 from zoo.tasks import Training
 from zoo.training import preprocessing
@@ -96,6 +98,19 @@ def test_it_answers_as_its_task_says(name):
     assert f"{task.headline.text(value)}" in " ".join(task.results_lines(results, labels))
     scores = task.scores(answers, targets)
     assert scores.shape == (7,) and float(task.headline_of(scores.mean())) == pytest.approx(value, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if zoo.model_info(name).reads == "image"])
+def test_a_map_shows_where_a_network_of_pictures_looks(name):
+    import keras
+
+    model = create(name)[1].model
+    kinds = {type(layer) for layer in model.layers}
+    attends, convolves = keras.layers.MultiHeadAttention in kinds, keras.layers.Conv2D in kinds
+    method = "attention_rollout" if attends else "grad_cam" if convolves else "integrated_gradients"
+    images = example_batch(model, 2)
+    maps = explain_images(named(model, "image"), images, method)
+    assert maps.shape == images.shape[:3] and np.isfinite(maps).all()
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -14,6 +14,14 @@ def test_products_and_sums_of_dense_layers_and_convolutions():
     assert count_flops(keras.Model(inputs, outputs)) == 2 * 6 * 6 * 9 * 3 * 4 + 2 * 6 * 6 * 4 * 5
 
 
+def test_the_products_of_the_heads_of_attention_count():
+    inputs = keras.Input((25, 16))
+    outputs = keras.layers.MultiHeadAttention(2, 8, use_bias=False)(inputs, inputs)
+    products = 4 * 25 * 16 * 16 + 2 * 25 * 25 * 16
+    softmax = 2 * 25 * 25
+    assert 2 * products <= count_flops(keras.Model(inputs, outputs)) <= 2 * products + 6 * softmax
+
+
 def test_a_step_of_a_recurrent_layer_counts_as_often_as_it_is_made():
     def counted(steps):
         inputs = keras.Input((steps, 16))

@@ -20,7 +20,7 @@ MEAN_OF_CLASSES = "mean of the classes"
 _INK, _MUTED, _GRID, _PAPER = "var(--ink)", "var(--muted)", "var(--grid)", "var(--paper)"
 _REST = "var(--rest)"  # of models beyond the number of colours
 _FONT = "system-ui, sans-serif"
-_CONFIG = {
+CONFIG = {
     "background": "transparent",
     "font": _FONT,
     "view": {"stroke": "transparent"},
@@ -79,6 +79,29 @@ def cost(rows: Sequence[dict], headline: Metric, column: str, title: str, colour
         data=alt.Data(values=rows),
     )  # fmt: skip
     return _spec(layers, f"{headline.words} against {title}", height=260)
+
+
+def ranks(rows: Sequence[dict], headline: Metric) -> dict:
+    """Models from the best to the worst, with interval and rank.
+
+    Args:
+        rows: {"model", "value": the headline, "low", "high", "colour": or None, "words": at the end of the line}.
+        headline: of the models' task.
+    """
+    rows = [row | {"colour": row["colour"] or _REST} for row in rows]
+    y = alt.Y("model:N", title=None, sort=None).axis(labelLimit=260, labelFontSize=12, labelColor=_INK, ticks=False)
+    scale = alt.Scale(zero=False, nice=True, padding=8)
+    x = alt.X("value:Q", title=f"test {headline.words}", scale=scale)
+    base = alt.Chart().encode(x=x, y=y)
+    own_colour = alt.Stroke("colour:N", scale=None)
+    end = alt.X("high:Q", scale=scale)
+    layers = alt.layer(
+        base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=scale), x2="high:Q", stroke=own_colour),
+        base.mark_point(size=70, filled=True, fillOpacity=1).encode(fill=alt.Fill("colour:N", scale=None)),
+        base.mark_text(align="left", dx=10, fontSize=11, fill=_MUTED).encode(x=end, text="words:N"),
+        data=alt.Data(values=rows),
+    )
+    return _spec(layers, f"models by {headline.words}", height=24 * len(rows))
 
 
 def learning(rows: Sequence[dict], metric: str, better: str, colours: dict[str, str]) -> dict | None:
@@ -257,7 +280,7 @@ def javascript() -> str:
 
 def _spec(chart: alt.LayerChart, description: str, height: int) -> dict[str, Any]:
     chart = chart.add_params(alt.param(name="chosen", value=""))
-    chart = chart.properties(width="container", height=height, description=description, config=_CONFIG)
+    chart = chart.properties(width="container", height=height, description=description, config=CONFIG)
     # Altair would hand `autosize` to the wrong level of a layered chart.
     return chart.to_dict() | {"autosize": {"type": "fit-x", "contains": "padding"}}
 

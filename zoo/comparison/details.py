@@ -25,8 +25,8 @@ _COSTS = {
 }
 
 
-def cost_charts(models: list[Contender], headline: Metric) -> list[dict]:
-    """Charts {"title", "spec"} of the headline against each cost that two or more models have."""
+def cost_charts(models: list[Contender], headline: Metric, columns: Sequence[str] = tuple(_COSTS)) -> list[dict]:
+    """Charts {"title", "spec"} of the headline against each of these costs that two or more models have."""
     rows = []
     for model in models:
         value = model.row[headline.name]
@@ -34,7 +34,7 @@ def cost_charts(models: list[Contender], headline: Metric) -> list[dict]:
         costs = {column: model.row.get(column) for column in _COSTS}
         rows.append({"model": model.name, "value": value, "low": low, "high": high} | costs)
     colours = {model.name: model.colour for model in models if model.colour}
-    drawn = [(title, charts.cost(rows, headline, column, title, colours)) for column, title in _COSTS.items()]
+    drawn = [(_COSTS[column], charts.cost(rows, headline, column, _COSTS[column], colours)) for column in columns]
     name = headline.words[:1].upper() + headline.words[1:]
     return [{"title": f"{name} against {title}", "spec": spec} for title, spec in drawn if spec]
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 
 
 def count_flops(model) -> int | None:
@@ -82,4 +83,17 @@ def _profile(function, inputs: list) -> int | None:
             profile = tf.compat.v1.profiler.profile(frozen.graph, cmd="op", options=options)
     finally:
         logger.setLevel(level)
-    return None if "incomplete shapes" in said.getvalue() else int(profile.total_float_ops)
+    einsums = [_of_einsum(node) for node in frozen.graph.get_operations() if node.type == "Einsum"]
+    unknown = "incomplete shapes" in said.getvalue() or None in einsums
+    return None if unknown else int(profile.total_float_ops) + sum(einsums)
+
+
+def _of_einsum(node) -> int | None:
+    """Operations of a sum of products, such as those of the heads of attention, which the profiler does not count."""
+    sizes = {}
+    inputs = node.get_attr("equation").decode().partition("->")[0].split(",")
+    for letters, tensor in zip(inputs, node.inputs, strict=True):
+        if "." in letters or None in tensor.shape:
+            return None
+        sizes |= dict(zip(letters, tensor.shape, strict=True))
+    return 2 * math.prod(sizes.values())
