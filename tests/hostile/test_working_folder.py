@@ -50,6 +50,7 @@ COMMANDS = {
     "publish": ["runs/none"],
     "reproduce": ["none"],
     "serve": ["--run=runs/none"],
+    "soup": ["runs/none"],
     "sweep": ["--model=mnist_mlp", "--space=none.yaml", "--study=study"],
     "train": ["--model=mnist_mlp", "--dataset=csv", "--data_dir=table.csv"],  # read; it does not fit
     "verify_distribution": ["--models=none"],
