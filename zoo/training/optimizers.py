@@ -5,7 +5,10 @@ import math
 import keras
 from keras import ops
 
+from zoo.keras_hooks import AroundUpdate, Muon, index_of
 from zoo.settings import OptimizerSection, ScheduleSection
+
+_HEADS = [r"(^|/)(logits|standardized)/"]  # they learn by Adam, as Muon's authors have it
 
 
 class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
@@ -73,13 +76,37 @@ class CyclingSGD(keras.optimizers.SGD):
 
     def update_step(self, gradient, variable, learning_rate):
         momentum = self.momentum + (self.momentum_at_peak - self.momentum) * self.cycle.height(self.iterations)
-        velocity = self.momentums[self._get_variable_index(variable)]
+        velocity = self.momentums[index_of(self, variable)]
         self.assign(velocity, momentum * velocity - learning_rate * gradient)
         self.assign_add(variable, momentum * velocity - learning_rate * gradient if self.nesterov else velocity)
 
 
-def _averages_briefly_at_first(optimizer_class: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
-    """A subclass whose averaged weights soon forget the initial weights, however short the training is.
+def lookahead_step(optimizer: keras.optimizers.Optimizer, steps: int) -> AroundUpdate:
+    """After every so many updates, go back half the way to where they began (Zhang et al., 2019, Lookahead optimizer).
+
+    The slow weights, those of the last such place, are state of the optimizer: checkpoints hold them.
+
+    Args:
+        optimizer: of `build_optimizer`, with `lookahead_steps`.
+        steps: how many.
+
+    Returns:
+        One of the steps of `zoo.keras_hooks.stand_around_updates`. Pruning stands around it: what it prunes stays 0.
+    """
+
+    def update_and_go_back(update, index, variable, learning_rate):
+        slow, step = optimizer.slow_weights[index].value, optimizer.iterations
+        before = ops.where(step == 0, variable, slow)
+        update(learning_rate)
+        due = (step + 1) % steps == 0
+        variable.assign(ops.where(due, before + 0.5 * (variable - before), variable))
+        slow.assign(ops.where(due, variable, before))
+
+    return update_and_go_back
+
+
+def _subclass(optimizer_class: type[keras.optimizers.Optimizer], looks_ahead: bool) -> type[keras.optimizers.Optimizer]:
+    """One with slow weights, where it looks ahead, and whose averages soon forget the initial weights.
 
     The average's momentum after t updates is min(`ema_momentum`, (1 + t) / (10 + t)), as in
     `tf.train.ExponentialMovingAverage`: in a short training, an average over about its last tenth. It depends only on
@@ -96,6 +123,12 @@ def _averages_briefly_at_first(optimizer_class: type[keras.optimizers.Optimizer]
         def ema_momentum(self, value):
             self.longest_ema_momentum = value
 
+        def build(self, variables):
+            if not self.built and self.looks_ahead:
+                self.slow_weights = self.add_optimizer_variables(variables, "slow")
+            super().build(variables)
+
+    BrieflyAveraging.looks_ahead = looks_ahead
     BrieflyAveraging.__name__ = optimizer_class.__name__  # Keras names the optimizer's variables after it
     return BrieflyAveraging
 
@@ -112,16 +145,17 @@ def build_optimizer(
         "use_ema": settings.ema_momentum is not None,
         "ema_momentum": settings.ema_momentum or 0.99,
     }
-    classes = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
-    own = {
-        "sgd": {"momentum": settings.momentum},
-        "adam": {},
-        "adamw": {"weight_decay": settings.weight_decay},
+    chosen, own = {
+        "sgd": (keras.optimizers.SGD, {"momentum": settings.momentum, "nesterov": settings.nesterov}),
+        "adam": (keras.optimizers.Adam, {}),
+        "adamw": (keras.optimizers.AdamW, {"weight_decay": settings.weight_decay}),
+        "lion": (keras.optimizers.Lion, {}),
+        "lamb": (keras.optimizers.Lamb, {}),
+        "muon": (Muon, {"exclude_layers": _HEADS}),
     }[settings.name]
-    chosen = classes[settings.name]
     if schedule.momentum_at_peak is not None:
         chosen, own = CyclingSGD, own | {"momentum_at_peak": schedule.momentum_at_peak}
-    optimizer = _averages_briefly_at_first(chosen)(**shared | own)
+    optimizer = _subclass(chosen, settings.lookahead_steps is not None)(**shared | own)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
