@@ -1,6 +1,6 @@
 """Measure what changes of a recipe do: the same seeds with and without each, judged on validation; test is not read.
 
-    python scripts/ablate.py --model=fashion_mnist_cnn --changes=configs/ablations/pictures.yaml --study=studies/pictures
+    python scripts/ablate.py --model=fashion_mnist_cnn --changes=configs/ablations/pictures.yaml --study=studies/craft
 
 The same command goes on after an interruption. Differences are paired by seed; p is corrected for all changes.
 """
@@ -21,7 +21,7 @@ flags.DEFINE_string("study", None, "folder for the runs and effects.csv")
 
 
 def main() -> int:
-    for name, example in (("changes", "configs/ablations/pictures.yaml"), ("study", "studies/pictures")):
+    for name, example in (("changes", "configs/ablations/pictures.yaml"), ("study", "studies/craft")):
         if not FLAGS[name].value:
             raise ZooError(f"--{name} is missing; such as --{name}={example}")
     command_line.import_modules(FLAGS["import"].value)

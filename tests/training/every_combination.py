@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 from small_trainings import weights, without_pictures
+from test_resizing import NAME as ANY_SIZE
 
 import zoo
 from zoo import datasets
@@ -58,6 +59,8 @@ def main(strategy: str, folder: str) -> None:
             model, own, data = ("bbc_news_bert", of_texts, texts)
         if "unfreeze" in combination.setting:
             own = [*of_images, "training.frozen_layers=[dense, batch_normalization]", *exactly]
+        if "resizing" in combination.setting:
+            model, own = ANY_SIZE, [*of_images[:1], *exactly]
         setting = combination.setting
         if "teacher" in setting:  # the first run, which all workers find under the same name
             setting = setting.replace("RUN", str(min(pathlib.Path(folder).glob("runs/mnist_mlp/*/model.keras"))))
@@ -68,7 +71,7 @@ def main(strategy: str, folder: str) -> None:
                 run = zoo.train(config, pathlib.Path(folder) / "runs", dataset=data, show_progress=False)
             assert run is None or run.record["status"] == "finished"
             assert run is None or not config.training.pruning or run.record["pruned"]["sparsity"] > 0.79
-            if "unfreeze" in combination.setting and strategy == "mirrored":
+            if own[-1] == exactly[-1] and strategy == "mirrored":
                 alone = zoo.load_config(model, assignments=[*basics, *own, setting, "training.strategy=default"])
                 with without_pictures():
                     of_one = zoo.train(alone, pathlib.Path(folder) / "alone", dataset=data, show_progress=False)

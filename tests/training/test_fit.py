@@ -64,6 +64,8 @@ def test_settings_of_cost_alone_leave_the_weights(digits, plain_weights, tmp_pat
         "dataset.augmentation.rotation_degrees=20",
         "dataset.augmentation.horizontal_flip=true",
         "dataset.augmentation.random_erasing=0.5",
+        "dataset.augmentation.crop_padding=1",
+        "dataset.augmentation.randaugment={}",
     ],
 )
 def test_every_setting_changes_the_model(digits, plain_weights, tmp_path, setting):

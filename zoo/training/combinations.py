@@ -46,6 +46,7 @@ COMBINATIONS = (
     Combination("training.distillation={teacher: RUN}", lambda s: s.distillation is not None),
     Combination("training.lora_rank=2", lambda s: s.lora_rank is not None),
     Combination("training.unfreeze_epoch=1", lambda s: s.unfreeze_epoch is not None),
+    Combination("training.progressive_resizing={}", lambda s: s.progressive_resizing is not None),
     Combination("training.steps_per_call=8", lambda s: (s.steps_per_call or 1) > 1),
     Combination(
         "training.length_buckets=[8]",

@@ -68,7 +68,7 @@ def smaller_network(network: keras.Model, name: str, size: tuple[int, int]) -> k
         whole = "×".join(map(str, network.input_shape[1:3]))
         raise ZooError(
             f"training.progressive_resizing: {name} reads pictures of {whole} alone, not of {size[0]}×{size[1]}; "
-            "models of convolutions and global pooling read both, if the smaller ones outlast their strides: take one, "
-            "or a larger size_fraction, or leave progressive_resizing out"
+            "models of convolutions and global pooling read both, if small ones outlast their strides: take one, or a "
+            "larger size_fraction, or leave progressive_resizing out"
         )
     return smaller
