@@ -94,15 +94,13 @@ def residual():
 
 
 def attentive():
-    """A vision transformer: patches as tokens, positions, attention and a block of two dense layers."""
+    """A vision transformer of one block of Keras's own attention."""
     import keras
-
-    from zoo.layers.positions import PositionEmbedding
 
     layers = keras.layers
     inputs = keras.Input((12, 8, 1), dtype="uint8")
     x = layers.Conv2D(8, 4, strides=4)(layers.Rescaling(1 / 255)(inputs))
-    x = PositionEmbedding()(layers.Reshape((6, 8))(x))
+    x = layers.Reshape((6, 8))(x)
     y = layers.LayerNormalization(epsilon=1e-6)(x)
     x = layers.Add()([x, layers.MultiHeadAttention(2, 4)(y, y)])
     y = layers.Dense(16, activation="gelu")(layers.LayerNormalization(epsilon=1e-6)(x))
@@ -120,6 +118,11 @@ def attentive():
         ("cifar10_lenet", {}),
         (residual, {}),
         (attentive, {}),
+        ("fashion_mnist_resnet", {}),
+        ("fashion_mnist_resnet", {"block": "bottleneck", "stem": "large", "pre_activation": False}),
+        ("fashion_mnist_inception", {}),
+        ("fashion_mnist_vit", {"drop_path": 0.0}),
+        ("fashion_mnist_vit", {"drop_path": 0.0, "tokenizer_filters": (), "pooling": "class_token"}),
     ],
 )
 def test_other_libraries_compute_the_same_logits(model, options):

@@ -44,36 +44,62 @@ def build_model(architecture: list[Layer]):
         if layer.kind == "rescaling":
             outputs[number] = given[0]
             continue
-        built = _keras_layer(layer, keras.layers)
-        outputs[number] = built(given) if layer.kind == "add" else built(*given)
-        built.set_weights([np.asarray(weight) for weight in layer.weights])
+        outputs[number] = _operation(layer, given)
+        if outputs[number] is not None:
+            continue
+        built = _keras_layer(layer)
+        outputs[number] = built(*given * (2 if layer.kind == "attention" else 1))
+        shapes = [weight.shape for weight in built.get_weights()]
+        built.set_weights([np.reshape(weight, shape) for weight, shape in zip(layer.weights, shapes, strict=True)])
     return keras.Model(outputs[-1], outputs[len(architecture) - 1])
 
 
-def _keras_layer(layer: Layer, layers):
-    options, width = layer.options, layer.output_shape[-1]
-    if layer.kind == "dense":
-        return layers.Dense(width, use_bias=len(layer.weights) == 2)
-    if layer.kind == "convolution":
-        return layers.Conv2D(
-            width, options["size"], options["strides"], options["padding"], use_bias=len(layer.weights) == 2
-        )
-    if layer.kind == "max_pooling":
-        return layers.MaxPooling2D(options["size"], options["strides"], options["padding"])
-    if layer.kind == "batch_normalization":
-        return layers.BatchNormalization(epsilon=options["epsilon"], momentum=options["momentum"])
-    if layer.kind == "layer_normalization":
-        return layers.LayerNormalization(epsilon=options["epsilon"])
-    if layer.kind == "attention":
-        return layers.MultiHeadAttention(options["heads"], options["size"])
-    if layer.kind == "positions":
-        from zoo.layers.positions import PositionEmbedding
+def _operation(layer: Layer, given: list):
+    """The output of a step without weights or a layer of its own; None of another."""
+    from keras import ops
 
-        return PositionEmbedding()
-    if layer.kind == "mean":
-        return layers.GlobalAveragePooling2D() if len(layer.input_shape) == 3 else layers.GlobalAveragePooling1D()
-    if layer.kind == "reshape":
-        return layers.Reshape(layer.output_shape)
-    return {"flatten": layers.Flatten, "add": layers.Add, "relu": layers.ReLU}.get(
-        layer.kind, lambda: layers.Activation(layer.kind)
-    )()
+    options = layer.options
+    functions = {
+        "add": lambda x, y: x + y,
+        "multiply": lambda x, y: x * y,
+        "concatenate": lambda *parts: ops.concatenate(parts, **options),
+        "softmax": lambda x: ops.softmax(x, **options),
+        "sum": lambda x: ops.sum(x, **options),
+        "gelu": lambda x: ops.gelu(x, **options),
+        "first": lambda x: x[:, 0],
+    }
+    return functions[layer.kind](*given) if layer.kind in functions else None
+
+
+def _keras_layer(layer: Layer):
+    from keras import layers
+
+    options, width = layer.options, layer.output_shape[-1]
+    windows = {"strides": options.get("strides"), "padding": options.get("padding")}
+    makers = {
+        "dense": lambda: layers.Dense(width, use_bias=len(layer.weights) == 2),
+        "convolution": lambda: layers.Conv2D(width, options["size"], **windows, use_bias=len(layer.weights) == 2),
+        "max_pooling": lambda: layers.MaxPooling2D(options["size"], **windows),
+        "batch_normalization": lambda: layers.BatchNormalization(**options),
+        "layer_normalization": lambda: layers.LayerNormalization(**options),
+        "attention": lambda: layers.MultiHeadAttention(options["heads"], width // options["heads"]),
+        "mean": layers.GlobalAveragePooling2D if len(layer.input_shape) == 3 else layers.GlobalAveragePooling1D,
+        "reshape": lambda: layers.Reshape(layer.output_shape),
+        "flatten": layers.Flatten,
+        "relu": layers.ReLU,
+        "learned": lambda: _learned(layer.output_shape),
+    }
+    return makers[layer.kind]()
+
+
+def _learned(shape: tuple[int, ...]):
+    import keras
+
+    class Learned(keras.layers.Layer):
+        def build(self, input_shape):
+            self.vectors = self.add_weight(shape=shape)
+
+        def call(self, x):
+            return keras.ops.broadcast_to(self.vectors, (keras.ops.shape(x)[0], *shape))
+
+    return Learned()

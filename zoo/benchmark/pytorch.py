@@ -93,7 +93,9 @@ def _module(layer: Layer, before: Layer | None, nn):
     }
     if layer.kind in make:
         return make[layer.kind](layer, before, nn)
-    return {"flatten": nn.Flatten, "relu": nn.ReLU, "gelu": nn.GELU, "rescaling": nn.Identity}.get(
+    if layer.kind == "gelu":
+        return nn.GELU("tanh" if layer.options["approximate"] else "none")
+    return {"flatten": nn.Flatten, "relu": nn.ReLU, "rescaling": nn.Identity}.get(
         layer.kind, lambda: _step(layer, nn)
     )()
 
@@ -155,44 +157,50 @@ def _attention(layer: Layer, before: Layer | None, nn):
     attention = nn.MultiheadAttention(width, layer.options["heads"], batch_first=True)
     kernels, biases = layer.weights[:6:2], layer.weights[1:6:2]
     with torch.no_grad():
-        attention.in_proj_weight.copy_(torch.from_numpy(np.concatenate([k.reshape(width, width).T for k in kernels])))
-        attention.in_proj_bias.copy_(torch.from_numpy(np.concatenate([bias.reshape(-1) for bias in biases])))
+        attention.in_proj_weight.copy_(torch.from_numpy(np.concatenate([kernel.T for kernel in kernels])))
+        attention.in_proj_bias.copy_(torch.from_numpy(np.concatenate(biases)))
     kernel, bias = layer.weights[6:]
-    _with_weights(attention.out_proj, kernel.reshape(width, width).T, bias)
+    _with_weights(attention.out_proj, kernel.T, bias)
 
     class Itself(nn.Module):
         def __init__(self):
             super().__init__()
             self.attention = attention
 
-        def forward(self, x, *same):
+        def forward(self, x):
             return self.attention(x, x, x, need_weights=False)[0]
 
     return Itself()
 
 
 def _step(layer: Layer, nn):
-    """A step without a module of its own in `torch.nn`."""
+    """A step without a module of its own in `torch.nn`; pictures have their channels first, tokens last."""
     import torch
 
+    functions = {
+        "mean": lambda x: x.mean((2, 3) if x.ndim == 4 else 1),
+        "reshape": lambda x: x.flatten(2).transpose(1, 2),  # places become tokens
+        "add": lambda x, y: x + y,
+        "multiply": lambda x, y: x * y,
+        "concatenate": lambda *parts: torch.cat(parts, 1),
+        "softmax": lambda x: x.softmax(layer.options["axis"]),
+        "sum": lambda x: x.sum(layer.options["axis"]),
+        "first": lambda x: x[:, 0],
+    }
+
     class Step(nn.Module):
+        def forward(self, *inputs):
+            return functions[layer.kind](*inputs)
+
+    class Learned(nn.Module):
         def __init__(self):
             super().__init__()
-            if layer.kind == "positions":
-                self.positions = nn.Parameter(torch.from_numpy(np.array(layer.weights[0])))
+            self.vectors = nn.Parameter(torch.from_numpy(np.array(layer.weights[0])))
 
-        def forward(self, x, *more):
-            if layer.kind == "positions":
-                return x + self.positions
-            if layer.kind == "mean":
-                return x.mean((2, 3) if x.ndim == 4 else 1)
-            if layer.kind == "reshape":  # places become tokens
-                return x.flatten(2).transpose(1, 2)
-            for other in more:
-                x = x + other
-            return x
+        def forward(self, x):
+            return self.vectors.expand(len(x), -1, -1)
 
-    return Step()
+    return Learned() if layer.kind == "learned" else Step()
 
 
 def _with_weights(module, weight: np.ndarray, *bias: np.ndarray):
