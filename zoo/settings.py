@@ -217,7 +217,7 @@ class DistillationSection(_Section):
     """Learn a trained model's answers beside the labels."""
 
     teacher: str
-    """A run or a `.keras` file."""
+    """A run, a `.keras` file, or the name of a model whose weights are published."""
     temperature: Rate = 4.0
     """What the logits of both are divided by before they are compared."""
     alpha: Annotated[float, Field(gt=0, le=1)] = 0.5
