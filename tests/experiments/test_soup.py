@@ -75,10 +75,10 @@ def test_every_command_reads_a_soup(folder, tmp_path, run_script):
         for command in (["evaluate", f"--run={run.path}"], ["export", f"--run={run.path}", "--format=saved_model"]):
             done = run_script(*command)
             assert done.returncode == 0, done.stderr
-        done = run_script("compare", folder / "runs", "--columns=model,accuracy")
+        done = run_script("compare", folder / "runs", "--columns=model,seeds", "--format=csv")
         assert done.returncode == 0, done.stderr
-        assert "binary_mlp [greedy soup]" in done.stdout  # beside its ingredients, in the place of none
-        assert done.stdout.count("binary_mlp") >= 4
+        rows = sorted(done.stdout.splitlines()[1:])  # beside its ingredients, in the place of none
+        assert rows == ["binary_mlp [greedy soup],1", "binary_mlp,1", "binary_mlp,2"], done.stdout
         (run.path / "soup.json").write_text("{}")
         done = run_script("compare", folder / "runs")
         assert done.returncode == 0 and "soup.json" in done.stderr and "Traceback" not in done.stderr

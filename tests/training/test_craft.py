@@ -50,6 +50,16 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_its_end():
     assert (np.diff(rates)[:30] > 0).all() and (np.diff(rates)[30:] < 0).all()
 
 
+@pytest.mark.parametrize(("steps", "peak_at"), [(1, 0.3), (2, 0.1), (2, 0.9), (10, 0.99)])
+def test_one_cycle_of_few_steps_learns_in_each(steps, peak_at):
+    schedule = ScheduleSection(name="one_cycle", peak_at=peak_at)
+    optimizer, rates = build_optimizer(OptimizerSection(learning_rate=1.0), schedule, steps, 1), []
+    for step in range(steps):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    assert min(rates) > 0 and max(rates) <= 1, rates
+
+
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_the_momentum_goes_the_other_way(nesterov):
     """Against the formula, in NumPy, and against Keras where the momentum stays."""
@@ -96,6 +106,16 @@ def test_lookahead_goes_half_the_way_back():
             slow = fast = (slow + fast) / 2
         expected.append(fast)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_lookahead_of_a_layer_that_joins_later_goes_back_to_where_that_was():
+    optimizer = build_optimizer(OptimizerSection(name="sgd", lookahead_steps=2), ScheduleSection(), 10, 1)
+    variable = keras.Variable(np.array([1.0, -2.0], "float32"))
+    optimizer.build([variable])
+    optimizer.iterations.assign(7)
+    stand_around_updates(optimizer, [lookahead_step(optimizer, 2)])
+    found = updates(optimizer, variable, 1, lambda step: [1.0, 1.0])
+    np.testing.assert_allclose(found, [[1 - 0.0005, -2 - 0.0005]], rtol=1e-6)
 
 
 def test_muon_takes_the_kernels_of_hidden_layers():

@@ -66,6 +66,7 @@ def soup(
     loaded, task = models[0], models[0].task
     dataset = load_dataset(runs[0].path, loaded, None, data_dir)
     refuse_other_data(runs[0].path, dataset)
+    made = create_run(runs_dir, f"{config.model.name}_soup")  # a folder that cannot be written is told of before work
     features, settings = fitting_split(loaded, dataset, "train").features, config.training
 
     def value() -> float:
@@ -88,7 +89,7 @@ def soup(
         tell(f"{run.path}: validation {task.headline.words} {task.headline.text(ingredients[-1].value)}")
     ingredients.sort(key=lambda part: -task.headline.goodness(part.value))  # stable: of equal ones, the first named
     chosen = ingredients if method == "uniform" else _greedy(ingredients, stir, task.headline)
-    return _write(chosen, ingredients, stir(chosen), method, loaded, dataset, runs_dir, started)
+    return _write(SoupRun(made.path), chosen, ingredients, stir(chosen), method, loaded, dataset, started)
 
 
 def _greedy(ingredients: Sequence[Ingredient], stir: Callable, headline: Metric) -> list[Ingredient]:
@@ -144,12 +145,11 @@ def _refuse_other_layers(runs: Sequence[Run], models: Sequence[LoadedModel]) -> 
 
 
 def _write(
-    chosen: Sequence[Ingredient], ingredients: Sequence[Ingredient], value: float, method: str, loaded: LoadedModel,
-    dataset, runs_dir: str | os.PathLike, started: float,
+    run: SoupRun, chosen: Sequence[Ingredient], ingredients: Sequence[Ingredient], value: float, method: str,
+    loaded: LoadedModel, dataset, started: float,
 ) -> SoupRun:  # fmt: skip
     """The soup as a run that all commands read, with the cost of all its ingredients, and soup.json."""
     first, records = chosen[0].run, [part.run.record for part in ingredients]
-    run = SoupRun(create_run(runs_dir, f"{first.config.model.name}_soup").path)
     record = dict(first.record) | {
         "status": "running",
         "seed": min(each["seed"] for each in records),

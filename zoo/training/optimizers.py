@@ -53,7 +53,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         """Where a step stands: 0 at the foot of the cycle, 1 at the peak."""
         step = ops.cast(step, "float32")
         falling = (self.total_steps - step) / max(self.total_steps - self.peak_step, 1)
-        return ops.clip(ops.minimum(step / max(self.peak_step, 1), falling), 0.0, 1.0)
+        return ops.clip(ops.minimum(step / self.peak_step, falling), 0.0, 1.0)
 
     def __call__(self, step):
         foot = ops.where(step < self.peak_step, self.initial_fraction, self.final_fraction)
@@ -84,7 +84,8 @@ class CyclingSGD(keras.optimizers.SGD):
 def lookahead_step(optimizer: keras.optimizers.Optimizer, steps: int) -> AroundUpdate:
     """After every so many updates, go back half the way to where they began (Zhang et al., 2019, Lookahead optimizer).
 
-    The slow weights, those of the last such place, are state of the optimizer: checkpoints hold them.
+    The slow weights, those of the last such place, are state of the optimizer: checkpoints hold them. Validation sees
+    the weights as they are, between two such places too.
 
     Args:
         optimizer: of `build_optimizer`, with `lookahead_steps`.
@@ -95,12 +96,11 @@ def lookahead_step(optimizer: keras.optimizers.Optimizer, steps: int) -> AroundU
     """
 
     def update_and_go_back(update, index, variable, learning_rate):
-        slow, step = optimizer.slow_weights[index].value, optimizer.iterations
-        before = ops.where(step == 0, variable, slow)
+        slow = optimizer.slow_weights[index].value
         update(learning_rate)
-        due = (step + 1) % steps == 0
-        variable.assign(ops.where(due, before + 0.5 * (variable - before), variable))
-        slow.assign(ops.where(due, variable, before))
+        due = (optimizer.iterations + 1) % steps == 0
+        variable.assign(ops.where(due, slow + 0.5 * (variable - slow), variable))
+        slow.assign(ops.where(due, variable, slow))
 
     return update_and_go_back
 
@@ -126,6 +126,8 @@ def _subclass(optimizer_class: type[keras.optimizers.Optimizer], looks_ahead: bo
         def build(self, variables):
             if not self.built and self.looks_ahead:
                 self.slow_weights = self.add_optimizer_variables(variables, "slow")
+                for slow, variable in zip(self.slow_weights, variables, strict=True):
+                    slow.assign(variable)
             super().build(variables)
 
     BrieflyAveraging.looks_ahead = looks_ahead
@@ -163,7 +165,7 @@ def build_optimizer(
 def _schedule(settings: ScheduleSection, peak: float, steps_per_epoch: int, epochs: int):
     total_steps = steps_per_epoch * epochs
     if settings.name == "one_cycle":
-        peak_step = round(settings.peak_at * total_steps)
+        peak_step = max(1, round(settings.peak_at * total_steps))
         return OneCycle(peak, peak_step, total_steps, settings.initial_fraction, settings.final_fraction)
     warmup_steps = round(settings.warmup_epochs * steps_per_epoch)
     return WarmupDecay(peak, warmup_steps, total_steps, settings.name, settings.final_fraction)
