@@ -127,22 +127,22 @@ def index_of(optimizer: keras.optimizers.Optimizer, variable) -> int:
 
 
 class Muon(keras.optimizers.Muon):
-    """Muon (Jordan et al., 2024) for kernels of convolutions too, and with a weight decay that replicas can share.
+    """Muon (Jordan et al., 2024) for kernels of convolutions too, with the one weight decay of the other optimizers.
 
-    Keras itself gives all but matrices to Adam, and its weight decay for Muon fails inside a replica. Here a kernel
-    `[height, width, in, out]` is a matrix `[height · width · in, out]`. Adam keeps vectors, embeddings, kernels with
-    one output, such as those of depthwise convolutions, and layers of `exclude_layers`.
+    Keras itself gives all but matrices to Adam, which has a decay of its own there. Here a kernel
+    `[height, width, in, out]` is a matrix `[height · width · in, out]`. Adam keeps all that is no kernel, embeddings,
+    kernels of three axes or with one output, such as those of depthwise convolutions, and layers of `exclude_layers`.
 
-    If Keras renames what is overridden, convolutions learn by Adam, and training with weight decay on several replicas
-    fails.
+    If Keras renames what is overridden, convolutions and what is no kernel learn by other rules, and what Adam learns
+    does not decay.
     """
 
     _apply_weight_decay = keras.optimizers.Optimizer._apply_weight_decay
 
     def _should_use_adamw(self, variable):
-        if len(variable.shape) == 4 and variable.shape[-1] > 1:
-            return any(re.search(pattern, variable.path) for pattern in ["embedding", *self.exclude_layers])
-        return super()._should_use_adamw(variable)
+        shape, patterns = variable.shape, ["embedding", *self.exclude_layers]
+        is_matrix = variable.name.endswith("kernel") and len(shape) in (2, 4) and shape[-1] > 1
+        return not is_matrix or any(re.search(pattern, variable.path) for pattern in patterns)
 
     def _muon_update_step(self, gradient, variable, lr, m):
         self.assign(m, self.momentum * m + gradient)

@@ -241,7 +241,9 @@ def _average(training: Training, trainer, dataset, arrays, strategy, weight_sum,
     measure_normalization(training.model, dataset.train.features, settings.batch_size, settings.seed)
     selection.epoch = settings.epochs - 1
     logs = trainer.evaluate(**_held_out(arrays, strategy), callbacks=[selection], verbose=0, return_dict=True)
-    kept = settings.selection == "last" or selection.best_weights is selection.last_weights
+    kept = (
+        settings.selection == "last" or not selection.best_weights or selection.best_weights is selection.last_weights
+    )
     return {"epochs": weight_sum.count, "kept": kept, "validation": float(logs[selection.headline.name])}
 
 
