@@ -20,7 +20,7 @@ NAME = "cnn_of_any_size"
 def cnn_of_any_size(input_shape=(8, 8, 1), num_classes=4, dropout=0.2):
     pictures = keras.Input(input_shape, dtype="uint8")
     x = keras.layers.Conv2D(8, 3, padding="same", use_bias=False)(keras.layers.Rescaling(1 / 255)(pictures))
-    x = keras.layers.Activation("relu")(keras.layers.BatchNormalization()(x))
+    x = keras.layers.Activation("relu")(keras.layers.BatchNormalization(synchronized=True)(x))
     x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(x)
     x = keras.layers.Dropout(dropout)(keras.layers.GlobalAveragePooling2D()(x))
     return keras.Model(pictures, classification_head(x, num_classes))
