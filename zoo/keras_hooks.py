@@ -5,6 +5,7 @@ Each says what breaks if Keras changes that part; tests/test_keras_hooks.py noti
 
 import contextlib
 import functools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -115,6 +116,43 @@ def stand_around_updates(optimizer: keras.optimizers.Optimizer, steps: Sequence[
         update(learning_rate)
 
     optimizer.update_step = update_through_steps
+
+
+def index_of(optimizer: keras.optimizers.Optimizer, variable) -> int:
+    """The place of a variable in the optimizer's lists of state.
+
+    If Keras renames `_get_variable_index`, sgd with a momentum that changes fails at its first step.
+    """
+    return optimizer._get_variable_index(variable)
+
+
+class Muon(keras.optimizers.Muon):
+    """Muon (Jordan et al., 2024) for kernels of convolutions too, and with a weight decay that replicas can share.
+
+    Keras itself gives all but matrices to Adam, and its weight decay for Muon fails inside a replica. Here a kernel
+    `[height, width, in, out]` is a matrix `[height · width · in, out]`. Adam keeps vectors, embeddings, kernels with
+    one output, such as those of depthwise convolutions, and layers of `exclude_layers`.
+
+    If Keras renames what is overridden, convolutions learn by Adam, and training with weight decay on several replicas
+    fails.
+    """
+
+    _apply_weight_decay = keras.optimizers.Optimizer._apply_weight_decay
+
+    def _should_use_adamw(self, variable):
+        if len(variable.shape) == 4 and variable.shape[-1] > 1:
+            return any(re.search(pattern, variable.path) for pattern in ["embedding", *self.exclude_layers])
+        return super()._should_use_adamw(variable)
+
+    def _muon_update_step(self, gradient, variable, lr, m):
+        self.assign(m, self.momentum * m + gradient)
+        matrix = keras.ops.reshape(gradient + self.momentum * m, (-1, variable.shape[-1]))
+        update = self.lr_adjust(self.zeropower_via_newtonschulz5(matrix, self.ns_steps))
+        self.assign_sub(variable, lr * keras.ops.reshape(update, variable.shape))
+
+    def by_adam(self, index: int) -> bool:
+        """Whether Adam updates the variable of this place."""
+        return self.adam_velocities[index] is not None
 
 
 def average_of(optimizer: keras.optimizers.Optimizer, index: int):

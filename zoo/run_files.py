@@ -8,7 +8,7 @@ import io
 import json
 import pathlib
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -138,6 +138,21 @@ class Parity(_File):
     run: dict[str, Any]
     name: str = ""
     digest: str = ""
+
+
+class _Ingredient(_File):
+    run: str
+    seed: int
+    validation: float
+    stays: bool
+
+
+class Soup(_File):
+    """soup.json."""
+
+    method: Literal["greedy", "uniform"]
+    validation: float
+    ingredients: Annotated[list[_Ingredient], Field(min_length=2)]
 
 
 class _Selection(_File):

@@ -242,6 +242,38 @@ class ExportedRun(Run):
         return self.path / self.parity["file"]
 
 
+class SoupRun(Run):
+    """What soup.py leaves: the average of the weights of several runs, with figures of its own."""
+
+    @property
+    def soup(self) -> dict[str, Any]:
+        """`soup.json`: method, value on validation, and the ingredients, the best on validation first.
+
+        Raises:
+            ZooError: it is damaged.
+        """
+        from zoo.run_files import Soup
+
+        return self.read_json("soup.json", Soup)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """`run.json`; the name of the model says that it is a soup."""
+        record = super().record
+        record["model"] = f"{record['model']} [{self.variant}]"
+        return record
+
+    @property
+    def variant(self) -> str:
+        return f"{self.soup['method']} soup"
+
+
+def run_at(path: pathlib.Path) -> Run:
+    """The run, export or soup in a folder, unchecked."""
+    kinds = {"parity.json": ExportedRun, "soup.json": SoupRun}
+    return next((kind for name, kind in kinds.items() if (path / name).exists()), Run)(path)
+
+
 def create_run(runs_dir: str | os.PathLike, model_name: str) -> Run:
     """Make a new, empty run directory.
 
@@ -268,14 +300,14 @@ def open_run(path: str | os.PathLike | Run) -> Run:
         return path
     path = pathlib.Path(path)
     if (path / "parity.json").exists():
-        return ExportedRun(path)
+        return run_at(path)
     if not path.is_dir():
         raise ZooError(f"{path}: no such run directory; training prints where it puts its run")
     if not (path / "run.json").exists():
         inside = sorted(path.glob("**/run.json"))
         hint = f"; did you mean {inside[-1].parent}?" if inside else "; it has no run.json"
         raise ZooError(f"{path}: is not a run{hint}")
-    return Run(path)
+    return run_at(path)
 
 
 def size_of(path: pathlib.Path) -> int:

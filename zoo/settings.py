@@ -117,12 +117,14 @@ class DatasetSection(_Section):
 class OptimizerSection(_Section):
     """How gradients become updates."""
 
-    name: Literal["sgd", "adam", "adamw"] = "adam"
-    """The algorithm."""
+    name: Literal["sgd", "adam", "adamw", "lion", "lamb", "muon"] = "adam"
+    """The algorithm. `muon` takes the kernels of hidden layers, as matrices; Adam all else, at the same rate."""
     learning_rate: Rate = 1e-3
     """The peak of the schedule."""
     momentum: Fraction = 0.0
     """Of sgd alone."""
+    nesterov: bool = False
+    """Of sgd with momentum: the gradient as it will be after the momentum's step (Sutskever et al., 2013)."""
     weight_decay: NonNegativeFloat = 0.0
     """Decoupled from the gradient (Loshchilov & Hutter, 2019); not of biases and normalization."""
     l2: NonNegativeFloat = 0.0
@@ -133,6 +135,8 @@ class OptimizerSection(_Section):
     """Each layer, or block of a text encoder, learns at this times the rate of the one above it."""
     ema_momentum: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Average the weights over updates, with this momentum, and keep the average as the model."""
+    lookahead_steps: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
+    """After every so many updates, go back half the way to where they began (Zhang et al., 2019)."""
     gradient_accumulation_steps: Count = 1
     """Compute a batch in so many parts, one after the other, to save memory."""
 
@@ -140,6 +144,8 @@ class OptimizerSection(_Section):
     def _momentum_belongs_to_sgd(self):
         if self.momentum and self.name != "sgd":
             raise ValueError(f"momentum belongs to sgd, not to {self.name}")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov belongs to sgd with momentum; set momentum, or leave nesterov out")
         return self
 
 
@@ -211,7 +217,7 @@ class DistillationSection(_Section):
     """Learn a trained model's answers beside the labels."""
 
     teacher: str
-    """A run or a `.keras` file."""
+    """A run, a `.keras` file, or the name of a model whose weights are published."""
     temperature: Rate = 4.0
     """What the logits of both are divided by before they are compared."""
     alpha: Annotated[float, Field(gt=0, le=1)] = 0.5

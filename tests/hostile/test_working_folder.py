@@ -51,6 +51,7 @@ COMMANDS = {
     "reproduce": ["none"],
     "serve": ["--run=runs/none"],
     "ablate": ["--model=mnist_mlp", "--changes=none.yaml", "--study=study"],
+    "soup": ["runs/none"],
     "sweep": ["--model=mnist_mlp", "--space=none.yaml", "--study=study"],
     "train": ["--model=mnist_mlp", "--dataset=csv", "--data_dir=table.csv"],  # read; it does not fit
     "verify_distribution": ["--models=none"],

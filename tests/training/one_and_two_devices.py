@@ -16,6 +16,10 @@ CRAFT = {
     "drop path": (),
     "average": ("training.average_last_epochs=2",),
     "one cycle": ("training.schedule={name: one_cycle, momentum_at_peak: 0.6}",),
+    "nesterov": ("training.optimizer.nesterov=true",),
+    "muon": ("training.optimizer={name: muon, weight_decay: 0.01, clip_norm: 1.0, layer_decay: 0.8}",),
+    "lamb": ("training.optimizer={name: lamb, weight_decay: 0.01, ema_momentum: 0.9, lookahead_steps: 3}",),
+    "lion": ("training.optimizer={name: lion, learning_rate: 0.0003, weight_decay: 0.1, lookahead_steps: 3}",),
 }
 # In float32 and without Adam, which makes full steps of gradients that are only rounding.
 BASICS = (
@@ -26,12 +30,12 @@ BASICS = (
 
 def main(folder: str) -> None:
     digits, differences = made_digits(), {}
-    for name, craft in CRAFT.items():
+    for craft, settings in CRAFT.items():
         one, two = (
-            weights(train(digits, pathlib.Path(folder), *BASICS, *craft, f"training.strategy={strategy}"))
+            weights(train(digits, pathlib.Path(folder), *BASICS, *settings, f"training.strategy={strategy}"))
             for strategy in ("default", "mirrored")
         )
-        differences[name] = float(np.abs(one - two).max())
+        differences[craft] = float(np.abs(one - two).max())
     (pathlib.Path(folder) / "differences.json").write_text(json.dumps(differences))
 
 

@@ -12,10 +12,12 @@ import pytest
 from small_trainings import interrupted, train, weights
 
 import zoo
+from zoo.keras_hooks import stand_around_updates
 from zoo.settings import OptimizerSection, ScheduleSection
 from zoo.training.averaging import WeightSum, measure_normalization
 from zoo.training.callbacks import Selection
-from zoo.training.optimizers import OneCycle, build_optimizer
+from zoo.training.layerwise import since_unfreezing
+from zoo.training.optimizers import OneCycle, build_optimizer, lookahead_step
 
 AVERAGED = (
     "training.average_last_epochs=2",
@@ -48,11 +50,21 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_its_end():
     assert (np.diff(rates)[:30] > 0).all() and (np.diff(rates)[30:] < 0).all()
 
 
-@pytest.mark.parametrize("nesterov", [False])
+@pytest.mark.parametrize(("steps", "peak_at"), [(1, 0.3), (2, 0.1), (2, 0.9), (10, 0.99)])
+def test_one_cycle_of_few_steps_learns_in_each(steps, peak_at):
+    schedule = ScheduleSection(name="one_cycle", peak_at=peak_at)
+    optimizer, rates = build_optimizer(OptimizerSection(learning_rate=1.0), schedule, steps, 1), []
+    for step in range(steps):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    assert min(rates) > 0 and max(rates) <= 1, rates
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
 def test_the_momentum_goes_the_other_way(nesterov):
     """Against the formula, in NumPy, and against Keras where the momentum stays."""
     schedule = ScheduleSection(name="one_cycle", peak_at=0.4, momentum_at_peak=0.5)
-    settings = OptimizerSection(name="sgd", momentum=0.9, learning_rate=0.1)
+    settings = OptimizerSection(name="sgd", momentum=0.9, nesterov=nesterov, learning_rate=0.1)
     cycling = build_optimizer(settings, schedule, steps_per_epoch=10, epochs=1)
     still = build_optimizer(settings, schedule.model_copy(update={"momentum_at_peak": 0.9}), 10, 1)
     keras_own = build_optimizer(settings, schedule.model_copy(update={"momentum_at_peak": None}), 10, 1)
@@ -65,11 +77,109 @@ def test_the_momentum_goes_the_other_way(nesterov):
             optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")], [variable])
         height = min(step / 4, (10 - step) / 6)
         rate = 0.1 * (0.04 + 0.96 * height) if step < 4 else 0.1 * height
-        velocity = (0.9 - 0.4 * height) * velocity - rate * gradient
-        weight = weight + velocity
+        momentum = 0.9 - 0.4 * height
+        velocity = momentum * velocity - rate * gradient
+        weight = weight + (momentum * velocity - rate * gradient if nesterov else velocity)
     np.testing.assert_allclose(first.numpy(), weight, rtol=1e-5)
     np.testing.assert_allclose(second.numpy(), third.numpy(), rtol=1e-6)
     assert np.abs(first.numpy() - second.numpy()).max() > 1e-3
+
+
+def updates(optimizer, variable, steps, gradient=lambda step: [0.3, 0.1 * step]):
+    """The values of a variable after so many updates, as the trainer would make them."""
+    values = []
+    for step in range(steps):
+        optimizer.apply([keras.ops.convert_to_tensor(gradient(step), "float32")], [variable])
+        values.append(variable.numpy().copy())
+    return np.array(values)
+
+
+def test_lookahead_goes_half_the_way_back():
+    settings = OptimizerSection(name="sgd", learning_rate=0.1, lookahead_steps=3)
+    optimizer, start = build_optimizer(settings, ScheduleSection(), 10, 1), np.array([1.0, -2.0])
+    stand_around_updates(optimizer, [lookahead_step(optimizer, 3)])
+    found = updates(optimizer, keras.Variable(start.astype("float32")), 7)
+    slow, expected = start, []
+    for step in range(7):
+        fast = (expected[-1] if expected else start) - 0.1 * np.array([0.3, 0.1 * step])
+        if step % 3 == 2:
+            slow = fast = (slow + fast) / 2
+        expected.append(fast)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_lookahead_of_a_layer_that_joins_later_goes_back_to_where_that_was():
+    optimizer = build_optimizer(OptimizerSection(name="sgd", lookahead_steps=2), ScheduleSection(), 10, 1)
+    variable = keras.Variable(np.array([1.0, -2.0], "float32"))
+    optimizer.build([variable])
+    optimizer.iterations.assign(7)
+    stand_around_updates(optimizer, [lookahead_step(optimizer, 2)])
+    found = updates(optimizer, variable, 1, lambda step: [1.0, 1.0])
+    np.testing.assert_allclose(found, [[1 - 0.0005, -2 - 0.0005]], rtol=1e-6)
+
+
+def test_muon_takes_the_kernels_of_hidden_layers():
+    """And makes of each, of convolutions too, a step of equal singular values; Adam has the others."""
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(6, 3, name="conv")(inputs)
+    x = keras.layers.BatchNormalization(name="norm")(keras.layers.DepthwiseConv2D(3, name="depthwise")(x))
+    x = keras.layers.Dense(5, name="hidden")(keras.layers.Flatten()(x))
+    x = keras.layers.Reshape((5, 1))(keras.layers.Dense(4, name="logits")(x)[:, :1] + x)
+    model = keras.Model(inputs, keras.layers.Dense(2, name="patch_embedding")(x))
+    variables = model.trainable_variables
+    optimizer = build_optimizer(OptimizerSection(name="muon", weight_decay=0.1), ScheduleSection(), 10, 1)
+    optimizer.build(variables)
+    matrices = [variable for index, variable in enumerate(variables) if not optimizer.by_adam(index)]
+    assert [variable.path for variable in matrices] == ["conv/kernel", "hidden/kernel"]
+    before = [variable.numpy() for variable in variables]
+    generator = np.random.default_rng(0)
+    gradients = [generator.normal(size=variable.shape).astype("float32") for variable in variables]
+    optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in gradients])
+    for variable, old in zip(variables, before, strict=True):
+        decayed = old * (1 - 1e-4) if variable.name not in ("bias", "gamma", "beta") else old
+        change = variable.numpy() - decayed
+        if any(variable is matrix for matrix in matrices):
+            rows = change.reshape(-1, change.shape[-1])
+            singular = np.linalg.svd(rows, compute_uv=False) / (1e-3 * 0.2 * np.sqrt(max(rows.shape)))
+            assert 0.6 < singular.min() < singular.max() < 1.3
+        else:
+            np.testing.assert_allclose(np.abs(change), 1e-3, rtol=1e-2)  # Adam's first step
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("name", ["sgd", "adam", "lion", "lamb", "muon"])
+def test_each_optimizer_resumes_and_keeps_what_is_pruned(digits, tmp_path, name, precision):
+    own = {"sgd": "momentum: 0.9, nesterov: true, learning_rate: 0.05", "lion": "learning_rate: 0.0005"}
+    settings = (
+        f"training.optimizer={{name: {name}, {own.get(name, 'learning_rate: 0.01')}, weight_decay: 0.01, "
+        "ema_momentum: 0.9, clip_norm: 1.0, layer_decay: 0.9, lookahead_steps: 3}",
+        "training.pruning={final_sparsity: 0.5, steps_between: 2, end_epoch: 2}",
+        f"training.precision={precision}",
+        "training.steps_per_call=2",
+        "training.deterministic=true",
+    )
+    whole = train(digits, tmp_path, *settings)
+    assert whole.record["pruned"]["sparsity"] == pytest.approx(0.5, abs=0.01)
+    assert whole.results["validation"]["accuracy"]["value"] > 0.4
+    resumed = train(digits, tmp_path, *settings, resume=interrupted(14, digits, tmp_path, *settings))
+    np.testing.assert_array_equal(weights(resumed), weights(whole))
+
+
+@pytest.mark.parametrize("name", ["lion", "lamb", "muon"])
+def test_variables_that_join_later_begin_as_at_the_first_step(name):
+    """Only Adam's own moments are corrected: the first update after 1,000 steps is that of a new optimizer."""
+    settings = OptimizerSection(name=name)
+
+    def first_update(late):
+        optimizer = build_optimizer(settings, ScheduleSection(), 10, 1)
+        variable = keras.Variable(np.full(4, 0.5, "float32"))
+        optimizer.build([variable])
+        optimizer.iterations.assign(1000 if late else 0)
+        stand_around_updates(optimizer, [since_unfreezing(optimizer, [variable], [variable], 1000 if late else 0)])
+        return updates(optimizer, variable, 1, lambda step: [0.1, 0.2, -0.3, 0.4])
+
+    np.testing.assert_allclose(first_update(late=True), first_update(late=False), rtol=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +284,9 @@ def test_a_sum_of_weights_keeps_whole_numbers_and_small_differences():
         (["training.average_last_epochs=2", "training.early_stopping={patience: 1}"], "early_stopping"),
         (["training.average_last_epochs=2", "training.pruning={}"], "by epoch 2; set training.pruning.end_epoch"),
         (["training.schedule={name: one_cycle, warmup_epochs: 1}"], "leave warmup_epochs out, and set peak_at"),
+        (["training.optimizer.nesterov=true"], "nesterov belongs to sgd with momentum"),
+        (["training.optimizer.lookahead_steps=1"], "greater than or equal to 2"),
+        (["training.optimizer={name: muon, momentum: 0.5}"], "momentum belongs to sgd, not to muon"),
         (["training.schedule={name: cosine, peak_at: 0.5}"], "peak_at belongs to one_cycle, not to cosine"),
         (["training.schedule={name: one_cycle, momentum_at_peak: 0.5}"], "is for sgd with optimizer.momentum"),
     ],

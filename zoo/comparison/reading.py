@@ -17,7 +17,7 @@ import numpy as np
 from zoo.command_words import command
 from zoo.config import Config
 from zoo.errors import ZooError, nearest
-from zoo.runs import ExportedRun, Predictions, Run
+from zoo.runs import ExportedRun, Predictions, Run, run_at
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
 
@@ -77,7 +77,7 @@ def data_name(record: dict[str, Any]) -> str:
 
 def _run_of(record: pathlib.Path) -> Run:
     """The run at a path, unchecked: `read_results` says what is wrong with it."""
-    return (ExportedRun if (record.parent / "parity.json").exists() else Run)(record.parent)
+    return run_at(record.parent)
 
 
 def _name(run: Run, path: pathlib.Path) -> str:

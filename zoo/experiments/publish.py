@@ -15,7 +15,7 @@ from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.evaluation.evaluate import evaluate_model, load_dataset, refuse_other_data
 from zoo.experiments.weights_page import page
-from zoo.export.formats import float32_file
+from zoo.export.formats import float32_file, half_size_file
 from zoo.loading import LoadedModel, deflate, load_model, with_labels
 from zoo.models.catalog import list_models
 from zoo.runs import Run, write_atomically
@@ -29,6 +29,7 @@ _OF_RUN = (
     "status", "model", "dataset", "seed", "git_revision", "versions", "device", "precision", "parameters", "flops",
     "steps_per_call", "data_digest", "wall_seconds", "peak_memory_mib",
 )  # fmt: skip
+_HALVED_ABOVE = 1_000_000  # bytes: the repository keeps all files of weights
 _LICENCES = ("Apache-2.0", "MIT", "CC BY-SA 3.0")  # of data, that weights are given under too
 
 
@@ -145,6 +146,9 @@ def _write(run: Run, whole: LoadedModel, dataset, folder: pathlib.Path) -> tuple
         source = folder / "float32.keras"
         float32_file(run.model_file, source)
     deflate(source, new)
+    if new.stat().st_size > _HALVED_ABOVE:
+        half_size_file(source, half := folder / "half.keras")
+        deflate(half, new)
     return new, None
 
 

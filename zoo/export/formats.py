@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import io
 import json
 import logging
 import pathlib
@@ -144,6 +145,35 @@ def float32_file(source: pathlib.Path, target: pathlib.Path) -> None:
         for name in archive.namelist():
             content = archive.read(name)
             copy.writestr(name, json.dumps(walk(json.loads(content))) if name == "config.json" else content)
+
+
+def half_size_file(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Copy a `.keras` file with its kernels stored in float16; what opens it still computes as its layers say.
+
+    Vectors, such as biases and what normalization knows, stay as they are, and so does a kernel beyond float16's range.
+    """
+    import h5py
+
+    def copy_group(group, new) -> None:
+        new.attrs.update(group.attrs)
+        for name, item in group.items():
+            if isinstance(item, h5py.Group):
+                copy_group(item, new.create_group(name))
+                continue
+            values = item[()]
+            if values.dtype == "float32" and values.ndim > 1 and np.abs(values).max(initial=0) < 65_504:
+                values = values.astype("float16")
+            new.create_dataset(name, data=values).attrs.update(item.attrs)
+
+    with zipfile.ZipFile(source) as archive, zipfile.ZipFile(target, "w") as copy:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name == "model.weights.h5":
+                stored = io.BytesIO()
+                with h5py.File(io.BytesIO(content)) as old, h5py.File(stored, "w") as new:
+                    copy_group(old, new)
+                content = stored.getvalue()
+            copy.writestr(name, content)
 
 
 def numbers_model(model):

@@ -65,6 +65,10 @@ class _Measuring(keras.layers.Layer):
         super().__init__(name=f"measuring_{layer.name}", dtype=layer.dtype_policy)
         self.layer, self.keep, self.supports_masking = layer, keep, True
 
+    def compute_output_spec(self, inputs, mask=None):
+        """Keras takes what was multiplied by a number for sparse, and would try the call with a sparse tensor."""
+        return keras.KerasTensor(inputs.shape, self.compute_dtype)
+
     def call(self, inputs, mask=None):
         if mask is not None:
             raise NotImplementedError("statistics of a batch normalization behind a mask")

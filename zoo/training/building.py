@@ -17,7 +17,7 @@ from zoo.tasks import Task, Training
 from zoo.training import adapters, checks, layerwise, preprocessing, resizing, starting
 from zoo.training import trainer as trainers
 from zoo.training.fitting import fitted, resolved_precision
-from zoo.training.optimizers import build_optimizer
+from zoo.training.optimizers import build_optimizer, lookahead_step
 from zoo.training.programs import steps_per_call, uses_xla
 from zoo.training.weight_pruning import pruning_step
 
@@ -129,6 +129,8 @@ def compile_trainer(task: Task, training: Training, dataset, teaching, resume: r
             steps.append(late)
         if settings.optimizer.layer_decay:
             steps.append(layerwise.slower_below(variables, trainer, settings.optimizer.layer_decay))
+        if settings.optimizer.lookahead_steps:
+            steps.append(lookahead_step(innermost(optimizer), settings.optimizer.lookahead_steps))
         if settings.pruning:
             steps.append(pruning_step(optimizer, variables, settings.pruning, plan))
         if steps:

@@ -94,19 +94,34 @@ def since_unfreezing(optimizer, variables, late_variables, step: int) -> Callabl
 
     late = {id(variable) for variable in late_variables}
     is_late = [id(variable) in late for variable in variables]
-    if not hasattr(optimizer, "beta_1"):
-        return lambda update, index, variable, learning_rate: update(learning_rate)
+    beta_1, beta_2, is_adam = _adam_in(optimizer)
 
     def correction(updates):
-        return tf.sqrt(1 - optimizer.beta_2**updates) / (1 - optimizer.beta_1**updates)
+        return tf.sqrt(1 - beta_2**updates) / (1 - beta_1**updates)
 
     def update_late(update, index, variable, learning_rate):
-        if is_late[index]:
+        if is_late[index] and is_adam(index):
             updates = tf.cast(optimizer.iterations.value + 1, tf.float32)
             learning_rate *= correction(tf.maximum(updates - step, 1)) / correction(updates)
         update(learning_rate)
 
     return update_late
+
+
+def _adam_in(optimizer) -> tuple[float, float, Callable[[int], bool]]:
+    """The decay of Adam's moments, and which variables it updates; of all other algorithms, none.
+
+    LAMB divides a step by its size, and so needs no correction.
+    """
+    import keras
+
+    from zoo.keras_hooks import Muon
+
+    if isinstance(optimizer, Muon):
+        return optimizer.adam_beta_1, optimizer.adam_beta_2, optimizer.by_adam
+    if isinstance(optimizer, keras.optimizers.Adam):
+        return optimizer.beta_1, optimizer.beta_2, lambda index: True
+    return 0.0, 0.0, lambda index: False
 
 
 def slower_below(variables, trainer, decay: float) -> Callable:

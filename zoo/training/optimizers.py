@@ -5,7 +5,10 @@ import math
 import keras
 from keras import ops
 
+from zoo.keras_hooks import AroundUpdate, Muon, index_of
 from zoo.settings import OptimizerSection, ScheduleSection
+
+_HEADS = [r"(^|/)(logits|standardized)/"]  # they learn by Adam, as Muon's authors have it
 
 
 class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
@@ -50,7 +53,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         """Where a step stands: 0 at the foot of the cycle, 1 at the peak."""
         step = ops.cast(step, "float32")
         falling = (self.total_steps - step) / max(self.total_steps - self.peak_step, 1)
-        return ops.clip(ops.minimum(step / max(self.peak_step, 1), falling), 0.0, 1.0)
+        return ops.clip(ops.minimum(step / self.peak_step, falling), 0.0, 1.0)
 
     def __call__(self, step):
         foot = ops.where(step < self.peak_step, self.initial_fraction, self.final_fraction)
@@ -73,13 +76,37 @@ class CyclingSGD(keras.optimizers.SGD):
 
     def update_step(self, gradient, variable, learning_rate):
         momentum = self.momentum + (self.momentum_at_peak - self.momentum) * self.cycle.height(self.iterations)
-        velocity = self.momentums[self._get_variable_index(variable)]
+        velocity = self.momentums[index_of(self, variable)]
         self.assign(velocity, momentum * velocity - learning_rate * gradient)
         self.assign_add(variable, momentum * velocity - learning_rate * gradient if self.nesterov else velocity)
 
 
-def _averages_briefly_at_first(optimizer_class: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
-    """A subclass whose averaged weights soon forget the initial weights, however short the training is.
+def lookahead_step(optimizer: keras.optimizers.Optimizer, steps: int) -> AroundUpdate:
+    """After every so many updates, go back half the way to where they began (Zhang et al., 2019, Lookahead optimizer).
+
+    The slow weights, those of the last such place, are state of the optimizer: checkpoints hold them. Validation sees
+    the weights as they are, between two such places too.
+
+    Args:
+        optimizer: of `build_optimizer`, with `lookahead_steps`.
+        steps: how many.
+
+    Returns:
+        One of the steps of `zoo.keras_hooks.stand_around_updates`. Pruning stands around it: what it prunes stays 0.
+    """
+
+    def update_and_go_back(update, index, variable, learning_rate):
+        slow = optimizer.slow_weights[index].value
+        update(learning_rate)
+        due = (optimizer.iterations + 1) % steps == 0
+        variable.assign(ops.where(due, slow + 0.5 * (variable - slow), variable))
+        slow.assign(ops.where(due, variable, slow))
+
+    return update_and_go_back
+
+
+def _subclass(optimizer_class: type[keras.optimizers.Optimizer], looks_ahead: bool) -> type[keras.optimizers.Optimizer]:
+    """One with slow weights, where it looks ahead, and whose averages soon forget the initial weights.
 
     The average's momentum after t updates is min(`ema_momentum`, (1 + t) / (10 + t)), as in
     `tf.train.ExponentialMovingAverage`: in a short training, an average over about its last tenth. It depends only on
@@ -96,6 +123,14 @@ def _averages_briefly_at_first(optimizer_class: type[keras.optimizers.Optimizer]
         def ema_momentum(self, value):
             self.longest_ema_momentum = value
 
+        def build(self, variables):
+            if not self.built and self.looks_ahead:
+                self.slow_weights = self.add_optimizer_variables(variables, "slow")
+                for slow, variable in zip(self.slow_weights, variables, strict=True):
+                    slow.assign(variable)
+            super().build(variables)
+
+    BrieflyAveraging.looks_ahead = looks_ahead
     BrieflyAveraging.__name__ = optimizer_class.__name__  # Keras names the optimizer's variables after it
     return BrieflyAveraging
 
@@ -112,16 +147,17 @@ def build_optimizer(
         "use_ema": settings.ema_momentum is not None,
         "ema_momentum": settings.ema_momentum or 0.99,
     }
-    classes = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
-    own = {
-        "sgd": {"momentum": settings.momentum},
-        "adam": {},
-        "adamw": {"weight_decay": settings.weight_decay},
+    chosen, own = {
+        "sgd": (keras.optimizers.SGD, {"momentum": settings.momentum, "nesterov": settings.nesterov}),
+        "adam": (keras.optimizers.Adam, {}),
+        "adamw": (keras.optimizers.AdamW, {"weight_decay": settings.weight_decay}),
+        "lion": (keras.optimizers.Lion, {}),
+        "lamb": (keras.optimizers.Lamb, {}),
+        "muon": (Muon, {"exclude_layers": _HEADS}),
     }[settings.name]
-    chosen = classes[settings.name]
     if schedule.momentum_at_peak is not None:
         chosen, own = CyclingSGD, own | {"momentum_at_peak": schedule.momentum_at_peak}
-    optimizer = _averages_briefly_at_first(chosen)(**shared | own)
+    optimizer = _subclass(chosen, settings.lookahead_steps is not None)(**shared | own)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
@@ -129,7 +165,7 @@ def build_optimizer(
 def _schedule(settings: ScheduleSection, peak: float, steps_per_epoch: int, epochs: int):
     total_steps = steps_per_epoch * epochs
     if settings.name == "one_cycle":
-        peak_step = round(settings.peak_at * total_steps)
+        peak_step = max(1, round(settings.peak_at * total_steps))
         return OneCycle(peak, peak_step, total_steps, settings.initial_fraction, settings.final_fraction)
     warmup_steps = round(settings.warmup_epochs * steps_per_epoch)
     return WarmupDecay(peak, warmup_steps, total_steps, settings.name, settings.final_fraction)
