@@ -40,6 +40,8 @@ def settings(pictures, *more):
         ("mnist_mlp", [], set()),
         ("mnist_cnn", ["training.precision=mixed_bfloat16", "model.options.stages=[[4], [8]]",
                        "model.options.paddings=[same, valid]"], {"scikit_learn"}),
+        ("fashion_mnist_vit", ["training.precision=float32", "model.options={hidden_size: 16, tokenizer_filters: [16], "
+                               "num_layers: 1, num_heads: 2, drop_path: 0.0}"], {"scikit_learn"}),
     ],
 )  # fmt: skip
 def test_all_contenders_start_from_the_same_network_and_train(pictures, model, more, absent):

@@ -41,6 +41,7 @@ def a_run(folder, augmentation):
         ({"horizontal_flip": True}, ["as it is", "mirrored"]),
         ({"shift_pixels": 2, "rotation_degrees": 5}, ["as it is", "up", "down", "left", "right"]),
         ({"horizontal_flip": True, "shift_pixels": 1}, 10),
+        ({"crop_padding": 2}, ["as it is", "up", "down", "left", "right"]),
         ({"shift_pixels": 0.5, "zoom": 0.1}, None),
     ],
 )

@@ -25,8 +25,12 @@ PLAIN = (
     "training.optimizer={name: adam, learning_rate: 1e-3}",
     "training.schedule={}",
     "training.label_smoothing=0.0",
-    "model.options.dropout=0.0",
+    "training.average_last_epochs=null",
+    "training.progressive_resizing=null",
+    "training.distillation=null",
+    "training.early_stopping=null",
 )
+_DROPPING = ("dropout", "drop_path")  # options of models
 # Name → module, its arguments, the package that it needs.
 CONTENDERS = {
     "zoo": ("zoo_loop", {}, "tensorflow"),
@@ -58,6 +62,7 @@ def plain_config(model: str, assignments: Sequence[str] = ()) -> Config:
         ZooError: there is no such model or key, or the model is no classifier.
     """
     own = [f"training.batch_size={BATCH_SIZES[model]}"] if model in BATCH_SIZES else []
+    own += [f"model.options.{name}=0.0" for name in _DROPPING if name in catalog.model_info(model).option_names]
     config = load_config(model, assignments=[*PLAIN, *own, *assignments])
     if catalog.model_info(model).task.targets != "class":  # the contenders' own loops know one loss, cross-entropy
         raise ZooError(f"--models={model}: the contenders train classifiers only; {model} predicts something else")

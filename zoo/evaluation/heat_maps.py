@@ -14,6 +14,7 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
+_SEQUENCE_WEIGHTS = "sequence_weights"  # of zoo.models.vit: how much of each token the head reads
 _AT_ONCE = 32  # pictures; a transformer's attention takes memory as the square of its patches
 
 
@@ -51,7 +52,8 @@ def attention_rollout(loaded_model: "LoadedModel", images: np.ndarray) -> np.nda
     """How much of each patch reaches the answer through all layers of attention (Abnar & Zuidema, 2020).
 
     The mean over the heads, half of it what a layer hands on unchanged, multiplied from layer to layer; then the row of
-    the class token, or the mean of all rows where there is none. It is the same for all labels.
+    the class token, or the mean of all rows where there is none, weighted as the network weights its tokens if it has a
+    layer `sequence_weights`. It is the same for all labels.
 
     Args:
         loaded_model: its attention is in layers `keras.layers.MultiHeadAttention`, or is the output of layers
@@ -64,11 +66,16 @@ def attention_rollout(loaded_model: "LoadedModel", images: np.ndarray) -> np.nda
     Raises:
         ZooError: the network has no attention, or its patches are no grid of rows and columns.
     """
-    attention, (rows, columns) = _attention(loaded_model.model, str(loaded_model.path))
+    attention, number, (rows, columns) = _attention(loaded_model.model, str(loaded_model.path))
     found = []
     for start in range(0, len(images), _AT_ONCE):
-        shares = rollout([np.asarray(layer) for layer in attention(images[start : start + _AT_ONCE], training=False)])
-        shares = (shares[:, 0] if shares.shape[2] > rows * columns else shares.mean(axis=1))[:, -rows * columns :]
+        layers = [np.asarray(layer) for layer in attention(images[start : start + _AT_ONCE], training=False)]
+        whole, reads = rollout(layers[:number]), layers[number:]
+        if reads:
+            shares = (reads[0][:, None] @ whole)[:, 0]
+        else:
+            shares = whole[:, 0] if whole.shape[2] > rows * columns else whole.mean(axis=1)
+        shares = shares[:, -rows * columns :]
         shares = shares / shares.mean(axis=1, keepdims=True) - 1
         found.append(shares.reshape(-1, rows, columns).astype("float32"))
     return _stretched(found, images)
@@ -119,7 +126,10 @@ def _around_last_maps(model, path: str):
 
 @functools.lru_cache(maxsize=4)
 def _attention(model, path: str):
-    """A model from pictures to the mean attention of each layer, and the rows and columns of the patches."""
+    """A model from pictures to what attends to what, in how many layers, and the rows and columns of the patches.
+
+    Behind the layers it gives how much of each token the head reads, if the network learns that.
+    """
     import keras
 
     class WithScores(keras.layers.Layer):
@@ -132,7 +142,7 @@ def _attention(model, path: str):
         def call(self, *inputs, **options):
             return self.attention(*inputs, **options | {"return_attention_scores": True})
 
-    scores, grid = [], None
+    scores, reads, grid = [], [], None
 
     def clone(layer):
         return WithScores(layer) if isinstance(layer, keras.layers.MultiHeadAttention) else layer
@@ -149,6 +159,8 @@ def _attention(model, path: str):
             scores.append(keras.ops.mean(keras.ops.cast(of_heads, "float32"), axis=1))
         elif not scores and isinstance(layer, keras.layers.Layer) and _has_places(layer):
             grid = tuple(layer.output.shape[1:3])
+        elif layer.name == _SEQUENCE_WEIGHTS and len(output.shape) == 3 and output.shape[2] == 1:
+            reads.append(keras.ops.softmax(keras.ops.cast(output, "float32")[..., 0], axis=1))
         return output
 
     part = keras.Model(model.inputs[0], model.get_layer("logits").output)
@@ -165,7 +177,7 @@ def _attention(model, path: str):
             f"--explain=attention_rollout: the tokens of {path} are not the patches of a picture, with one token for "
             "the class or none; take --explain=integrated_gradients"
         )
-    return keras.Model(pictures, scores), grid
+    return keras.Model(pictures, [*scores, *reads]), len(scores), grid
 
 
 def _is_attention(layer) -> bool:

@@ -67,11 +67,11 @@ def views_of(loaded_model: "LoadedModel", way: str, run: str | os.PathLike | Non
         if not run:
             raise ZooError(f"--tta: {loaded_model.path} has no recipe to take views from; give --tta=mirror or =shift")
         trained_with = open_run(run).config.dataset.augmentation
-        mirror, shift = trained_with.horizontal_flip, trained_with.shift_pixels >= 1
+        mirror, shift = trained_with.horizontal_flip, max(trained_with.shift_pixels, trained_with.crop_padding) >= 1
         if not mirror and not shift:
             raise ZooError(
-                f"--tta: {run} was trained without horizontal_flip and shift_pixels, so that its recipe has no views; "
-                "give --tta=mirror or =shift"
+                f"--tta: {run} was trained without horizontal_flip, shift_pixels and crop_padding, so that its recipe "
+                "has no views; give --tta=mirror or =shift"
             )
     places = [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)] if shift else [(0, 0)]
     return [View(mirrored, *place) for mirrored in ((False, True) if mirror else (False,)) for place in places]
