@@ -3,7 +3,7 @@
     python scripts/write_model_cards.py
     python scripts/write_model_cards.py --check
 
-They tell of docs/leaderboard.csv, the configs, the registry, zoo/settings.py and the scripts. Learning curves and
+They tell of docs/leaderboard.csv, the configs, the registry, zoo/settings/ and the scripts. Learning curves and
 confusion matrices are drawn from finished runs of seed 0 in --runs_dir; where there is none, the pictures stay as they
 are. --check writes nothing and ends with status 1 where a document disagrees.
 """

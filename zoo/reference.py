@@ -61,7 +61,7 @@ def config_page() -> str:
     ]
     options = "\n".join(_options_row(name) for name in catalog.list_models())
     claim = _sections("claim", schema["properties"]["claim"], schema)
-    start = _BY.format(where="zoo/settings.py")
+    start = _BY.format(where="zoo/settings/")
     return f"{start}\n{_CONFIG_PAGE}\n" + "\n\n".join([*sections, _OPTIONS + options, *claim]) + "\n"
 
 
