@@ -213,6 +213,21 @@ def test_predict_tells_it_before_any_work_and_draws_it_else(run_script, tmp_path
     assert "Grad-CAM" in (tmp_path / "page.html").read_text()
 
 
+def test_the_attention_of_a_model_from_a_file_is_shown(tmp_path):
+    """Names that Keras makes up begin anew in each process, and may be those of the file."""
+    import keras
+
+    from zoo.loading import load_model, save_model
+
+    keras.utils.clear_session()
+    labels = {"label_names": list("0123456789"), "task": "classification", "reads": "image"}
+    save_model(zoo.create_model("fashion_mnist_vit", num_layers=1), tmp_path / "model.keras", labels)
+    keras.utils.clear_session()
+    model = load_model(tmp_path / "model.keras")
+    images = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1)).astype("uint8")
+    assert np.isfinite(explain_images(model, images, "attention_rollout")).all()
+
+
 @pytest.mark.parametrize("options", [{}, {"tokenizer_filters": (), "pooling": "class_token"}])
 def test_the_vision_transformer_of_the_zoo_shows_its_attention(options):
     """It attends by matrix products, whose weights are the output of layers `Softmax`."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
 _SEQUENCE_WEIGHTS = "sequence_weights"  # of zoo.models.vit: how much of each token the head reads
-_AT_ONCE = 32  # pictures; a transformer's attention takes memory as the square of its patches
+_AT_ONCE = 8  # pictures; a transformer's attention takes memory as the square of its patches
 
 
 def grad_cam(loaded_model: "LoadedModel", images: np.ndarray) -> np.ndarray:
@@ -66,13 +66,16 @@ def attention_rollout(loaded_model: "LoadedModel", images: np.ndarray) -> np.nda
     Raises:
         ZooError: the network has no attention, or its patches are no grid of rows and columns.
     """
+    import tensorflow as tf
+
     attention, number, (rows, columns) = _attention(loaded_model.model, str(loaded_model.path))
     found = []
     for start in range(0, len(images), _AT_ONCE):
-        layers = [np.asarray(layer) for layer in attention(images[start : start + _AT_ONCE], training=False)]
-        whole, reads = rollout(layers[:number]), layers[number:]
-        if reads:
-            shares = (reads[0][:, None] @ whole)[:, 0]
+        outputs = [tf.cast(one, tf.float32) for one in attention(images[start : start + _AT_ONCE], training=False)]
+        whole = rollout([tf.reduce_mean(of_heads, axis=1).numpy() for of_heads in outputs[:number]])
+        if outputs[number:]:
+            reads = tf.nn.softmax(outputs[number], axis=1).numpy()
+            shares = (reads * whole).sum(axis=1)
         else:
             shares = whole[:, 0] if whole.shape[2] > rows * columns else whole.mean(axis=1)
         shares = shares[:, -rows * columns :]
@@ -128,7 +131,8 @@ def _around_last_maps(model, path: str):
 def _attention(model, path: str):
     """A model from pictures to what attends to what, in how many layers, and the rows and columns of the patches.
 
-    Behind the layers it gives how much of each token the head reads, if the network learns that.
+    Behind the layers it gives how much of each token the head reads, if the network learns that. It adds no operations:
+    the names that Keras would give them may be those of a model that was opened from a file.
     """
     import keras
 
@@ -156,11 +160,11 @@ def _attention(model, path: str):
         elif _is_attention(layer):
             of_heads = output
         if of_heads is not None:
-            scores.append(keras.ops.mean(keras.ops.cast(of_heads, "float32"), axis=1))
+            scores.append(of_heads)
         elif not scores and isinstance(layer, keras.layers.Layer) and _has_places(layer):
             grid = tuple(layer.output.shape[1:3])
         elif layer.name == _SEQUENCE_WEIGHTS and len(output.shape) == 3 and output.shape[2] == 1:
-            reads.append(keras.ops.softmax(keras.ops.cast(output, "float32")[..., 0], axis=1))
+            reads.append(output)
         return output
 
     part = keras.Model(model.inputs[0], model.get_layer("logits").output)
@@ -171,7 +175,7 @@ def _attention(model, path: str):
             f"--explain=attention_rollout: {path} has no layers of attention; take --explain=grad_cam if it has "
             "convolutions, else integrated_gradients"
         )
-    tokens = {size for score in scores for size in score.shape[1:]}
+    tokens = {size for score in scores for size in score.shape[2:]}
     if len(tokens) > 1 or grid is None or None in grid or max(tokens) - math.prod(grid) not in (0, 1):
         raise ZooError(
             f"--explain=attention_rollout: the tokens of {path} are not the patches of a picture, with one token for "
