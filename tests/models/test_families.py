@@ -58,7 +58,13 @@ def test_the_papers_own_network_has_the_published_size(name, options, published)
     ("name", "options", "told"),
     [
         ("fashion_mnist_alexnet", {"input_shape": (14, 14, 1)}, "15 pixels"),
+        (
+            "fashion_mnist_alexnet",
+            {"input_shape": (66, 90, 3), "kernel_sizes": (11, 5, 3, 3, 3), "stem_stride": 4},
+            "67 pixels",
+        ),
         ("fashion_mnist_alexnet", {"filters": (8, 8)}, "five of each"),
+        ("fashion_mnist_alexnet", {"stem_stride": 0}, "1 or more"),
         ("fashion_mnist_vgg", {"input_shape": (7, 28, 1)}, "2 stages or fewer"),
         ("fashion_mnist_vgg", {"stages": ((8,), ())}, "one or more convolutions"),
         ("fashion_mnist_inception", {"input_shape": (3, 3, 3)}, "4 pixels"),

@@ -7,6 +7,8 @@ from zoo.models.mlp import hidden_layers
 from zoo.models.sizes import refuse_small
 from zoo.registry import register_model
 
+_LEAST_BEFORE_POOLING = 15  # pixels: pooled three times, one is left
+
 
 @register_model(
     "fashion_mnist_alexnet",
@@ -38,9 +40,12 @@ def alexnet(
 
     if len(filters) != 5 or len(kernel_sizes) != 5 or min(*filters, *kernel_sizes) < 1:
         raise ValueError(f"filters {tuple(filters)} and kernel_sizes {tuple(kernel_sizes)}: five of each are needed")
-    after_stem = 15  # what three times pooling needs
-    least = after_stem if stem_stride == 1 else kernel_sizes[0] + stem_stride * (after_stem - 1)
-    refuse_small(input_shape, least, "" if stem_stride == 1 else "stem_stride=1")
+    if stem_stride < 1:
+        raise ValueError(f"stem_stride is {stem_stride}; 1 or more is needed")
+    if stem_stride == 1:
+        refuse_small(input_shape, _LEAST_BEFORE_POOLING)
+    else:
+        refuse_small(input_shape, kernel_sizes[0] + stem_stride * (_LEAST_BEFORE_POOLING - 1), "stem_stride=1")
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     for number, (count, size) in enumerate(zip(filters, kernel_sizes, strict=True)):
