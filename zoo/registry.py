@@ -2,10 +2,13 @@
 
 import dataclasses
 import inspect
+import typing
 from collections.abc import Callable
 from typing import Any
 
-from zoo.errors import ZooError, nearest
+import pydantic
+
+from zoo.errors import ZooError, nearest, shortened
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
 
@@ -88,3 +91,25 @@ def check_options(info: ModelInfo, options: dict[str, Any], error_type: type[Exc
     for option in options:
         if option not in info.option_names:
             raise error_type(f"model {info.name!r} has no option {option!r}; {nearest(option, info.option_names)}")
+
+
+def check_types(info: ModelInfo, options: dict[str, Any]) -> None:
+    """Hold the values of options against the annotations of the builder; an option without one takes anything.
+
+    Raises:
+        ZooError: a value is of another type.
+    """
+    annotations = typing.get_type_hints(info.builder)
+    for option, value in options.items():
+        try:
+            adapter = pydantic.TypeAdapter(annotations.get(option, Any))
+        except pydantic.errors.PydanticUserError:  # a class that pydantic knows nothing of
+            continue
+        try:
+            adapter.validate_python(value.tolist() if hasattr(value, "tolist") else value, strict=True)
+        except pydantic.ValidationError as error:
+            mistake = error.errors(include_url=False)[0]
+            where = ".".join(map(str, (option, *mistake["loc"])))
+            reason = mistake["msg"].replace("Input", "it").replace("an instance of Sequence", "a list")
+            given = shortened(repr(mistake["input"]))
+            raise ZooError(f"model {info.name!r}: option {where}: {reason} (given: {given})") from None

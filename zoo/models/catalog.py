@@ -10,7 +10,7 @@ from zoo.command_words import command
 from zoo.errors import ZooError, nearest
 from zoo.models import alexnet, bert, cnn, efficientnet, inception, mlp, resnet, tables, texts, vgg, vit  # noqa: F401
 from zoo.quiet import import_tensorflow
-from zoo.registry import KINDS, ModelInfo, check_options, registered
+from zoo.registry import KINDS, ModelInfo, check_options, check_types, registered
 from zoo.tasks.catalog import get_task
 
 
@@ -50,10 +50,12 @@ def create_model(name: str, **overrides: Any):
     """Build a registered model: a functional `keras.Model`, raw input → what its task calls its output.
 
     Raises:
-        ZooError: no such model or no such option, or the builder refuses an option's value (its `ValueError`).
+        ZooError: no such model or no such option, or an option's value is of another type than the builder's annotation
+            says, or the builder refuses it (its `ValueError`).
     """
     info = model_info(name)
     check_options(info, overrides, ZooError)
+    check_types(info, overrides)
     import_tensorflow(start=False)
     try:
         return info.builder(**(info.default_options | overrides))
