@@ -148,3 +148,14 @@ def test_the_list_of_models_shows_size_and_figure(run_script):
     assert "  2 kB, 1.0000  " in rows["xor_mlp"] and "MB, 0.95" in rows["text_cnn"] and "MB" not in rows["simple_cnn"]
     rows = {row["name"]: row["weights"] for row in json.loads(run_script("list_models", "--json").stdout)}
     assert rows["simple_cnn"] is None and rows["xor_mlp"]["sha256"] == record.find("xor_mlp").sha256
+
+
+def test_a_new_model_takes_no_place_in_the_package():
+    from zoo.experiments.publish import _mark_packaged
+
+    sizes = {"old": (800_000, True), "small": (300_000, False), "new": (650_000, False)}
+    weights = {name: {"bytes": size, "packaged": packaged} for name, (size, packaged) in sizes.items()}
+    _mark_packaged(weights, 1.2)
+    assert [name for name, entry in weights.items() if entry["packaged"]] == ["old", "small"]
+    _mark_packaged(weights, 0.5)
+    assert [name for name, entry in weights.items() if entry["packaged"]] == ["small"]

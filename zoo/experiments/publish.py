@@ -51,7 +51,8 @@ def publish(
         output: the folder that `$ZOO_WEIGHTS_URL` or the Hub serves; by default the repository's weights/.
         record_file: by default docs/weights.json. Entries of other models stay.
         leaderboard: by default docs/leaderboard.csv.
-        small_mb: the smallest files, up to so many megabytes in all, are marked for the installed package.
+        small_mb: up to so many megabytes in all are marked for the installed package: what was marked, then the
+            smallest files.
         data_dir: where the data are, if not where the environment says.
 
     Returns:
@@ -76,7 +77,7 @@ def publish(
                 tell(f"refused: {error}")
                 status = 2
                 continue
-            weights[name] = entry
+            weights[name] = entry | {"packaged": weights.get(name, entry)["packaged"]}
             print(f"{name}: {folder / entry['file']}, {entry['bytes']:,} bytes, {entry['metric']} {entry['value']}")
             _mark_packaged(weights, small_mb)
             write_atomically(record_file, record.text_of(weights, _without(rows)).encode())
@@ -197,8 +198,9 @@ def _command(name: str, seed: int) -> str:
 
 
 def _mark_packaged(weights: dict[str, dict[str, Any]], small_mb: float) -> None:
+    """Mark what goes into the package: first what was in it, so that a new model takes no other's place, by size."""
     left = small_mb * 1e6
-    for entry in sorted(weights.values(), key=lambda entry: entry["bytes"]):
+    for entry in sorted(weights.values(), key=lambda entry: (not entry["packaged"], entry["bytes"])):
         left -= entry["bytes"]
         entry["packaged"] = left >= 0
 
