@@ -15,7 +15,7 @@ from zoo.errors import ZooError
 OUTPUT = flags.DEFINE_string("output", None, "Folder of the files (default: weights/ of the repository).")
 RECORD = flags.DEFINE_string("record", None, "Their record (default: docs/weights.json of the repository).")
 LEADERBOARD = flags.DEFINE_string("leaderboard", None, "What runs are held against (default: docs/leaderboard.csv).")
-SMALL_MB = flags.DEFINE_float("small_mb", 2.0, "Megabytes in all that the package carries: what it carried, then the smallest.", 0)
+SMALL_MB = flags.DEFINE_float("small_mb", 2.0, "Megabytes that the package carries: what it did, then the smallest.", 0)
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data are (default: $TFDS_DATA_DIR).")
 IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the models.")
 

@@ -13,7 +13,7 @@ _RESNET = "He et al. (2016), Deep residual learning for image recognition; the s
     "fashion_mnist_resnet",
     reads="image",
     task="classification",
-    description="a pre-activated residual network of three blocks for Fashion-MNIST",
+    description="a small pre-activated residual network for Fashion-MNIST",
     reference=_RESNET,
     depths=(1, 1, 1),
     filters=(32, 64, 128),
