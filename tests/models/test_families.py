@@ -102,3 +102,13 @@ def test_pictures_of_any_size_are_read_or_refused_in_words_of_ours(name, shape):
         assert "too small" in str(error) and f"{shape[0]}×{shape[1]}" in str(error)
     else:
         assert model.input_shape == (None, *shape) and model.output_shape == (None, 3)
+
+
+@pytest.mark.parametrize(("name", "blocks"), [("fashion_mnist_resnet", 5), ("fashion_mnist_vit", 2)])
+def test_drop_path_leaves_out_whole_branches_the_last_most(name, blocks):
+    """A branch of the ResNet, or two of a block of the transformer; the first block always stays."""
+    options = {"depths": (2, 2, 2)} if name.endswith("resnet") else {"num_layers": 2}
+    layers = [layer for layer in built(name, drop_path=0.4, **options).layers if type(layer).__name__ == "Dropout"]
+    rates = [layer.rate for layer in layers]
+    assert len(layers) == blocks and rates == sorted(rates) and rates[-1] == 0.4 and rates[0] > 0
+    assert all(layer.noise_shape == (None, *[1] * (len(layer.output.shape) - 1)) for layer in layers)

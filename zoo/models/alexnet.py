@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from zoo.models.common import refuse_small
 from zoo.models.head import classification_head
 from zoo.models.mlp import hidden_layers
-from zoo.models.sizes import refuse_small
 from zoo.registry import register_model
 
 _LEAST_BEFORE_POOLING = 15  # pixels: pooled three times, one is left

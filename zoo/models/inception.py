@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from zoo.models.common import refuse_small
 from zoo.models.head import classification_head
-from zoo.models.sizes import refuse_small
 from zoo.registry import register_model
 
 # Of a block: 1×1; 1×1 before 3×3, 3×3; 1×1 before 5×5, 5×5; 1×1 after pooling. Szegedy et al. (2015), table 1.

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from zoo.models.common import dropped_path, refuse_small
 from zoo.models.head import classification_head
-from zoo.models.sizes import refuse_small
 from zoo.registry import register_model
 
 _RESNET = "He et al. (2016), Deep residual learning for image recognition; the same (2016), Identity mappings"
@@ -37,6 +37,7 @@ def residual_network(
     stem: str = "small",
     pre_activation: bool = True,
     dropout: float = 0.0,
+    drop_path: float = 0.0,
 ):
     """`uint8[batch, height, width, channel]` → `float32[batch, num_classes]` probabilities.
 
@@ -51,6 +52,7 @@ def residual_network(
         stem: `small`, a 3×3 convolution, or `large`, 7×7 with stride 2 and pooling, for pictures of 224 pixels.
         pre_activation: normalize and activate before each convolution, not after it.
         dropout: between the convolutions of a block.
+        drop_path: how often the last block is left out, for an example; those before it less, in proportion.
 
     Raises:
         ValueError: an option has no such value, a stage has no block, or the picture is too small for the strides.
@@ -67,11 +69,13 @@ def residual_network(
     else:
         x = _convolution(x, filters[0], 3)
         x = x if pre_activation else _activated(x)
-    add_block = _pre_activated_block if pre_activation else _block
+    add_block, blocks = _pre_activated_block if pre_activation else _block, 0
     for stage, (depth, count) in enumerate(zip(depths, filters, strict=True)):
         for number in range(depth):
             stride = 2 if stage and not number else 1
-            x = add_block(x, round(count * width), stride, block == "bottleneck", dropout)
+            left_out = drop_path * blocks / max(sum(depths) - 1, 1)
+            x = add_block(x, round(count * width), stride, block == "bottleneck", dropout, left_out)
+            blocks += 1
     if pre_activation:
         x = _activated(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
@@ -111,32 +115,31 @@ def _dropped(x, dropout: float):
     return keras.layers.Dropout(dropout)(x) if dropout else x
 
 
-def _pre_activated_block(x, filters: int, stride: int, bottleneck: bool, dropout: float):
+def _pre_activated_block(x, filters: int, stride: int, bottleneck: bool, dropout: float, drop_path: float):
     out = 4 * filters if bottleneck else filters
     y = _activated(x)
     changes = stride != 1 or x.shape[-1] != out
     shortcut = _convolution(y, out, 1, stride) if changes else x
-    if bottleneck:
-        y = _activated(_convolution(y, filters, 1))
-        y = _activated(_convolution(y, filters, 3, stride))
-        return shortcut + _convolution(_dropped(y, dropout), out, 1)
-    y = _activated(_convolution(y, filters, 3, stride))
-    return shortcut + _convolution(_dropped(y, dropout), out, 3)
+    return shortcut + dropped_path(_branch(y, filters, out, stride, bottleneck, dropout), drop_path)
 
 
-def _block(x, filters: int, stride: int, bottleneck: bool, dropout: float):
-    """As in the first paper: after each convolution; the stride of a bottleneck is that of its 3×3 (ResNet v1.5)."""
+def _block(x, filters: int, stride: int, bottleneck: bool, dropout: float, drop_path: float):
+    """As in the first paper: normalized and activated after each convolution, and after the sum."""
     import keras
 
     out, shortcut = 4 * filters if bottleneck else filters, x
     if stride != 1 or x.shape[-1] != out:
         shortcut = keras.layers.BatchNormalization(synchronized=True)(_convolution(x, out, 1, stride))
-    if bottleneck:
-        y = _activated(_convolution(x, filters, 1))
-        y = _activated(_convolution(y, filters, 3, stride))
-        y = _convolution(_dropped(y, dropout), out, 1)
-    else:
-        y = _activated(_convolution(x, filters, 3, stride))
-        y = _convolution(_dropped(y, dropout), out, 3)
+    y = _branch(x, filters, out, stride, bottleneck, dropout)
     y = keras.layers.BatchNormalization(synchronized=True)(y)
-    return keras.layers.Activation("relu")(shortcut + y)
+    return keras.layers.Activation("relu")(shortcut + dropped_path(y, drop_path))
+
+
+def _branch(x, filters: int, out: int, stride: int, bottleneck: bool, dropout: float):
+    """The convolutions of a block; the stride of a bottleneck is that of its 3×3 (ResNet v1.5)."""
+    if bottleneck:
+        x = _activated(_convolution(x, filters, 1))
+        x = _activated(_convolution(x, filters, 3, stride))
+        return _convolution(_dropped(x, dropout), out, 1)
+    x = _activated(_convolution(x, filters, 3, stride))
+    return _convolution(_dropped(x, dropout), out, 3)

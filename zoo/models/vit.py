@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from zoo.models.attention import self_attention
+from zoo.models.common import dropped_path
 from zoo.models.head import classification_head
 from zoo.registry import register_model
 
@@ -105,13 +106,13 @@ def _block(x, name: str, num_heads: int, mlp_size: int, dropout: float, drop_pat
 
     hidden_size = x.shape[-1]
     y = keras.layers.LayerNormalization(epsilon=1e-6, name=f"{name}_attention_norm")(x)
-    x = x + _left_out(self_attention(y, num_heads, name), drop_path)
+    x = x + dropped_path(self_attention(y, num_heads, name), drop_path)
     y = keras.layers.LayerNormalization(epsilon=1e-6, name=f"{name}_mlp_norm")(x)
     # By tanh, as the paper's own code has it: ONNX Runtime refuses what Keras makes of the exact form.
     y = ops.gelu(keras.layers.Dense(mlp_size, name=f"{name}_mlp")(y), approximate=True)
     y = _dropped(y, dropout)
     y = _dropped(keras.layers.Dense(hidden_size, name=f"{name}_mlp_output")(y), dropout)
-    return x + _left_out(y, drop_path)
+    return x + dropped_path(y, drop_path)
 
 
 def _learned(x, name: str):
@@ -140,10 +141,3 @@ def _dropped(x, rate: float):
     import keras
 
     return keras.layers.Dropout(rate)(x) if rate else x
-
-
-def _left_out(x, rate: float):
-    """Stochastic depth (Huang et al., 2016): a residual branch that whole examples skip."""
-    import keras
-
-    return keras.layers.Dropout(rate, noise_shape=(None, 1, 1))(x) if rate else x

@@ -1,4 +1,4 @@
-"""What all families of picture networks say of pictures that are too small for them."""
+"""What several families of picture networks share."""
 
 from collections.abc import Sequence
 
@@ -20,3 +20,11 @@ def refuse_small(input_shape: Sequence[int], smallest: int, otherwise: str = "")
             f"pictures of {height}×{width} are too small; {smallest} pixels a side are the least"
             f"{f', or {otherwise}' if otherwise else ''}"
         )
+
+
+def dropped_path(x, rate: float):
+    """Stochastic depth (Huang et al., 2016): a residual branch, `float[batch, …]`, that whole examples skip."""
+    import keras
+
+    noise_shape = (None, *[1] * (len(x.shape) - 1))
+    return keras.layers.Dropout(rate, noise_shape=noise_shape)(x) if rate else x
