@@ -71,6 +71,15 @@ def test_layers_of_other_ranks_too_are_keras_own_arithmetic(precision):
         np.testing.assert_allclose(ours, theirs, rtol=scale, atol=scale * np.abs(theirs).max() + 1e-4)
 
 
+def test_numbers_far_from_zero_keep_their_variance():
+    """The mean of squares less the square of the mean would be 0 or less in float32."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
+    prepare_normalization(model, BatchPosition(0))
+    rows = np.random.default_rng(0).normal(0, 1, (64, 2)).astype("float32") + 30_000
+    outputs = np.asarray(model(rows, training=True))
+    np.testing.assert_allclose(outputs.std(axis=0), 1, atol=0.05)
+
+
 def test_after_a_few_updates_the_averages_are_of_the_data_and_not_of_their_start():
     model, position = _model(4), BatchPosition(0)
     prepare_normalization(model, position)

@@ -31,7 +31,7 @@ def _normalizer(layer: keras.layers.BatchNormalization, position: BatchPosition)
         if not training:
             moments = layer.moving_mean.value, layer.moving_variance.value
         else:
-            moments = None if in_one_operation else _moments(inputs, over_replicas)
+            moments = None if in_one_operation else _moments(layer, inputs)
         if in_one_operation:
             outputs, *moments = _normalized(layer, inputs, moments)
         else:
@@ -83,14 +83,17 @@ def _normalized(layer: keras.layers.BatchNormalization, inputs, moments):
     return outputs, mean, variance * tf.maximum(count - 1, 1) / count
 
 
-def _moments(inputs, over_replicas: bool):
-    """Mean and variance, `float32[channel]`, of `float[batch, …, channel]` or of the shares of all replicas."""
+def _moments(layer: keras.layers.BatchNormalization, inputs):
+    """Mean and variance, `float32[channel]`, of `float[batch, …, channel]`; of the shares of all replicas together.
+
+    A synchronized layer computes as over replicas on one device too, so that both learn the same.
+    """
     values = tf.cast(inputs, tf.float32)
     axes = list(range(len(inputs.shape) - 1))
+    if not layer.synchronized:
+        return tf.nn.moments(values, axes)
     sums = tf.stack([tf.reduce_sum(values, axes), tf.reduce_sum(tf.square(values), axes)])
     count = tf.size(values) // tf.shape(sums)[1]
-    if over_replicas:
-        count *= tf.distribute.get_replica_context().num_replicas_in_sync  # their shares are of equal size
-        (sums,) = sum_over_replicas([sums])
-    mean, mean_of_squares = tf.unstack(sums / tf.cast(count, tf.float32))
+    count *= tf.distribute.get_replica_context().num_replicas_in_sync  # their shares are of equal size
+    mean, mean_of_squares = tf.unstack(sum_over_replicas([sums])[0] / tf.cast(count, tf.float32))
     return mean, tf.maximum(mean_of_squares - tf.square(mean), 0.0)
