@@ -174,7 +174,7 @@ def test_fit_writes_no_average_into_the_model_at_its_end(left_alone):
 def test_batch_normalization_is_what_it_is_told_and_not_where_it_is_frozen():
     layer = keras.layers.BatchNormalization()
     layer.build((None, 3))
-    keras_hooks.normalize_by(layer, lambda inputs, training: inputs + (100.0 if training else 10.0))
+    keras_hooks.normalize_by(layer, lambda inputs, training: inputs + (100.0 if training else 10.0), strict=True)
     for training, trainable, expected in ((True, True, 101), (True, False, 11), (False, True, 11)):
         layer.trainable = trainable
         np.testing.assert_array_equal(layer(tf.ones([2, 3]), training=training), np.full((2, 3), expected))

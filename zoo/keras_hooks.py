@@ -164,18 +164,24 @@ def average_of(optimizer: keras.optimizers.Optimizer, index: int):
     return optimizer._model_variables_moving_average[index].value if optimizer.use_ema else None
 
 
-def normalize_by(layer: keras.layers.BatchNormalization, normalize: Callable[[Any, bool], Any]) -> None:
+def normalize_by(layer: keras.layers.BatchNormalization, normalize: Callable[[Any, bool], Any], strict: bool) -> None:
     """Let batch normalization compute its output as `normalize(inputs, training)`; the layer has been built.
+
+    Behind a mask it computes as it did before, or, with `strict`, not at all.
 
     If Keras looks up `call` in the class, training stays right, and takes twice as long in convolutional networks.
     """
 
-    def unmasked_call(inputs, training=None, mask=None):
-        if mask is not None:
-            raise NotImplementedError("masked batch normalization by one operation")
-        return normalize(inputs, bool(training and layer.trainable))
+    own_call = layer.call
 
-    layer.call = unmasked_call
+    def call(inputs, training=None, mask=None):
+        if mask is None:
+            return normalize(inputs, bool(training and layer.trainable))
+        if strict:
+            raise NotImplementedError("masked batch normalization over several replicas")
+        return own_call(inputs, training=training, mask=mask)
+
+    layer.call = call
 
 
 def store_as_constants(layer: keras.layers.Normalization) -> None:

@@ -88,3 +88,19 @@ def test_after_a_few_updates_the_averages_are_of_the_data_and_not_of_their_start
         position.step = tf.constant(step)
         outputs = model(images, training=True)
     np.testing.assert_allclose(model(images, training=False), outputs, atol=0.01)
+
+
+def test_a_masked_layer_is_keras_own():
+    """Behind an embedding that masks, padding counts for nothing."""
+    ids = np.array([[1, 2, 0], [3, 0, 0]])
+    results = []
+    for prepare in (False, True):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((3,))
+        embedded = keras.layers.Embedding(4, 2, mask_zero=True)(inputs)
+        model = keras.Model(inputs, keras.layers.BatchNormalization()(embedded))
+        if prepare:
+            prepare_normalization(model, BatchPosition(0))
+        results.append([np.asarray(model(ids, training=True)), *model.layers[-1].get_weights()])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

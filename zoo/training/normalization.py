@@ -17,14 +17,15 @@ def prepare_normalization(model: keras.Model, position: BatchPosition) -> None:
     The momentum of the moving averages after t updates is min(`momentum`, (1 + t) / (10 + t)): with Keras's 0.99, a
     training of a hundred updates would be judged by averages that are still a third what they began with.
     """
+    several = tf.distribute.get_strategy().num_replicas_in_sync > 1
     for layer in model.layers:
         ours = isinstance(layer, keras.layers.BatchNormalization) and not layer.renorm
         if ours and layer.axis in (-1, layer.input_spec.ndim - 1):
-            normalize_by(layer, _normalizer(layer, position))
+            over_replicas = several and layer.synchronized
+            normalize_by(layer, _normalizer(layer, position, over_replicas), strict=over_replicas)
 
 
-def _normalizer(layer: keras.layers.BatchNormalization, position: BatchPosition):
-    over_replicas = layer.synchronized and tf.distribute.get_strategy().num_replicas_in_sync > 1
+def _normalizer(layer: keras.layers.BatchNormalization, position: BatchPosition, over_replicas: bool):
     in_one_operation = _has_one_operation(layer) and not over_replicas
 
     def normalize(inputs, training: bool):
