@@ -171,7 +171,6 @@ def normalize_by(layer: keras.layers.BatchNormalization, normalize: Callable[[An
 
     If Keras looks up `call` in the class, training stays right, and takes twice as long in convolutional networks.
     """
-
     own_call = layer.call
 
     def call(inputs, training=None, mask=None):

@@ -5,6 +5,11 @@ from collections.abc import Sequence
 from zoo.escaping import printable
 
 
+def p_text(p: float) -> str:
+    """A p-value as people read it."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def align_columns(rows: Sequence[Sequence[str]]) -> str:
     """Rows of as many cells each → one line a row, columns as wide as their widest cell, two spaces between."""
     rows = [[printable(cell) for cell in row] for row in rows]

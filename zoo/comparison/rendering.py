@@ -10,7 +10,7 @@ from zoo.comparison.selecting import check_columns
 from zoo.escaping import json_text, markdown_cell, printable, spreadsheet_cell
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
-from zoo.text_table import align_columns
+from zoo.text_table import align_columns, p_text
 
 
 def render(tables: Sequence[Sequence[dict]], columns: Sequence[str] | None, form: str) -> str:
@@ -74,7 +74,7 @@ def cell(column: str, value: Any, task: Task) -> str:
     if isinstance(value, list | tuple):
         return " to ".join(f"{end:.{decimals}f}" for end in value)
     if column == "p":
-        return "< 0.001" if value < 0.001 else f"{value:.3f}"
+        return p_text(value)
     if isinstance(value, float):
         separator = "," if column == "throughput" else ""
         return f"{value:{separator}.{decimals}f}"

@@ -12,7 +12,7 @@ from zoo.measures import statistics
 from zoo.measures.statistics import headline_interval, holm
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
-from zoo.text_table import align_columns
+from zoo.text_table import align_columns, p_text
 
 if TYPE_CHECKING:
     from zoo.datasets import Dataset, Split
@@ -151,9 +151,8 @@ def slices_table(slices: dict) -> str:
     headline = get_task(slices["task"]).headline
     rows = [("slice", "rows", headline.words, "95 % interval", "p against the rest")]
     for one in slices["slices"]:
-        p = "< 0.001" if one["p"] < 0.001 else f"{one['p']:.3f}"
         value, interval = headline.text(one[headline.name]), headline.interval_text(one["interval"])
-        rows.append((one["slice"], f"{one['n']:,}", value, interval, p))
+        rows.append((one["slice"], f"{one['n']:,}", value, interval, p_text(one["p"])))
     count = len(slices["slices"])
     worst = next(one for one in slices["slices"] if one["slice"] == slices["worst"])
     if slices["worse"]:

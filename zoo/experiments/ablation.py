@@ -13,12 +13,12 @@ from zoo.config import Config, with_values
 from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.experiments.search_space import refuse_fixed
-from zoo.experiments.seeds import UNFINISHED, earlier_run, train_alone
+from zoo.experiments.seeds import UNFINISHED, dataset_without_test, earlier_run, train_alone
 from zoo.measures.statistics import holm, seeds_interval
 from zoo.models import catalog
 from zoo.safe_reading import read_yaml
 from zoo.shipped import found
-from zoo.text_table import align_columns
+from zoo.text_table import align_columns, p_text
 from zoo.training.strategy import refuse_workers
 
 RECIPE = "the recipe itself"
@@ -86,12 +86,13 @@ def ablate(config: Config, changes_file: str, study_dir: str, num_seeds: int) ->
     refuse_workers(config.training, "an ablation")
     config = config.model_copy(update={"claim": None})
     configs, folder = read_changes(found(changes_file), config), pathlib.Path(study_dir)
-    headline, dataset = catalog.model_info(config.model.name).task.headline, _withheld_test(config)
+    task, dataset = catalog.model_info(config.model.name).task, dataset_without_test(config)
+    headline = task.headline
     values, seconds = {name: [] for name in configs}, {name: [] for name in configs}
     for seed in range(config.training.seed, config.training.seed + num_seeds):
         for name, one in configs.items():
             run = _trained(with_values(one, {"training.seed": seed}, name), folder / "runs", dataset)
-            values[name].append(catalog.model_info(config.model.name).task.value(run.results["validation"]))
+            values[name].append(task.value(run.results["validation"]))
             seconds[name].append(run.record["wall_seconds"])
             tell(f"seed {seed}  {name}: validation {headline.words} {headline.text(values[name][-1])}")
     effects = _effects(values, seconds)
@@ -109,22 +110,9 @@ def effects_table(effects: Sequence[Effect], headline) -> str:
         compared = ("", "", "")
         if effect.difference is not None:
             low, high = effect.interval
-            compared = (f"{effect.difference:+.4f}", f"{low:+.4f} to {high:+.4f}", _p_text(effect.p))
+            compared = (f"{effect.difference:+.4f}", f"{low:+.4f} to {high:+.4f}", p_text(effect.p))
         rows.append((effect.name, headline.text(effect.mean), *compared, f"{effect.seconds:.0f}"))
     return align_columns(rows)
-
-
-def _withheld_test(config: Config):
-    from zoo import datasets
-    from zoo.quiet import import_tensorflow
-    from zoo.training import checks
-    from zoo.training.strategy import make_strategy
-
-    import_tensorflow(start=False)
-    make_strategy(config.training)  # before data, whose preparation starts TensorFlow
-    checks.refuse_unfitting(config, datasets.dataset_info(config.dataset.name))
-    task = catalog.model_info(config.model.name).task
-    return dataclasses.replace(datasets.load_configured(config.dataset, task=task, ask=True), test=None)
 
 
 def _trained(config: Config, runs_dir: pathlib.Path, dataset):
@@ -163,7 +151,3 @@ def _write(path: pathlib.Path, effects: Sequence[Effect]) -> None:
 
 def _or_empty(value: Any) -> Any:
     return "" if value is None else value
-
-
-def _p_text(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,5 +1,6 @@
 """One config, several seeds, one run each; and the runs of it that exist already."""
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from zoo.config import Config, recipe, with_values
 from zoo.errors import ZooError
 from zoo.escaping import tell
+from zoo.models import catalog
 from zoo.runs import Run
 from zoo.training import claims
 from zoo.training.cluster import is_first_task
@@ -67,6 +69,24 @@ def train_alone(config: Config, runs_dir: str | os.PathLike, **arguments) -> Run
 
     keras.backend.clear_session()
     return run
+
+
+def dataset_without_test(config: Config):
+    """The config's `zoo.datasets.Dataset` for trainings that are compared on validation: none of them can read test.
+
+    Raises:
+        ZooError: the data cannot be had, or do not go with the model.
+    """
+    from zoo import datasets
+    from zoo.quiet import import_tensorflow
+    from zoo.training import checks
+    from zoo.training.strategy import make_strategy
+
+    import_tensorflow(start=False)
+    make_strategy(config.training)  # before data, whose preparation starts TensorFlow
+    checks.refuse_unfitting(config, datasets.dataset_info(config.dataset.name))
+    task = catalog.model_info(config.model.name).task
+    return dataclasses.replace(datasets.load_configured(config.dataset, task=task, ask=True), test=None)
 
 
 def earlier_run(

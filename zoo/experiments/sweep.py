@@ -5,7 +5,6 @@ A search that was killed at any instant goes on: finished trials count, an unfin
 """
 
 import contextlib
-import dataclasses
 import pathlib
 import sys
 from collections.abc import Iterator
@@ -15,14 +14,13 @@ from zoo.config import Config, with_values
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
 from zoo.experiments.search_space import SearchSpace, read_space
-from zoo.experiments.seeds import UNFINISHED, earlier_run, train_alone
+from zoo.experiments.seeds import UNFINISHED, dataset_without_test, earlier_run, train_alone
 from zoo.locks import FileLock
 from zoo.models import catalog
 from zoo.runs import write_atomically
 from zoo.shipped import found
 from zoo.tasks import Metric
 from zoo.text_table import align_columns
-from zoo.training import checks
 from zoo.training.strategy import refuse_workers
 
 SHOWN = 10  # of the trials, at the end
@@ -63,10 +61,6 @@ def sweep(config: Config, space_file: str, study_dir: str, num_trials: int) -> i
 def _search(study, config: Config, space: SearchSpace, folder: pathlib.Path, num_trials: int) -> None:
     import optuna
 
-    from zoo import datasets
-    from zoo.quiet import import_tensorflow
-    from zoo.training.strategy import make_strategy
-
     _take_up_killed(study)
     _write_best(study, config, space, folder)  # the search may have been killed just before
     done = len(_judged(study))
@@ -74,11 +68,7 @@ def _search(study, config: Config, space: SearchSpace, folder: pathlib.Path, num
         print(f"{folder}: {done} of {num_trials} trials are judged already", file=sys.stderr)
     if done >= num_trials:
         return
-    import_tensorflow(start=False)
-    make_strategy(config.training)  # before data, whose preparation starts TensorFlow
-    task = catalog.model_info(config.model.name).task
-    checks.refuse_unfitting(config, datasets.dataset_info(config.dataset.name))
-    dataset = dataclasses.replace(datasets.load_configured(config.dataset, task=task, ask=True), test=None)
+    dataset = dataset_without_test(config)
     while (done := len(_judged(study))) < num_trials:
         # A sampler with the same seed would draw the same values in each process.
         study.sampler = optuna.samplers.TPESampler(seed=config.training.seed + done)

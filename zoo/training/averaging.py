@@ -11,6 +11,12 @@ from zoo.datasets.on_disk import Features
 from zoo.keras_hooks import all_layers
 
 
+def brief_momentum(longest: float, updates):
+    """min(`longest`, (1 + t) / (10 + t)) after t updates: an average that soon forgets what it began with."""
+    step = keras.ops.cast(updates, "float32")
+    return keras.ops.minimum(longest, (1 + step) / (10 + step))
+
+
 class WeightSum:
     """A sum of the weights of models with the same layers; whole numbers, such as counters, are the last ones'."""
 

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from zoo.keras_hooks import normalize_by
+from zoo.training.averaging import brief_momentum
 from zoo.training.dropout import BatchPosition
 from zoo.training.replicas import sum_over_replicas
 
@@ -44,8 +45,7 @@ def _normalizer(layer: keras.layers.BatchNormalization, position: BatchPosition,
         if training:
             momentum = layer.momentum
             if position.step is not None:
-                step = tf.cast(position.step, tf.float32)
-                momentum = tf.minimum(momentum, (1 + step) / (10 + step))
+                momentum = brief_momentum(momentum, position.step)
             for average, new in zip((layer.moving_mean, layer.moving_variance), moments, strict=True):
                 average.assign(average * momentum + new * (1 - momentum))
         return outputs

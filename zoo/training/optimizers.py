@@ -7,6 +7,7 @@ from keras import ops
 
 from zoo.keras_hooks import AroundUpdate, Muon, index_of
 from zoo.settings import OptimizerSection, ScheduleSection
+from zoo.training.averaging import brief_momentum
 
 _HEADS = [r"(^|/)(logits|standardized)/"]  # they learn by Adam, as Muon's authors have it
 
@@ -116,8 +117,7 @@ def _subclass(optimizer_class: type[keras.optimizers.Optimizer], looks_ahead: bo
     class BrieflyAveraging(optimizer_class):
         @property
         def ema_momentum(self):
-            step = ops.cast(self.iterations, "float32")
-            return ops.minimum(self.longest_ema_momentum, (1 + step) / (10 + step))
+            return brief_momentum(self.longest_ema_momentum, self.iterations)
 
         @ema_momentum.setter
         def ema_momentum(self, value):
