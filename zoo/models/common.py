@@ -28,3 +28,28 @@ def dropped_path(x, rate: float):
 
     noise_shape = (None, *[1] * (len(x.shape) - 1))
     return keras.layers.Dropout(rate, noise_shape=noise_shape)(x) if rate else x
+
+
+def convolution(x, filters: int, size: int, stride: int = 1, use_bias: bool = False):
+    """`float[batch, height, width, channel]` → as many places, fewer by `stride`, of `filters` channels."""
+    import keras
+
+    return keras.layers.Conv2D(
+        filters, size, stride, padding="same", use_bias=use_bias, kernel_initializer="he_normal"
+    )(x)  # fmt: skip
+
+
+def activated(x, batch_normalization: bool = True):
+    """Batch normalization, unless there is none, and ReLU."""
+    import keras
+
+    if batch_normalization:
+        x = keras.layers.BatchNormalization(synchronized=True)(x)
+    return keras.layers.Activation("relu")(x)
+
+
+def dropped(x, rate: float):
+    """Dropout, if there is any."""
+    import keras
+
+    return keras.layers.Dropout(rate)(x) if rate else x

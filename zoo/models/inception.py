@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from zoo.models.common import refuse_small
+from zoo.models.common import activated, convolution, refuse_small
 from zoo.models.head import classification_head
 from zoo.registry import register_model
 
@@ -89,11 +89,5 @@ def _block(x, filters: Sequence[int], batch_normalization: bool):
 
 
 def _convolution(x, filters: int, size: int, batch_normalization: bool, stride: int = 1):
-    import keras
-
-    x = keras.layers.Conv2D(
-        filters, size, stride, padding="same", use_bias=not batch_normalization, kernel_initializer="he_normal"
-    )(x)
-    if batch_normalization:
-        x = keras.layers.BatchNormalization(synchronized=True)(x)
-    return keras.layers.Activation("relu")(x)
+    x = convolution(x, filters, size, stride, use_bias=not batch_normalization)
+    return activated(x, batch_normalization)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from zoo.models.common import dropped_path, refuse_small
+from zoo.models.common import activated, convolution, dropped, dropped_path, refuse_small
 from zoo.models.head import classification_head
 from zoo.registry import register_model
 
@@ -63,12 +63,12 @@ def residual_network(
     inputs = keras.Input(tuple(input_shape), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     if stem == "large":
-        x = _convolution(x, filters[0], 7, 2)
-        x = x if pre_activation else _activated(x)
+        x = convolution(x, filters[0], 7, 2)
+        x = x if pre_activation else activated(x)
         x = keras.layers.MaxPooling2D(3, 2, padding="same")(x)
     else:
-        x = _convolution(x, filters[0], 3)
-        x = x if pre_activation else _activated(x)
+        x = convolution(x, filters[0], 3)
+        x = x if pre_activation else activated(x)
     add_block, blocks = _pre_activated_block if pre_activation else _block, 0
     for stage, (depth, count) in enumerate(zip(depths, filters, strict=True)):
         for number in range(depth):
@@ -77,7 +77,7 @@ def residual_network(
             x = add_block(x, round(count * width), stride, block == "bottleneck", dropout, left_out)
             blocks += 1
     if pre_activation:
-        x = _activated(x)
+        x = activated(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, classification_head(x, num_classes), name="residual_network")
 
@@ -94,32 +94,11 @@ def _refuse(input_shape, depths, filters, width: float, block: str, stem: str) -
     refuse_small(input_shape, 2 ** (len(depths) - 1) * (4 if stem == "large" else 1), "fewer stages")
 
 
-def _convolution(x, filters: int, size: int, stride: int = 1):
-    import keras
-
-    return keras.layers.Conv2D(
-        filters, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal"
-    )(x)  # fmt: skip
-
-
-def _activated(x):
-    """Batch normalization and ReLU."""
-    import keras
-
-    return keras.layers.Activation("relu")(keras.layers.BatchNormalization(synchronized=True)(x))
-
-
-def _dropped(x, dropout: float):
-    import keras
-
-    return keras.layers.Dropout(dropout)(x) if dropout else x
-
-
 def _pre_activated_block(x, filters: int, stride: int, bottleneck: bool, dropout: float, drop_path: float):
     out = 4 * filters if bottleneck else filters
-    y = _activated(x)
+    y = activated(x)
     changes = stride != 1 or x.shape[-1] != out
-    shortcut = _convolution(y, out, 1, stride) if changes else x
+    shortcut = convolution(y, out, 1, stride) if changes else x
     return shortcut + dropped_path(_branch(y, filters, out, stride, bottleneck, dropout), drop_path)
 
 
@@ -129,7 +108,7 @@ def _block(x, filters: int, stride: int, bottleneck: bool, dropout: float, drop_
 
     out, shortcut = 4 * filters if bottleneck else filters, x
     if stride != 1 or x.shape[-1] != out:
-        shortcut = keras.layers.BatchNormalization(synchronized=True)(_convolution(x, out, 1, stride))
+        shortcut = keras.layers.BatchNormalization(synchronized=True)(convolution(x, out, 1, stride))
     y = _branch(x, filters, out, stride, bottleneck, dropout)
     y = keras.layers.BatchNormalization(synchronized=True)(y)
     return keras.layers.Activation("relu")(shortcut + dropped_path(y, drop_path))
@@ -138,8 +117,8 @@ def _block(x, filters: int, stride: int, bottleneck: bool, dropout: float, drop_
 def _branch(x, filters: int, out: int, stride: int, bottleneck: bool, dropout: float):
     """The convolutions of a block; the stride of a bottleneck is that of its 3×3 (ResNet v1.5)."""
     if bottleneck:
-        x = _activated(_convolution(x, filters, 1))
-        x = _activated(_convolution(x, filters, 3, stride))
-        return _convolution(_dropped(x, dropout), out, 1)
-    x = _activated(_convolution(x, filters, 3, stride))
-    return _convolution(_dropped(x, dropout), out, 3)
+        x = activated(convolution(x, filters, 1))
+        x = activated(convolution(x, filters, 3, stride))
+        return convolution(dropped(x, dropout), out, 1)
+    x = activated(convolution(x, filters, 3, stride))
+    return convolution(dropped(x, dropout), out, 3)

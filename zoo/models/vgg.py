@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from zoo.models.common import refuse_small
+from zoo.models.common import activated, convolution, refuse_small
 from zoo.models.head import classification_head
 from zoo.models.mlp import hidden_layers
 from zoo.registry import register_model
@@ -40,14 +40,10 @@ def vgg(
     x = keras.layers.Rescaling(1 / 255)(inputs)
     for stage in stages:
         for position, filters in enumerate(stage, start=1):
-            x = keras.layers.Conv2D(
-                filters, 3, padding="same", use_bias=not batch_normalization, kernel_initializer="he_normal"
-            )(x)
+            x = convolution(x, filters, 3, use_bias=not batch_normalization)
             if position == len(stage):
                 x = keras.layers.MaxPooling2D(2)(x)
-            if batch_normalization:
-                x = keras.layers.BatchNormalization(synchronized=True)(x)
-            x = keras.layers.Activation("relu")(x)
+            x = activated(x, batch_normalization)
     x = keras.layers.Flatten()(x)
     x = hidden_layers(x, hidden_units, "relu", dropout, False)
     return keras.Model(inputs, classification_head(x, num_classes), name="vgg")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from zoo.models.attention import self_attention
-from zoo.models.common import dropped_path
+from zoo.models.common import dropped, dropped_path
 from zoo.models.head import classification_head
 from zoo.registry import register_model
 
@@ -69,7 +69,7 @@ def vision_transformer(
     x = keras.layers.Reshape((-1, hidden_size))(x)
     if pooling == "class_token":
         x = keras.layers.Concatenate(axis=1)([_learned(x[:, :1], "class_token"), x])
-    x = _dropped(x + _learned(x, "positions"), dropout)
+    x = dropped(x + _learned(x, "positions"), dropout)
     for number in range(num_layers):
         rate = drop_path * number / max(num_layers - 1, 1)
         x = _block(x, f"block_{number}", num_heads, mlp_size, dropout, rate)
@@ -110,8 +110,8 @@ def _block(x, name: str, num_heads: int, mlp_size: int, dropout: float, drop_pat
     y = keras.layers.LayerNormalization(epsilon=1e-6, name=f"{name}_mlp_norm")(x)
     # By tanh, as the paper's own code has it: ONNX Runtime refuses what Keras makes of the exact form.
     y = ops.gelu(keras.layers.Dense(mlp_size, name=f"{name}_mlp")(y), approximate=True)
-    y = _dropped(y, dropout)
-    y = _dropped(keras.layers.Dense(hidden_size, name=f"{name}_mlp_output")(y), dropout)
+    y = dropped(y, dropout)
+    y = dropped(keras.layers.Dense(hidden_size, name=f"{name}_mlp_output")(y), dropout)
     return x + dropped_path(y, drop_path)
 
 
@@ -135,9 +135,3 @@ def _pooled(x, pooling: str):
         return keras.layers.GlobalAveragePooling1D()(x)
     weights = ops.softmax(keras.layers.Dense(1, name="sequence_weights")(x), axis=1)
     return ops.sum(x * weights, axis=1)
-
-
-def _dropped(x, rate: float):
-    import keras
-
-    return keras.layers.Dropout(rate)(x) if rate else x
