@@ -52,6 +52,27 @@ def test_the_loss_is_that_of_the_paper(classes):
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize(("kept", "today"), [("float32", "mixed_bfloat16"), ("mixed_bfloat16", "float32")])
+def test_the_teacher_computes_in_the_precision_of_the_training(kept, today):
+    """Published teachers are kept for float32, which costs several times as much where there is bfloat16."""
+    model = zoo.create_model("mnist_mlp", input_shape=(8, 8, 1), num_classes=4)
+    for layer in model.layers:
+        if layer.name != "logits":
+            layer.dtype_policy = kept
+    before = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy(today)
+        taught = Distillation(DistillationSection(teacher="x"), with_labels(model, {}, pathlib.Path("x"))).logits
+    finally:
+        keras.config.set_dtype_policy(before)
+    policies = {layer.name: layer.dtype_policy.name for layer in taught.layers if layer.weights}
+    assert policies.pop("logits") == "float32"
+    assert policies and set(policies.values()) == {today}
+    pictures = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1), "uint8")
+    logits = keras.Model(model.inputs, model.get_layer("logits").output)
+    np.testing.assert_allclose(taught(pictures), logits(pictures), atol=0.05)
+
+
 def test_a_student_of_the_teacher_alone_ends_where_the_teacher_is(digits, teacher, tmp_path):
     """With alpha 1 the labels say nothing: wrong ones do no harm."""
     wrong = dataclasses.replace(digits.train, targets=(digits.train.targets + 1) % 4)

@@ -20,6 +20,15 @@ _BATCH_NORMALIZATION = "Ioffe & Szegedy (2015), Batch normalization; LeCun et al
     dropout=0.2,
 )
 @register_model(
+    "fashion_mnist_cnn_distilled",
+    reads="image",
+    task="classification",
+    description="fashion_mnist_cnn, taught by fashion_mnist_vgg, under 100,000 parameters",
+    reference="Hinton, Vinyals & Dean (2015), Distilling the knowledge in a network",
+    stages=((32,), (64,), (96,)),
+    dropout=0.1,
+)
+@register_model(
     "fashion_mnist_cnn",
     reads="image",
     task="classification",

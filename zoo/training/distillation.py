@@ -24,7 +24,7 @@ class Distillation:
         self.settings, self.path, self.model = settings, teacher.path, teacher.model
         front = text_layer(teacher.model)
         inputs = front.output if front else teacher.model.inputs[0]
-        self.logits = keras.Model(inputs, teacher.model.get_layer("logits").output)
+        self.logits = _in_todays_precision(keras.Model(inputs, teacher.model.get_layer("logits").output))
         content = hashlib.sha256()
         for weights in self.logits.get_weights():
             content.update(weights.tobytes())
@@ -104,6 +104,20 @@ def load_teacher(settings, model, dataset, resume: Run | None = None) -> Distill
     if resume and resume.record.get("teacher", distillation.record)["digest"] != distillation.digest:
         raise ZooError(f"{where}: has changed since {resume.path} began; train again without --resume")
     return distillation
+
+
+def _in_todays_precision(network: keras.Model) -> keras.Model:
+    """The same weights, computed in the precision that the student trains in: published ones are kept for float32."""
+    policy = keras.config.dtype_policy().name
+
+    def changed(layer):
+        fixed = layer.name == "logits" or isinstance(layer.dtype_policy, keras.dtype_policies.QuantizedDTypePolicy)
+        config = layer.get_config()
+        return layer if fixed else type(layer).from_config({**config, "dtype": policy})
+
+    copy = keras.models.clone_model(network, clone_function=changed)
+    copy.set_weights(network.get_weights())
+    return copy
 
 
 def _words_of(model):
