@@ -2,7 +2,8 @@
 
     python scripts/sweep.py --model=mnist_mlp --space=configs/sweeps/mnist_mlp.yaml --study=studies/mnist_mlp
 
-The same command goes on after an interruption. It leaves best.yaml in the study's folder, for train.py --config.
+The same command goes on after an interruption; started several times at once, the searches share the trials. It leaves
+best.yaml in the study's folder, for train.py --config.
 """
 
 from absl import flags
@@ -18,6 +19,7 @@ flags.DEFINE_multi_string("import", [], "module of yours to import first, so tha
 flags.DEFINE_string("space", None, "YAML file: config keys with {low, high, log, step} or {choices}")
 flags.DEFINE_integer("trials", 20, "trials in all, with those that the study holds already")
 flags.DEFINE_string("study", None, "folder of the study: its trials, their runs, best.yaml")
+flags.DEFINE_string("storage", None, "URL of a PostgreSQL or MySQL database that holds the trials, for several hosts")
 
 
 def main() -> int:
@@ -28,7 +30,8 @@ def main() -> int:
     from zoo.config import load_config
     from zoo.experiments.sweep import sweep
 
-    return sweep(load_config(FLAGS.model, FLAGS.config, {}, FLAGS.set), FLAGS.space, FLAGS.study, FLAGS.trials)
+    config = load_config(FLAGS.model, FLAGS.config, {}, FLAGS.set)
+    return sweep(config, FLAGS.space, FLAGS.study, FLAGS.trials, FLAGS.storage)
 
 
 if __name__ == "__main__":

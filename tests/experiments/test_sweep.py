@@ -3,9 +3,13 @@
 import json
 import os
 import pathlib
+import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -93,17 +97,112 @@ def test_values_that_fail_are_told_and_the_search_goes_on(run_script, flags, tmp
     assert set(names) == {"sgd"} and done.stderr.count("momentum belongs to sgd") == 3 - len(names)
 
 
-def test_damaged_storage_and_a_busy_study_are_one_line(run_script, flags, tmp_path):
-    import fcntl
-
+def test_damaged_storage_is_one_line(run_script, flags, tmp_path):
     (tmp_path / "study").mkdir()
     (tmp_path / "study/study.db").write_bytes(b"no database" * 1000)
     damaged = run_script("sweep", *flags())
     assert (damaged.returncode, damaged.stderr.count("\n")) == (2, 1) and "study.db" in damaged.stderr
-    with open(tmp_path / "study/lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        busy = run_script("sweep", *flags())
-    assert (busy.returncode, busy.stderr.count("\n")) == (2, 1) and "another process" in busy.stderr
+
+
+@pytest.mark.parametrize(
+    ("storage", "words"),
+    [
+        ("redis://here", "postgresql://"),
+        ("no url", "postgresql://"),
+        ("postgresql://me:secret@127.0.0.1:1/none", "cannot be used|pip install"),
+    ],
+)
+def test_storage_that_cannot_be_had_is_one_line(run_script, flags, storage, words):
+    refused = run_script("sweep", *flags(), f"--storage={storage}")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert re.search(words, refused.stderr) and "secret" not in refused.stderr
+
+
+def searches(tmp_path, flags, count, **environment):
+    """Several searches of one study, started in the same second."""
+    command = [sys.executable, str(REPOSITORY / "scripts/sweep.py"), *flags]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)} | environment
+    how = {"cwd": tmp_path, "env": environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return [subprocess.Popen(command, **how) for _ in range(count)]
+
+
+@pytest.mark.slow
+def test_searches_at_once_share_the_trials(flags, tmp_path):
+    together = [(search, *search.communicate()) for search in searches(tmp_path, flags(epochs=2, trials=5), 3)]
+    for search, stdout, stderr in together:
+        assert search.returncode == 0, stderr
+        assert "5 trials: 5 complete, 0 pruned, 0 failed" in stdout
+    assert len(set(learning_rates(tmp_path))) == len(records(tmp_path)) == 5, "none twice"
+    assert {record["status"] for record in records(tmp_path)} == {"finished"}
+    assert len({stdout for _, stdout, _ in together}) == 1, "all name the same best"
+
+
+@pytest.mark.slow
+def test_another_search_takes_up_the_trial_of_a_killed_one(flags, tmp_path):
+    first, second = searches(tmp_path, flags(epochs=60, trials=3), 2)
+    deadline = time.monotonic() + 90
+    while not (mine := runs_of(first, tmp_path)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    first.send_signal(signal.SIGKILL)
+    _, stderr = second.communicate()
+    assert second.returncode == 0, stderr
+    assert len(records(tmp_path)) == 3, "no trial too many"
+    killed = json.loads((mine[0] / "run.json").read_text())
+    assert (killed["status"], killed["resumed"]) == ("finished", 1)
+
+
+def runs_of(process, tmp_path):
+    """Unfinished runs of a process that have a checkpoint behind their first epochs."""
+    records = {path.parents[1]: path.parents[1] / "run.json" for path in tmp_path.glob("study/**/step-*5.npz")}
+    read = {run: json.loads(record.read_text()) for run, record in records.items() if record.exists()}
+    return [
+        run for run, record in read.items() if (record["process"]["id"], record["status"]) == (process.pid, "running")
+    ]
+
+
+@pytest.fixture(scope="module")
+def postgresql():
+    """The URL of a server of our own, as Debian's package postgresql brings it."""
+    programs = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not programs or os.geteuid() or not shutil.which("runuser"):
+        pytest.skip("needs root and PostgreSQL: apt-get install postgresql")
+    pytest.importorskip("psycopg")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="zoo-postgresql-", dir="/tmp"))  # where that user may go, too
+    shutil.chown(folder, "postgres")
+
+    def run(name, *arguments):
+        command = [str(programs[-1].with_name(name)), *arguments]
+        subprocess.run(["runuser", "-u", "postgres", "--", *command], check=True, cwd=folder, capture_output=True)
+
+    run("initdb", "-D", str(folder / "data"), "--auth=trust", "--no-sync")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+    run("pg_ctl", "-D", str(folder / "data"), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+    run("pg_ctl", "-D", str(folder / "data"), "-m", "immediate", "stop")
+    shutil.rmtree(folder)
+
+
+@pytest.mark.slow
+def test_searches_of_several_hosts_share_a_database(postgresql, flags, tmp_path):
+    """Each host has a folder of its own; all begin at once, before there are tables."""
+    hosts = [tmp_path / name for name in ("first", "second")]
+    for host in hosts:
+        host.mkdir()
+    given = [*flags(epochs=2, trials=4), f"--storage={postgresql}"]
+    for host in hosts:
+        shutil.copy(tmp_path / "space.yaml", host)
+    together = [search for host in hosts for search in searches(host, given, 1)]
+    for search in together:
+        stdout, stderr = search.communicate()
+        assert search.returncode == 0, stderr
+        assert "4 trials: 4 complete, 0 pruned, 0 failed" in stdout
+    rates = [rate for host in hosts for rate in learning_rates(host)]
+    assert len(rates) == len(set(rates)) == 4
+    best = {(host / "study/best.yaml").read_text() for host in hosts}
+    assert len(best) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,42 +1,51 @@
 """A search over config keys with Optuna. Trials are judged on validation; test is withheld from them.
 
 The study is a folder: `study.db` (Optuna's, in SQLite), `runs/` (a run a trial), `best.yaml` (the config to train).
-A search that was killed at any instant goes on: finished trials count, an unfinished one resumes from its checkpoint.
+Several searches may work on one study at once. One that was killed at any instant does no harm: finished trials count,
+an unfinished one is taken up from its checkpoint, by whoever is there.
 """
 
-import contextlib
 import pathlib
 import sys
-from collections.abc import Iterator
+import time
 
 from zoo.command_words import command
 from zoo.config import Config, with_values
 from zoo.errors import Interrupted, ZooError
 from zoo.escaping import tell
+from zoo.experiments import study as studies
 from zoo.experiments.search_space import SearchSpace, read_space
 from zoo.experiments.seeds import UNFINISHED, dataset_without_test, earlier_run, train_alone
-from zoo.locks import FileLock
 from zoo.models import catalog
 from zoo.runs import write_atomically
 from zoo.shipped import found
-from zoo.tasks import Metric
+from zoo.tasks import Metric, Task
 from zoo.text_table import align_columns
 from zoo.training.strategy import refuse_workers
 
 SHOWN = 10  # of the trials, at the end
 
 
-def sweep(config: Config, space_file: str, study_dir: str, num_trials: int) -> int:
+class _JudgedError(Exception):
+    """Values that cannot be trained: the trial counts."""
+
+
+class _SurplusError(Exception):
+    """A trial that another search had promised already."""
+
+
+def sweep(config: Config, space_file: str, study_dir: str, num_trials: int, storage: str | None = None) -> int:
     """Search until `num_trials` trials are judged, print the best of them and the command that trains it; exit status.
 
     Args:
         config: what the drawn values are laid over; its seed is that of every trial.
         space_file: see `read_space`.
-        study_dir: the study's folder; one that exists is gone on with.
-        num_trials: in all, with those that the study holds already.
+        study_dir: the study's folder; one that exists is gone on with, beside other searches.
+        num_trials: in all, with those that the study holds already, and those of other searches.
+        storage: URL of a PostgreSQL or MySQL database for the trials, where searches run on several hosts.
 
     Raises:
-        ZooError: the space is wrong, the study is another one's, damaged or in use, or every trial failed.
+        ZooError: the space is wrong, the study is another one's or damaged, or every trial failed.
     """
     _need_optuna()
     if num_trials < 1:
@@ -44,13 +53,16 @@ def sweep(config: Config, space_file: str, study_dir: str, num_trials: int) -> i
     refuse_workers(config.training, "a search")
     config = config.model_copy(update={"claim": None})
     space, folder = read_space(found(space_file), config), pathlib.Path(study_dir)
-    with _locked(folder), _one_line_for_storage(folder):
-        study = _open_study(folder, config, space)
+    with studies.one_line_for_storage(folder, storage):
+        direction = "minimize" if _headline(config).better == "less" else "maximize"
+        study = studies.open_study(folder, storage, direction, config.training.epochs // 4)
+        studies.agree(study, folder, space=space.to_json(), config=config.to_yaml())
         try:
             _search(study, config, space, folder, num_trials)
         except Interrupted as interruption:
             print(
-                f"interrupted, {len(_judged(study))} of {num_trials} trials are judged; the same command goes on",
+                f"interrupted, {len(studies.judged(study))} of {num_trials} trials are judged; the same command goes "
+                "on",
                 file=sys.stderr,
             )
             return 128 + interruption.signal_number
@@ -59,31 +71,44 @@ def sweep(config: Config, space_file: str, study_dir: str, num_trials: int) -> i
 
 
 def _search(study, config: Config, space: SearchSpace, folder: pathlib.Path, num_trials: int) -> None:
-    import optuna
-
-    _take_up_killed(study)
     _write_best(study, config, space, folder)  # the search may have been killed just before
-    done = len(_judged(study))
-    if done:
+    if done := len(studies.judged(study)):
         print(f"{folder}: {done} of {num_trials} trials are judged already", file=sys.stderr)
-    if done >= num_trials:
-        return
-    dataset = dataset_without_test(config)
-    while (done := len(_judged(study))) < num_trials:
-        # A sampler with the same seed would draw the same values in each process.
-        study.sampler = optuna.samplers.TPESampler(seed=config.training.seed + done)
-        trial = study.ask(dict(space.distributions))
-        _train_trial(study, trial, config, space, folder, dataset, f"trial {done + 1}/{num_trials}")
+    dataset, waits = None, False
+    while len(studies.judged(study)) < num_trials:
+        studies.take_up_dead(study, folder / "runs" / config.model.name)
+        queued = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "WAITING"]
+        if studies.promised(study) >= num_trials and not queued:
+            if not waits:
+                print("waiting for trials that other searches train, or for their heartbeat to end", file=sys.stderr)
+            waits = True
+            time.sleep(1)
+            continue
+        if dataset is None:
+            dataset = dataset_without_test(config)
+            studies.agree(study, folder, data=dataset.digest)
+
+        def train(trial, dataset=dataset) -> float:
+            return _train_trial(study, trial, config, space, folder, dataset, num_trials)
+
+        study.optimize(train, n_trials=1, catch=(_JudgedError, _SurplusError))
         _write_best(study, config, space, folder)
 
 
-def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathlib.Path, dataset, name: str) -> None:
-    from optuna.trial import TrialState
+def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathlib.Path, dataset, num_trials: int):
+    import optuna
 
     from zoo.experiments.trial_pruning import Pruning
 
-    values, drawn, task = space.values(trial.params), config, catalog.model_info(config.model.name).task
-    headline = task.headline
+    # Two searches may ask at once: the numbers, which the database gives, decide whose trial is one too many.
+    place = studies.promised(study, trial.number)
+    if place >= num_trials:
+        raise _SurplusError
+    # A sampler with the same seed would draw the same values in each process.
+    study.sampler = optuna.samplers.TPESampler(seed=config.training.seed + trial.number, constant_liar=True)
+    values = space.values({key: _draw(trial, key, space.distributions[key]) for key in space.distributions})
+    name, headline, task = f"trial {place + 1}/{num_trials}", _headline(config), _task(config)
+    drawn = config
     try:
         drawn = with_values(config, values, name)
         pruning = Pruning(trial, name, drawn.training.epochs, headline)
@@ -93,92 +118,54 @@ def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathl
         )  # fmt: skip
     except ZooError as error:  # a loss that is not finite, values that contradict each other
         if earlier_run(drawn, folder / "runs", UNFINISHED):  # the disk is full, which says nothing of the values
+            study.enqueue_trial(trial.params)
             raise
         trial.set_user_attr("error", str(error))
-        study.tell(trial, state=TrialState.FAIL)
         tell(f"{name}  failed: {error}  ({_in_words(values)})")
-        return
-    value = task.value(run.results["validation"])
-    trial.set_user_attr("run", str(run.path))
+        raise _JudgedError from None
+    value, seconds = task.value(run.results["validation"]), run.record["wall_seconds"]
     trial.set_user_attr(f"validation_{headline.name}", value)
-    trial.set_user_attr("seconds", run.record["wall_seconds"])
-    if pruning.pruned_after:
-        run.update_record(status="pruned", pruned_after_epoch=pruning.pruned_after)
-        study.tell(trial, state=TrialState.PRUNED)
-        end = f"  pruned after epoch {pruning.pruned_after}"
-    else:
-        study.tell(trial, value)
-        end = ""
-    best = f"best {headline.text(study.best_value)}  " if _complete(study) else ""
+    trial.set_user_attr("seconds", seconds)
+    pruned = pruning.pruned_after
+    known = [*(other.value for other in studies.complete(study)), *([] if pruned else [value])]
+    best = f"best {headline.text(max(known, key=headline.goodness))}  " if known else ""
     print(
-        f"{name}  validation {headline.words} {headline.text(value)}  {best}{run.record['wall_seconds']:.0f} s{end}  "
-        f"({_in_words(values)})",
+        f"{name}  validation {headline.words} {headline.text(value)}  {best}{seconds:.0f} s"
+        f"{f'  pruned after epoch {pruned}' if pruned else ''}  ({_in_words(values)})",
         file=sys.stderr,
     )
+    if pruned:
+        run.update_record(status="pruned", pruned_after_epoch=pruned)
+        raise optuna.TrialPruned
+    return value
 
 
-def _open_study(folder: pathlib.Path, config: Config, space: SearchSpace):
-    import optuna
+def _draw(trial, key: str, distribution):
+    from optuna.distributions import CategoricalDistribution, IntDistribution
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        study = optuna.create_study(
-            storage=f"sqlite:///{folder / 'study.db'}",
-            study_name="search",
-            direction="minimize" if _headline(config).better == "less" else "maximize",
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=config.training.epochs // 4),
-            load_if_exists=True,
-        )
-    except RuntimeError as error:  # its tables are of another version
-        raise ZooError(f"{folder / 'study.db'}: {' '.join(str(error).split())}") from None
-    try:
-        study.get_trials(deepcopy=False)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # a value that is not Optuna's
-        raise ZooError(f"{folder / 'study.db'}: damaged ({type(error).__name__}); name another --study") from None
-    for name, given in (("space", space.to_json()), ("config", config.to_yaml())):
-        if study.user_attrs.get(name, given) != given:
-            raise ZooError(
-                f"--study={folder}: it was begun with another {name}, whose trials do not compare; name another"
-            )
-        study.set_user_attr(name, given)
-    return study
-
-
-def _take_up_killed(study) -> None:
-    """Trials whose process was killed are drawn again with the same values, and their runs resumed."""
-    from optuna.trial import TrialState
-
-    for trial in study.get_trials(states=[TrialState.RUNNING]):
-        if trial.params:
-            study.enqueue_trial(trial.params)
-        study.tell(trial.number, state=TrialState.FAIL)
-
-
-def _judged(study) -> list:
-    """Trials that are not trained again: complete, pruned, or failed because of their values."""
-    finished = (trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished())
-    return [trial for trial in finished if trial.state.name != "FAIL" or "error" in trial.user_attrs]
-
-
-def _complete(study) -> list:
-    return [trial for trial in _judged(study) if trial.state.name == "COMPLETE"]
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(key, distribution.choices)
+    suggest = trial.suggest_int if isinstance(distribution, IntDistribution) else trial.suggest_float
+    return suggest(key, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
 
 
 def _write_best(study, config: Config, space: SearchSpace, folder: pathlib.Path) -> None:
-    if not _complete(study):
+    if not studies.complete(study):
         return
-    best = with_values(config, space.values(study.best_params), "the best trial")
     headline = _headline(config)
-    found = f"validation {headline.words} {headline.text(study.best_value)}"
-    text = f"# the best of {len(_judged(study))} trials: {found}\n{best.to_yaml()}"
-    try:
-        write_atomically(folder / "best.yaml", text.encode())
-    except OSError as error:
-        raise ZooError(f"--study={folder}: best.yaml: {error.strerror}; the same command goes on") from None
+    with studies.lock_of(folder):  # a slower search must not write what was the best before
+        best = with_values(config, space.values(study.best_params), "the best trial")
+        found = f"validation {headline.words} {headline.text(study.best_value)}"
+        text = f"# the best of {len(studies.judged(study))} trials: {found}\n{best.to_yaml()}"
+        try:
+            write_atomically(folder / "best.yaml", text.encode())
+        except OSError as error:
+            raise ZooError(f"--study={folder}: best.yaml: {error.strerror}; the same command goes on") from None
 
 
 def _print_summary(study, folder: pathlib.Path, headline: Metric) -> None:
-    judged, complete = _judged(study), sorted(_complete(study), key=lambda trial: -headline.goodness(trial.value))
+    judged = studies.judged(study)
+    complete = sorted(studies.complete(study), key=lambda trial: -headline.goodness(trial.value))
     counts = {word: sum(t.state.name == word.upper() for t in judged) for word in ("complete", "pruned")}
     if not complete:
         raise ZooError(f"--study={folder}: no trial could be trained; the last: {judged[-1].user_attrs['error']}")
@@ -195,8 +182,12 @@ def _print_summary(study, folder: pathlib.Path, headline: Metric) -> None:
     print(f"next: {command('train')} --config={folder / 'best.yaml'} --num_seeds=5")
 
 
+def _task(config: Config) -> Task:
+    return catalog.model_info(config.model.name).task
+
+
 def _headline(config: Config) -> Metric:
-    return catalog.model_info(config.model.name).task.headline
+    return _task(config).headline
 
 
 def _in_words(values: dict) -> str:
@@ -205,35 +196,6 @@ def _in_words(values: dict) -> str:
 
 def _short(value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-@contextlib.contextmanager
-def _locked(folder: pathlib.Path) -> Iterator[None]:
-    """One process searches at a time; the lock ends with the process, however that ends."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock")
-    except OSError as error:
-        raise ZooError(f"--study={folder}: cannot be written ({error.strerror}); name another folder") from None
-    with lock:
-        if not lock.acquire(wait=False):
-            raise ZooError(f"--study={folder}: another process searches there; wait for it, or name another")
-        yield
-
-
-@contextlib.contextmanager
-def _one_line_for_storage(folder: pathlib.Path) -> Iterator[None]:
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import DBAPIError
-
-    try:
-        yield
-    except (DBAPIError, StorageInternalError) as error:
-        cause = error if isinstance(error, DBAPIError) else error.__cause__
-        reason = str(getattr(cause, "orig", None) or cause or error).splitlines()[0]
-        raise ZooError(
-            f"{folder / 'study.db'}: cannot be used ({reason}); the runs beside it are whole, name another --study"
-        ) from None
 
 
 def _need_optuna() -> None:

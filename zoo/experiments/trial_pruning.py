@@ -1,12 +1,12 @@
 """Ends a trial that the trials before it make hopeless."""
 
-import keras
 import tqdm
 
 from zoo.tasks import Metric
+from zoo.training.callbacks import RunCallback
 
 
-class Pruning(keras.callbacks.Callback):
+class Pruning(RunCallback):
     """Tells Optuna each epoch's headline on validation, and stops where its pruner says so; a bar shows the epochs."""
 
     def __init__(self, trial, name: str, epochs: int, headline: Metric):
@@ -15,6 +15,10 @@ class Pruning(keras.callbacks.Callback):
         self.trial, self.name, self.epochs, self.headline = trial, name, epochs, headline
         self.pruned_after: int | None = None  # epochs
         self.bar = None
+
+    def on_train_begin(self, logs=None):
+        if self.run is not None:  # where the trial goes on from, should this process be killed
+            self.trial.set_user_attr("run", str(self.run.path))
 
     def on_epoch_end(self, epoch, logs=None):
         if self.bar is None:
