@@ -10,7 +10,7 @@ from zoo.command_words import command
 from zoo.errors import ZooError
 from zoo.quiet import import_tensorflow
 from zoo.settings import TrainingSection
-from zoo.training.cluster import cluster, described_strategy, is_first_task, slurm_tasks
+from zoo.training.cluster import cluster, described_strategy, is_first_task, publish
 from zoo.training.combinations import check_combinations
 
 _PEERS_SECONDS = 300
@@ -24,10 +24,11 @@ def refuse_early(settings: TrainingSection) -> None:
     """
     name = described_strategy() if settings.strategy == "auto" else settings.strategy
     check_combinations(name, settings)
-    if name == "multi_worker" and not cluster() and slurm_tasks() <= 1:
+    if name == "multi_worker" and not cluster():
+        array = "a job array starts each task alone; " if os.environ.get("SLURM_ARRAY_JOB_ID") else ""
         raise ZooError(
-            "--strategy=multi_worker: no cluster is described; set TF_CONFIG, start under Slurm's srun, or try it "
-            f"here with {command('launch')} --workers=2 -- {command('train')} …"
+            f"--strategy=multi_worker: no cluster is described; {array}set TF_CONFIG, start several tasks by Slurm's "
+            f"srun, or try it here with {command('launch')} --workers=2 -- {command('train')} …"
         )
 
 
@@ -185,16 +186,12 @@ def _mirrored(devices: tuple[str, ...]):
 def _multi_worker():
     import tensorflow as tf
 
-    resolver = (
-        tf.distribute.cluster_resolver.TFConfigClusterResolver()
-        if cluster()
-        else tf.distribute.cluster_resolver.SlurmClusterResolver()
-    )
+    publish()
     # TensorFlow waits for its peers for ever, and does not react to SIGTERM.
     watchdog = threading.Timer(_PEERS_SECONDS, _give_up)
     watchdog.daemon = True
     watchdog.start()
-    strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    strategy = tf.distribute.MultiWorkerMirroredStrategy(tf.distribute.cluster_resolver.TFConfigClusterResolver())
     watchdog.cancel()
     return strategy
 
