@@ -78,3 +78,8 @@ def test_one_task_or_a_job_array_is_no_cluster(step):
 )
 def test_names_of_nodes(text, hosts):
     assert cluster.expand_hosts(text) == hosts
+
+
+def test_a_job_array_is_told_that_its_tasks_are_alone(run_script):
+    done = run_script("train", "--model=xor_mlp", "--strategy=multi_worker", SLURM_ARRAY_JOB_ID="4")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "job array" in done.stderr
