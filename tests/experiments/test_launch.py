@@ -1,8 +1,10 @@
 """scripts/launch.py as a user runs it: none of the workers outlives the others."""
 
 import functools
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -70,6 +72,52 @@ def test_restarts_are_counted_and_resume(launch, tmp_path):
 def test_a_mistake_of_the_user_is_not_repeated(launch):
     done = launch("--workers=1", "--max_restarts=5", "--", sys.executable, "-c", "import sys; sys.exit(2)")
     assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_a_worker_that_hangs_is_told_and_ends_all(tmp_path):
+    mark = f"mark-{tmp_path.name}-{os.getpid()}"
+    launcher = os.path.join(os.path.dirname(__file__), "../../scripts/launch.py")
+    program = f"import os, time; print(os.getpid(), flush=True); time.sleep(600) # {mark}"
+    command = [sys.executable, launcher, "--workers=2", "--", sys.executable, "-c", program]
+    log = tmp_path / "logs/worker-1.log"
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        wait_for(lambda: log.exists() and log.read_text().endswith("\n"))
+        started = time.monotonic()
+        os.kill(int(log.read_text()), signal.SIGSTOP)
+        stderr = process.stderr.read()
+        assert process.wait() == 128 + signal.SIGKILL
+    assert time.monotonic() - started < 15
+    assert stderr.count("\n") == 1 and "has been stopped for 10 s" in stderr
+    assert processes_with(mark) == []
+
+
+def test_a_port_that_another_process_took_is_no_end(launch, tmp_path):
+    """The first time each worker finds its address taken, as a real one does; the second time with other addresses."""
+    program = (
+        "import json, os, pathlib, sys\n"
+        "config = json.loads(os.environ['TF_CONFIG'])\n"
+        "seen = pathlib.Path(f\"seen-{config['task']['index']}\")\n"
+        "if seen.exists(): sys.exit(seen.read_text() == str(config['cluster']))\n"
+        "seen.write_text(str(config['cluster']))\n"
+        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n"
+    )
+    (tmp_path / "workers.py").write_text(program)
+    says = "import sys; from zoo.training.cluster import PORT_TAKEN; sys.exit('error: a:1: ' + PORT_TAKEN)"
+    done = launch("--workers=2", "--", sys.executable, "workers.py", "-c", says)
+    assert done.returncode == 0, done.stderr
+    assert "once more with others" in done.stderr and "restart" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_one_line(run_script):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        config = {"cluster": {"worker": [taken, "127.0.0.1:1"]}, "task": {"type": "worker", "index": 0}}
+        done = run_script("train", "--model=xor_mlp", TF_CONFIG=json.dumps(config))
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert f"error: {taken}: another process has this port" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,8 @@ def slurm():
     subprocess.run(["slurmd", "-N", "localhost"], check=True, env=environment)
     wait_for(lambda: "idle" in said(["sinfo", "-h", "-o", "%T"], environment), 30)
     yield environment
+    subprocess.run(["scancel", "--user=root", "--signal=KILL"], env=environment)
+    time.sleep(1)
     for file in ("slurmd.pid", "slurmctld.pid", "munge/pid"):
         os.kill(int((folder / file).read_text()), signal.SIGTERM)
     time.sleep(1)
@@ -92,7 +94,7 @@ def script(tmp_path_factory):
     lines = [line.removeprefix("    ") for line in text.strip("\n").split("\n")]
     (train,) = [line for line in lines if "scripts/train.py" in line]
     settings = (
-        "--model=binary_mlp --epochs=12 --set training.deterministic=true "
+        "--model=binary_mlp --epochs=20 --batch_size=1000 --set training.deterministic=true "
         "--set training.checkpoint_minutes=0 --set training.early_stopping=null"
     )
     ours = train.replace("python scripts/train.py", f"{sys.executable} {REPOSITORY / 'scripts/train.py'}")

@@ -13,11 +13,16 @@ import sys
 import threading
 import time
 
+import psutil
+
 from zoo import command_words, signals
 from zoo.command_line import SAFE_PATH, SET_HERE
 from zoo.errors import ZooError
+from zoo.training.cluster import PORT_TAKEN
 
 _GRACE_SECONDS = 10
+_HANG_SECONDS = 10
+_PORT_ATTEMPTS = 3
 
 
 def launch(command: list[str], workers: int, max_restarts: int, threads: int | None, logs_dir: str) -> int:
@@ -46,7 +51,12 @@ def launch(command: list[str], workers: int, max_restarts: int, threads: int | N
     try:
         for attempt in itertools.count():
             resumed = [*command, "--resume=auto"] if attempt else command
-            status = _run_once(resumed, workers, threads, logs, stop)
+            for _ in range(_PORT_ATTEMPTS):
+                taken = threading.Event()
+                status = _run_once(resumed, workers, threads, logs, stop, taken)
+                if not taken.is_set() or stop.is_set():
+                    break
+                print("launch: another process was quicker to take a port; once more with others", file=sys.stderr)
             # 2 is a mistake of the user, which a restart would repeat.
             if status in (0, 2) or stop.is_set() or attempt == max_restarts:
                 return status
@@ -57,7 +67,15 @@ def launch(command: list[str], workers: int, max_restarts: int, threads: int | N
         signals.restore(previous)
 
 
-def _run_once(command: list[str], workers: int, threads: int | None, logs: pathlib.Path, stop: threading.Event) -> int:
+def _run_once(
+    command: list[str],
+    workers: int,
+    threads: int | None,
+    logs: pathlib.Path,
+    stop: threading.Event,
+    taken: threading.Event,
+) -> int:
+    """One attempt; `taken` is set where a worker finds that its port is another process's."""
     addresses = _free_addresses(workers)
     processes, printers = [], []
     try:
@@ -71,11 +89,19 @@ def _run_once(command: list[str], workers: int, threads: int | None, logs: pathl
             )
             processes.append(process)
             _give_cores(process.pid, index, workers, threads)
-            printer = threading.Thread(target=_print_lines, args=(process, index, logs / f"worker-{index}.log"))
+            printer = threading.Thread(target=_print_lines, args=(process, index, logs / f"worker-{index}.log", taken))
             printer.start()
             printers.append(printer)
+        stopped_since: dict[int, float] = {}
         while not stop.is_set() and not _one_failed(processes) and any(p.poll() is None for p in processes):
             time.sleep(0.05)
+            if hanging := _hanging(processes, stopped_since):
+                print(
+                    f"launch: worker {hanging} has been stopped for {_HANG_SECONDS} s, as by SIGSTOP or a debugger; "
+                    "all workers are ended",
+                    file=sys.stderr,
+                )
+                break
         if stop.is_set():
             _signal_all(processes, signal.SIGTERM)
             _wait(processes, _GRACE_SECONDS)
@@ -98,6 +124,21 @@ def _give_cores(pid: int, index: int, workers: int, threads: int | None) -> None
     if threads and workers * threads <= len(cores):
         with contextlib.suppress(ProcessLookupError):
             os.sched_setaffinity(pid, cores[index * threads : (index + 1) * threads])
+
+
+def _hanging(processes, since: dict[int, float]) -> str | None:
+    """The number of a worker that has been stopped for too long; `since` keeps when each was first seen so.
+
+    Its peers would wait for it for ever: it is there, and keeps its connections.
+    """
+    for index, process in enumerate(processes):
+        with contextlib.suppress(psutil.Error):
+            if process.poll() is None and psutil.Process(process.pid).status() == psutil.STATUS_STOPPED:
+                if time.monotonic() - since.setdefault(index, time.monotonic()) > _HANG_SECONDS:
+                    return str(index)
+                continue
+        since.pop(index, None)
+    return None
 
 
 def _one_failed(processes) -> bool:
@@ -138,10 +179,12 @@ def _free_addresses(count: int) -> list[str]:
         return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
 
 
-def _print_lines(process, index: int, log: pathlib.Path) -> None:
+def _print_lines(process, index: int, log: pathlib.Path, taken: threading.Event) -> None:
     prefix = "" if index == 0 else f"[worker {index}] "
     with log.open("ab") as file:
         for line in process.stdout:
             file.write(line)
             file.flush()
+            if PORT_TAKEN.encode() in line:
+                taken.set()
             print(prefix + line.decode(errors="replace"), end="", flush=True)

@@ -8,6 +8,7 @@ from zoo.command_words import command
 from zoo.errors import ZooError
 from zoo.safe_reading import parse_json
 
+PORT_TAKEN = "another process has this port"
 _FIRST_PORT, _PORTS = 12_000, 20_000  # below those that the system gives out by itself
 
 
@@ -29,6 +30,12 @@ def is_first_task() -> bool:
 def cluster() -> dict:
     """The jobs of TF_CONFIG, or of a Slurm step, each with its addresses; empty without one."""
     return _tf_config().get("cluster", {})
+
+
+def own_address() -> str:
+    """host:port at which the others of the cluster seek this process."""
+    config = _tf_config()
+    return config["cluster"][config["task"]["type"]][config["task"]["index"]]
 
 
 def publish() -> None:

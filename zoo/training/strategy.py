@@ -10,7 +10,7 @@ from zoo.command_words import command
 from zoo.errors import ZooError
 from zoo.quiet import import_tensorflow
 from zoo.settings import TrainingSection
-from zoo.training.cluster import cluster, described_strategy, is_first_task, publish
+from zoo.training.cluster import PORT_TAKEN, cluster, described_strategy, is_first_task, own_address, publish
 from zoo.training.combinations import check_combinations
 
 _PEERS_SECONDS = 300
@@ -191,9 +191,14 @@ def _multi_worker():
     watchdog = threading.Timer(_PEERS_SECONDS, _give_up)
     watchdog.daemon = True
     watchdog.start()
-    strategy = tf.distribute.MultiWorkerMirroredStrategy(tf.distribute.cluster_resolver.TFConfigClusterResolver())
-    watchdog.cancel()
-    return strategy
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(tf.distribute.cluster_resolver.TFConfigClusterResolver())
+    except tf.errors.UnknownError as error:
+        if "Could not start gRPC server" not in str(error):
+            raise
+        raise ZooError(f"{own_address()}: {PORT_TAKEN}; name another in TF_CONFIG") from None
+    finally:
+        watchdog.cancel()
 
 
 def _give_up() -> None:
