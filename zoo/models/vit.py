@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from zoo.models.attention import self_attention
-from zoo.models.common import dropped, dropped_path
+from zoo.models.common import activated, dropped, dropped_path
 from zoo.models.head import classification_head
 from zoo.registry import register_model
 
@@ -32,6 +32,7 @@ def vision_transformer(
     num_layers: int = 4,
     num_heads: int = 4,
     mlp_size: int = 256,
+    batch_normalization: bool = False,
     pooling: str = "class_token",
     dropout: float = 0.0,
     drop_path: float = 0.0,
@@ -45,6 +46,8 @@ def vision_transformer(
         patch_size: the side of the squares into which the picture is cut, a token each.
         tokenizer_filters: of 3×3 convolutions, each halved by pooling, that make the tokens in place of patches; the
             last is `hidden_size`.
+        batch_normalization: after each convolution of the tokenizer (Xiao et al., 2021, Early convolutions help
+            transformers see better).
         hidden_size: numbers a token.
         num_layers: how many blocks of attention and feed-forward layers, both normalized before.
         mlp_size: units of the feed-forward layers.
@@ -63,7 +66,7 @@ def vision_transformer(
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)
     for filters in tokenizer_filters:
         x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
-        x = keras.layers.Activation("relu")(keras.layers.MaxPooling2D(3, 2, padding="same")(x))
+        x = activated(keras.layers.MaxPooling2D(3, 2, padding="same")(x), batch_normalization)
     if not tokenizer_filters:
         x = keras.layers.Conv2D(hidden_size, patch_size, patch_size, name="patches")(x)
     x = keras.layers.Reshape((-1, hidden_size))(x)
