@@ -151,6 +151,32 @@ def test_another_search_takes_up_the_trial_of_a_killed_one(flags, tmp_path):
     assert (killed["status"], killed["resumed"]) == ("finished", 1)
 
 
+@pytest.mark.slow
+def test_a_trial_that_another_search_took_up_is_let_go(tmp_path, monkeypatch, capsys):
+    """As after a laptop's sleep: the heartbeat ended, another process trains the trial, and then this one goes on."""
+    import optuna
+
+    from zoo.experiments import sweep
+
+    train_alone, taken = sweep.train_alone, []
+
+    def slept(config, *arguments, callbacks, **more):
+        run = train_alone(config, *arguments, callbacks=callbacks, **more)
+        if not taken:
+            (other,) = optuna.get_all_study_names(f"sqlite:///{tmp_path}/study/study.db")
+            study = optuna.load_study(study_name=other, storage=f"sqlite:///{tmp_path}/study/study.db")
+            taken.append(callbacks[0].trial.number)
+            study.tell(taken[0], state=optuna.trial.TrialState.FAIL)
+        return run
+
+    monkeypatch.setattr(sweep, "train_alone", slept)
+    (tmp_path / "space.yaml").write_text(SPACE)
+    config = zoo.load_config("xor_mlp", overrides={"training.epochs": 2})
+    assert sweep.sweep(config, str(tmp_path / "space.yaml"), str(tmp_path / "study"), 2) == 0
+    out, err = capsys.readouterr()
+    assert "trial 0: this process stood still" in err and "2 trials: 2 complete" in out
+
+
 def runs_of(process, tmp_path):
     """Unfinished runs of a process that have a checkpoint behind their first epochs."""
     records = {path.parents[1]: path.parents[1] / "run.json" for path in tmp_path.glob("study/**/step-*5.npz")}
@@ -233,3 +259,15 @@ def test_a_hopeless_trial_ends_early(tmp_path):
     run = zoo.train(config, tmp_path, show_progress=False, callbacks=[pruning])
     assert pruning.pruned_after == 3
     assert len(run.history_file.read_text().splitlines()) == 4
+
+
+def test_a_trial_killed_before_its_first_heartbeat_is_not_waited_for(tmp_path, monkeypatch):
+    from zoo.experiments import study as studies
+
+    study = studies.open_study(tmp_path, None, "maximize", 1)
+    number = study.ask().number
+    studies.take_up_dead(study, tmp_path)
+    assert studies.promised(study) == 1 and study.trials[number].state.name == "RUNNING", "it may yet live"
+    monkeypatch.setattr(studies, "_START_SECONDS", 0)
+    studies.take_up_dead(study, tmp_path)
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "WAITING"] and studies.promised(study) == 1

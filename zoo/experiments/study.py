@@ -1,6 +1,7 @@
 """A study: trials in a database that several searches share, on one host or on many."""
 
 import contextlib
+import datetime
 import pathlib
 import time
 import warnings
@@ -13,6 +14,7 @@ from zoo.runs import Run
 from zoo.training import claims
 
 HEARTBEAT_SECONDS, GRACE_SECONDS = 10, 60
+_START_SECONDS = 600  # from the draw to the first epoch it takes less
 _SERVERS = ("postgresql", "mysql")
 _PACKAGES = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 _ATTEMPTS = 5
@@ -117,10 +119,13 @@ def take_up_dead(study, runs_dir: pathlib.Path) -> None:
 
     optuna.storages.fail_stale_trials(study)
     for trial in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
-        run = Run(runs_dir / pathlib.Path(trial.user_attrs.get("run", "none")).name)
-        if not (run.path / "run.json").exists() or run.record["status"] not in UNFINISHED or not claims.claim(run):
-            continue
-        claims.release(run)
+        if "run" in trial.user_attrs:
+            run = Run(runs_dir / pathlib.Path(trial.user_attrs["run"]).name)
+            if not (run.path / "run.json").exists() or run.record["status"] not in UNFINISHED or not claims.claim(run):
+                continue
+            claims.release(run)
+        elif (datetime.datetime.now() - trial.datetime_start).total_seconds() < _START_SECONDS:
+            continue  # it may be killed before its first heartbeat, and then would be waited for without end
         # Another search may be quicker, or the trial be told by its own process in this instant.
         with contextlib.suppress(ValueError, optuna.exceptions.UpdateFinishedTrialError):
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)

@@ -71,6 +71,17 @@ def sweep(config: Config, space_file: str, study_dir: str, num_trials: int, stor
 
 
 def _search(study, config: Config, space: SearchSpace, folder: pathlib.Path, num_trials: int) -> None:
+    from optuna.exceptions import UpdateFinishedTrialError
+
+    lost = []
+
+    def train(trial) -> float:
+        try:
+            return _train_trial(study, trial, config, space, folder, dataset, num_trials)
+        except UpdateFinishedTrialError:
+            lost.append(trial.number)
+            raise
+
     _write_best(study, config, space, folder)  # the search may have been killed just before
     if done := len(studies.judged(study)):
         print(f"{folder}: {done} of {num_trials} trials are judged already", file=sys.stderr)
@@ -87,11 +98,13 @@ def _search(study, config: Config, space: SearchSpace, folder: pathlib.Path, num
         if dataset is None:
             dataset = dataset_without_test(config)
             studies.agree(study, folder, data=dataset.digest)
-
-        def train(trial, dataset=dataset) -> float:
-            return _train_trial(study, trial, config, space, folder, dataset, num_trials)
-
-        study.optimize(train, n_trials=1, catch=(_JudgedError, _SurplusError))
+        try:
+            study.optimize(train, n_trials=1, catch=(_JudgedError, _SurplusError, UpdateFinishedTrialError))
+        except ValueError:  # what Optuna says of a trial that is at its end already
+            if not lost:
+                raise
+        if lost:
+            tell(f"trial {lost.pop()}: this process stood still for so long that another search took the trial up")
         _write_best(study, config, space, folder)
 
 
