@@ -150,7 +150,6 @@ def finish(job, slurm, folder, seconds=600):
     wait_for(lambda: state(job, slurm)[0] in ("COMPLETED", "FAILED"), seconds)
     log = (folder / "job.log").read_text()
     assert state(job, slurm)[0] == "COMPLETED", log[-3000:]
-    assert "Traceback" not in log
     (path,) = (folder / "runs/binary_mlp").iterdir()
     run = zoo.runs.open_run(path)
     assert run.record["status"] == "finished" and run.record["replicas"] == 2
@@ -182,6 +181,8 @@ def test_a_stopped_job_ends_where_an_undisturbed_one_does(slurm, script, undistu
     wait_for(lambda: state(job, slurm)[1] == 1, 300)
     weights, resumed = finish(job, slurm, folder)
     assert resumed == 1
+    if event == "requeue":  # a worker whose peer was killed says so by TensorFlow's own error
+        assert "Traceback" not in (folder / "job.log").read_text()
     np.testing.assert_array_equal(weights, undisturbed)
     assert subprocess.run(["pgrep", "-f", f"runs_dir={folder}"], capture_output=True).returncode == 1
 
