@@ -1,11 +1,10 @@
 """Start several workers on this machine, or print what starts them on Kubernetes.
 
     python scripts/launch.py --workers=2 -- python scripts/train.py --model=mnist_cnn
-    python scripts/launch.py --engine=kubernetes --workers=8 --image=IMAGE --print -- python scripts/train.py …
 
 Each gets its TF_CONFIG. Lines of the first worker, the chief, come as they are, those of the others with their number;
 all go to files in --logs_dir too. When one dies, all end; --max_restarts starts them again from the last checkpoint.
-docs/scaling.md says how to go on with what --print prints.
+docs/scaling.md has the command for Kubernetes.
 """
 
 from absl import flags
