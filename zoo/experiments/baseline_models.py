@@ -162,9 +162,7 @@ def _lightgbm(settings: dict[str, Any], data: Data, seed: int) -> Candidate:
     try:
         import lightgbm
     except ImportError:
-        raise ZooError(
-            "--models=lightgbm needs a package: pip install 'keras-model-zoo[boosting]'"
-        ) from None
+        raise ZooError("--models=lightgbm needs a package: pip install 'keras-model-zoo[boosting]'") from None
     started = time.time()
     kind = lightgbm.LGBMClassifier if data.num_classes else lightgbm.LGBMRegressor
     model = kind(n_estimators=_MOST_TREES, random_state=seed, verbose=-1, **settings)
