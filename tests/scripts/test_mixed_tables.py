@@ -23,7 +23,7 @@ def write(file, header, rows, separator=","):
 
 def answers(file):
     with file.open(newline="", encoding="utf-8") as stream:
-        return [{key: cell for key, cell in row.items() if key != "name"} for row in csv.DictReader(stream)]
+        return [{key: cell for key, cell in row.items() if key not in ("file", "id")} for row in csv.DictReader(stream)]
 
 
 def test_train_predict_and_evaluate(run_script, tmp_path):

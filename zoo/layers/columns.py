@@ -230,6 +230,9 @@ class TextIds(_Front):
             max_tokens=vocabulary_size, ngrams=ngrams, output_mode="int", output_sequence_length=length, name="words"
         )
 
+    def build(self, input_shape):
+        self.words.build()
+
     def adapt(self, texts: np.ndarray) -> None:
         """Learn the words of `object[examples, column]`."""
         import tensorflow as tf

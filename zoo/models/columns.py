@@ -34,6 +34,7 @@ _ADULT = {"numbers": (5,), "categories": (8,)}
     task="classification",
     description="a perceptron with embedded numbers and categories for the census of 1994",
     reference=_REVISITED,
+    category_counts=(8, 16, 7, 14, 6, 5, 2, 40),
     encoding="piecewise_linear",
     bins=128,
     dropout=0.3,
