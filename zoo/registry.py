@@ -15,6 +15,11 @@ from zoo.tasks.catalog import get_task
 KINDS = ("image", "table", "columns", "text")  # of what a model may read
 
 
+def plural(kind: str) -> str:
+    """What models of a kind read, such as images."""
+    return kind if kind.endswith("s") else f"{kind}s"
+
+
 @dataclasses.dataclass(frozen=True)
 class ModelInfo:
     """What the registry knows of a model without importing TensorFlow.

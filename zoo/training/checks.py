@@ -6,6 +6,7 @@ from zoo.config import Config, with_values
 from zoo.datasets import dataset_info
 from zoo.errors import ZooError
 from zoo.models import catalog
+from zoo.registry import plural
 from zoo.settings import TrainingSection
 from zoo.tasks import OWN_SETTINGS, Training
 from zoo.tasks.catalog import all_tasks, get_task
@@ -30,7 +31,8 @@ def refuse_unfitting(config: Config, info) -> None:
             if info.name == "csv"
             else ""
         )
-        raise ZooError(f"model {model.name!r} reads {model.reads}s, but dataset {info.name!r} holds {info.kind}s{hint}")
+        held = f"dataset {info.name!r} holds {plural(info.kind)}{hint}"
+        raise ZooError(f"model {model.name!r} reads {plural(model.reads)}, but {held}")
     task = model.task
     if config.dataset.task and get_task(config.dataset.task).name != task.name:
         told = get_task(config.dataset.task)
@@ -58,9 +60,11 @@ def refuse_unfitting(config: Config, info) -> None:
 def _refuse_changed_pictures(config: Config, task, info) -> None:
     settings = config.dataset.augmentation
     if info.kind not in (None, "image") and settings != type(settings)():
-        raise ZooError(f"dataset.augmentation is for images; {info.name!r} holds {info.kind}s; leave it out")
+        raise ZooError(f"dataset.augmentation is for images; {info.name!r} holds {plural(info.kind)}; leave it out")
     if info.kind not in (None, "image") and config.training.progressive_resizing:
-        raise ZooError(f"training.progressive_resizing is for images; {info.name!r} holds {info.kind}s; leave it out")
+        raise ZooError(
+            f"training.progressive_resizing is for images; {info.name!r} holds {plural(info.kind)}; leave it out"
+        )
     if not settings.mixes:
         return
     key = "dataset.augmentation." + ("mixup" if settings.mixup else "cutmix")
@@ -181,8 +185,8 @@ def augmentation_of(config: Config, dataset):
 def _models(task, reads: str) -> str:
     names = catalog.list_models(task=task.name, reads=reads)
     if not names:
-        return f"no model of {task.words} reads {reads}s"
-    return f"models of {task.words} that read {reads}s: {', '.join(names)}"
+        return f"no model of {task.words} reads {plural(reads)}"
+    return f"models of {task.words} that read {plural(reads)}: {', '.join(names)}"
 
 
 def _plural(targets: str) -> str:
