@@ -12,7 +12,12 @@ from zoo.errors import ZooError, nearest, shortened
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
 
-KINDS = ("image", "table", "text")  # of what a model may read
+KINDS = ("image", "table", "columns", "text")  # of what a model may read
+
+
+def plural(kind: str) -> str:
+    """What models of a kind read, such as images."""
+    return kind if kind.endswith("s") else f"{kind}s"
 
 
 @dataclasses.dataclass(frozen=True)

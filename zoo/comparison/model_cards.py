@@ -17,6 +17,7 @@ from zoo.errors import ZooError, shortened
 from zoo.escaping import markdown_cell, markdown_code
 from zoo.models import catalog
 from zoo.quiet import import_tensorflow
+from zoo.registry import plural
 from zoo.runs import write_atomically
 from zoo.tasks import Metric
 from zoo.tasks.catalog import all_tasks
@@ -135,7 +136,7 @@ def _card(name: str, rows: Sequence[dict], written: dict, root: pathlib.Path) ->
     layers, needs_text = _layers(name, config)
     sections = [
         f"# {name}\n\n{info.description[:1].upper()}{info.description[1:]}.\n\n"
-        f"Task: {info.task.words}; it reads {info.reads}s. After {info.reference}.",
+        f"Task: {info.task.words}; it reads {plural(info.reads)}. After {info.reference}.",
         *(_figures(row) for row in own),
         "" if own else f"## No figure yet\n\n{written['no_figure'][name]}",
         _pictures(name, root),
@@ -276,7 +277,12 @@ def _limits(name: str, task: str, config: Config, written: dict) -> list[str]:
 
 def _commands(name: str, config: Config, rows: Sequence[dict], needs_text: bool) -> str:
     info, run = catalog.model_info(name), f"--run=runs/{name}/…"
-    example = {"image": "digit.png", "table": "rows.csv", "text": '--text="Shares fell after the vote."'}
+    example = {
+        "image": "digit.png",
+        "table": "rows.csv",
+        "columns": "rows.csv",
+        "text": '--text="Shares fell after the vote."',
+    }
     lines = ["pip install -e '.[text]'"] if needs_text else []
     if info.task.pretrains:
         lines += [

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from zoo.datasets.own_data import Examples, Reading, notes_on_classes
 from zoo.datasets.splits import Split
 from zoo.datasets.walk import fewer_kinds
 from zoo.errors import ZooError
+from zoo.schema import Schema
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
 
@@ -22,6 +23,7 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "Split",
+    "as_columns",
     "cross_validation_folds",
     "dataset_info",
     "from_memory",
@@ -53,6 +55,7 @@ class Dataset:
     digest: str
     report: dict[str, Any]
     feature_names: tuple[str, ...] | None = None
+    schema: Schema | None = None
     known: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
@@ -83,6 +86,10 @@ def load(
     ask: bool = False,
     label: str | None = None,
     duplicates: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    drop: Sequence[str] = (),
+    group: str | None = None,
+    weight: str | None = None,
 ) -> Dataset:
     """Load a dataset; the first time this fetches and prepares it.
 
@@ -96,6 +103,9 @@ def load(
         label: name of the label column of the user's own table; by default it is guessed.
         duplicates: "drop" equal training examples but the first, or "keep" them, all on one side of each split; by
             default rows of the user's own table are kept, and all else dropped.
+        columns: to read the user's own table as one of mixed columns: what some of them are, if the user says it, one
+            of `zoo.schema.KEYS` or "drop"; None: as one of numbers or of texts.
+        drop, group, weight: columns of such a table that are left out, whose rows stay together, and that weigh rows.
 
     Raises:
         ZooError: no such dataset, or its data cannot be had or read; the text says what to do.
@@ -107,8 +117,14 @@ def load(
         raise ZooError(f"image_shape is {list(image_shape)}; [height, width, channel] with 1 or 3 channels is needed")
     if duplicates not in (None, "drop", "keep"):
         raise ZooError(f"duplicates is {duplicates!r}; drop or keep is needed")
-    if label is not None and name != "csv":
-        raise ZooError(f"dataset.label is {label!r}; it names a column of a table of yours, and {name!r} is none")
+    own = {"label": label, "drop": drop, "group": group, "weight": weight}
+    key = next((key for key, value in own.items() if value), None)
+    if key and name not in ("csv", "parquet"):
+        raise ZooError(f"dataset.{key} is {own[key]!r}; it names a column of a table of yours, and {name!r} is none")
+    mixed = columns if columns is not None or name != "parquet" else {}
+    if mixed is None and (drop or group or weight):
+        key = next(key for key in ("drop", "group", "weight") if own[key])
+        raise ZooError(f"dataset.{key} goes with models that read columns, such as --model=table_mlp; take one of them")
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
     if name == "arrays":
         raise ZooError("dataset 'arrays' was in the memory of the process that trained; give it to zoo.train in Python")
@@ -124,7 +140,7 @@ def load(
     if info.needs_data_dir:
         if task is None or task.targets is None:  # tasks without targets learn from the same split as classifiers
             task, ask = get_task("classification"), ask and task is None
-        reading = Reading(task, ask, label)
+        reading = Reading(task, ask, label, None, mixed, tuple(drop), group, weight)
         return _load_own(info, path, validation_fraction or 0.1, image_shape, reading, duplicates)
     train, test, origin = official.load_arrays(name, path)
     fraction = validation_fraction or (0.1 if test is None else _VALIDATION_ROWS / len(train))
@@ -135,20 +151,29 @@ def _split(
     info: DatasetInfo, train: Split, test: Split | None, origin: str, fraction: float, duplicates: str | None
 ) -> Dataset:
     """Validation, and where there is none test, cut from train by content."""
-    removed = {}
-    if duplicates != "keep":  # equal rows with different numbers are noise; with different classes they are a mistake
-        train, removed = splits.without_duplicates(train, drop_conflicts=info.targets == "class")
+    found: dict[str, Any] = {}
+    if duplicates == "drop" or (duplicates is None and info.kind != "columns"):
+        # Equal rows with different numbers are noise; with different classes they are a mistake.
+        train, found = splits.without_duplicates(train, drop_conflicts=info.targets == "class")
+    elif equal := _equal_rows(train):
+        found = {"notes": [equal]}
     if test is None:
         fraction = _checked_fraction(fraction, _CORPUS_TEST_FRACTION)
         parts = [_CORPUS_TEST_FRACTION, fraction, 1 - _CORPUS_TEST_FRACTION - fraction]
         test, validation, train = splits.split_by_content(train, parts)
     else:
         validation, train = splits.split_by_content(train, [fraction, 1 - fraction])
-    return _dataset(info, train, validation, test, {"origin": origin} | removed)
+    return _dataset(info, train, validation, test, {"origin": origin} | found)
+
+
+def _equal_rows(split: Split) -> str:
+    """A line on equal rows that stay, or nothing."""
+    equal = len(split) - len(np.unique(split.hashes))
+    return f"{equal:,} rows are equal to one before them: they stay, on its side of each split" if equal else ""
 
 
 def load_configured(
-    section, data_dir: str | os.PathLike | None = None, task: Task | None = None, ask: bool = False
+    section, data_dir: str | os.PathLike | None = None, task: Task | None = None, ask: bool = False, reads: str = ""
 ) -> Dataset:
     """Load what a `zoo.settings.DatasetSection` names.
 
@@ -157,14 +182,31 @@ def load_configured(
         data_dir: goes before the section's own.
         task: that of the model, where there is one. The section's own goes before it, and is not asked for again.
         ask: as `load`.
+        reads: what the model reads; for "columns", a table of the user's is a mixed one, and one of numbers becomes so.
 
     Raises:
         ZooError: as `load`.
     """
     told = get_task(section.task) if section.task else None
     where = (section.name, data_dir or section.data_dir, section.validation_fraction, section.image_shape)
-    dataset = load(*where, told or task, ask and told is None, section.label, section.duplicates)
+    columns = {} if reads == "columns" and section.columns is None else section.columns
+    of_columns = (columns, section.drop, section.group, section.weight)
+    dataset = load(*where, told or task, ask and told is None, section.label, section.duplicates, *of_columns)
+    if columns is not None and dataset.info.kind == "table":
+        dataset = as_columns(dataset)
     return dataset if section.train_fraction == 1 else with_fraction_of_train(dataset, section.train_fraction)
+
+
+def as_columns(dataset: Dataset) -> Dataset:
+    """A table of numbers as a mixed one that has no other columns."""
+    names = dataset.feature_names or tuple(f"x{number}" for number in range(dataset.train.features.shape[1]))
+    schema = Schema.of(numbers=names)
+    parts = [
+        dataclasses.replace(part, features={"numbers": part.features}).with_hashes(part.hashes)
+        for part in (dataset.train, dataset.validation, dataset.test)
+    ]
+    info = dataclasses.replace(dataset.info, kind="columns", feature_names=None, schema=schema)
+    return _dataset(info, *parts, dataset.report, known=dataset.known, schema=schema)
 
 
 def with_fraction_of_train(dataset: Dataset, fraction: float) -> Dataset:
@@ -178,7 +220,7 @@ def with_fraction_of_train(dataset: Dataset, fraction: float) -> Dataset:
     report = dataset.report | {"notes": [*dataset.report.get("notes", ()), note]}
     return _dataset(
         dataset.info, train, dataset.validation, dataset.test, report,
-        feature_names=dataset.feature_names, known=dataset.known,
+        feature_names=dataset.feature_names, schema=dataset.schema, known=dataset.known,
     )  # fmt: skip
 
 
@@ -224,7 +266,7 @@ def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset
         origin = f"{dataset.report['origin']}, fold {number + 1} of {num_folds} held out as test"
         yield _dataset(
             dataset.info, train, validation, held_out, said | {"origin": origin},
-            feature_names=dataset.feature_names, known=dataset.known,
+            feature_names=dataset.feature_names, schema=dataset.schema, known=dataset.known,
         )  # fmt: skip
 
 
@@ -245,6 +287,10 @@ def from_memory(
     validation_fraction: float | None = None,
     duplicates: str | None = None,
     judges: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    drop: Sequence[str] = (),
+    group: str | None = None,
+    weight: str | None = None,
 ) -> Dataset:
     """The user's own arrays or DataFrame, split as files of theirs would be: by content, so that nothing leaks.
 
@@ -255,6 +301,7 @@ def from_memory(
         validation_data, test_data: `(features, targets)` beside arrays; by default tenths of `data`.
         validation_fraction, duplicates: as `load`.
         judges: the classes of a model to be judged on all rows, which are then each split's; they may be few.
+        columns, drop, group, weight: as `load`, of a DataFrame.
 
     Raises:
         ZooError: as `load`.
@@ -263,11 +310,13 @@ def from_memory(
 
     if task.targets is None:
         task = get_task("classification")
-    reading = Reading(task, False, label, None if judges is None else tuple(judges))
+    known = None if judges is None else tuple(judges)
+    reading = Reading(task, False, label, known, columns, tuple(drop), group, weight)
     if hasattr(data, "to_csv"):
         if validation_data is not None or test_data is not None:
             raise ZooError("validation_data and test_data go with arrays; leave them out, or give train as arrays too")
-        kind, examples = in_memory.read_frame(data, reading)
+        read = in_memory.read_frame if columns is None else in_memory.read_mixed_frame
+        kind, examples = read(data, reading)
         origin = "a DataFrame"
     else:
         if label is not None:
@@ -276,8 +325,12 @@ def from_memory(
         origin = "arrays"
     if judges is not None:
         info = _described(dataset_info("arrays"), kind, examples)
-        return _dataset(info, *[examples.split] * 3, {"origin": origin}, feature_names=examples.feature_names)
-    return _of_examples(dataset_info("arrays"), kind, examples, origin, validation_fraction or 0.1, duplicates)
+        about = {"feature_names": examples.feature_names, "schema": examples.schema}
+        dataset = _dataset(info, *[examples.split] * 3, {"origin": origin}, **about)
+    else:
+        info = dataset_info("arrays")
+        dataset = _of_examples(info, kind, examples, origin, validation_fraction or 0.1, duplicates)
+    return as_columns(dataset) if columns is not None and kind == "table" else dataset
 
 
 def _of_examples(
@@ -288,13 +341,14 @@ def _of_examples(
     report = {"origin": origin, "notes": list(examples.notes)}
     # Equal rows of a table may be different respondents; equal pictures or texts are copies, of unequal classes
     # mistakes.
-    if duplicates == "drop" or (duplicates is None and kind != "table"):
-        mistakes = kind != "table" and examples.described["targets"] == "class"
+    are_copies = kind not in ("table", "columns")
+    if duplicates == "drop" or (duplicates is None and are_copies):
+        mistakes = are_copies and examples.described["targets"] == "class"
         exact = examples.exact_hashes() if examples.exact_hashes else None
         train, removed = splits.without_duplicates(train, mistakes, exact)
         report |= removed
-    elif equal := len(train) - len(np.unique(train.hashes)):
-        report["notes"].append(f"{equal:,} rows are equal to one before them: they stay, on its side of each split")
+    elif equal := _equal_rows(train):
+        report["notes"].append(equal)
     # Test is cut first, so that it stays the same whatever the fraction of validation.
     wanted = {"test": 0 if test else _OWN_TEST_FRACTION, "validation": 0 if validation else fraction}
     cut = [share for share in wanted.values() if share]
@@ -311,7 +365,9 @@ def _of_examples(
         report["left_out"] = fewer_kinds(examples.left_out)
     if examples.part_of_row is not None:
         report["validation_rows_also_in_train"] = splits.overlap(train, validation)
-    return _dataset(info, train, validation, test, report, feature_names=names)
+    if examples.schema:
+        report["schema"] = {column.name: column.kind for column in examples.schema.columns}
+    return _dataset(info, train, validation, test, report, feature_names=names, schema=examples.schema)
 
 
 def _described(info: DatasetInfo, kind: str, examples: Examples) -> DatasetInfo:
@@ -323,6 +379,10 @@ def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Readi
     """What the data are, and all examples."""
     from zoo.datasets import own_pictures, own_tables, own_texts
 
+    if reading.columns is not None and info.name in ("csv", "parquet"):
+        from zoo.datasets import own_columns
+
+        return "columns", own_columns.read(path, reading)
     if info.kind == "image":
         return "image", own_pictures.read_image_folder(path, image_shape)
     if info.kind == "text":
@@ -363,7 +423,7 @@ def _dataset(
     report = report | {"counts": counts, "test_rows_also_in_train": splits.overlap(train, test)}
     if on_disk.are_texts(train.features):
         report["characters"] = texts.lengths(train.features)
-    more = {"feature_names": info.feature_names} | more
+    more = {"feature_names": info.feature_names, "schema": info.schema} | more
     return Dataset(info, train, validation, test, f"sha256:{digest.hexdigest()}", report, **more)
 
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 from zoo.errors import ZooError, nearest
+from zoo.schema import Schema
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,13 +12,14 @@ class DatasetInfo:
     """A dataset's name, kind, targets, source, licence and citation. Kind None: the user's file decides.
 
     Attributes:
-        feature_names: of a table's columns.
+        feature_names: of the columns of a table of numbers.
+        schema: of the columns of a mixed table, which is of kind "columns".
         targets: what is to be learned, in the words of `zoo.tasks.Task.targets`; "class" has `label_names`, "number" a
             `target_name` and a `unit`. None: the user's file and the model's task decide.
     """
 
     name: str
-    kind: Literal["image", "table", "text"] | None
+    kind: Literal["image", "table", "columns", "text"] | None
     description: str
     label_names: tuple[str, ...] = ()
     feature_shape: tuple[int, ...] | None = None
@@ -25,6 +27,7 @@ class DatasetInfo:
     target_name: str = ""
     unit: str = ""
     feature_names: tuple[str, ...] | None = None
+    schema: Schema | None = None
     source: str = ""
     licence: str = ""
     citation: str = ""
@@ -118,6 +121,24 @@ _CATALOG = (
         citation="Pace & Barry (1997), Sparse spatial autoregressions",
     ),
     DatasetInfo(
+        name="adult",
+        kind="columns",
+        description="48,842 people of the census of 1994 in the United States, and whether they earn over 50,000 US$ a "
+        "year; 16,281 are the test split",
+        label_names=("<=50K", ">50K"),
+        target_name="income",
+        schema=Schema.of(
+            numbers=("age", "education-num", "capital-gain", "capital-loss", "hours-per-week"),
+            categories=(
+                "workclass", "education", "marital-status", "occupation", "relationship", "race", "sex",
+                "native-country",
+            ),
+        ),
+        source="https://archive.ics.uci.edu/dataset/2/adult",
+        licence="CC BY 4.0",
+        citation="Becker & Kohavi (1996), Adult, UCI Machine Learning Repository",
+    ),
+    DatasetInfo(
         name="bbc_news",
         kind="text",
         description="2,225 news articles in English, 2,124 of them different; split by content",
@@ -172,6 +193,10 @@ _CATALOG = (
     DatasetInfo("tfds_folder", "image", "pictures that TFDS prepared: FOLDER/NAME/VERSION", needs_data_dir=True),
     DatasetInfo("text_folder", "text", "your texts: FOLDER/class_name/*.txt", needs_data_dir=True),
     DatasetInfo("arrays", None, "your arrays or DataFrame, in Python: zoo.train", targets=None, needs_data_dir=True),
+    DatasetInfo(
+        "parquet", "columns", "your table: FILE.parquet, columns of any kind and a column label", targets=None,
+        needs_data_dir=True,
+    ),
     DatasetInfo(
         "csv", None, "your table: FILE.csv, numbers or a column text, and a column label", targets=None,
         needs_data_dir=True,

@@ -12,6 +12,7 @@ import numpy as np
 
 from zoo.errors import ZooError, nearest
 from zoo.evaluation.heat_maps import attention_rollout, grad_cam, two_logits_or_more
+from zoo.registry import plural
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
@@ -30,7 +31,9 @@ def check_explains(loaded_model: "LoadedModel", method: str = METHODS[0]) -> Non
         shape = [size or 1 for size in loaded_model.input_shape]
         explain_images(loaded_model, np.zeros((0, *shape), "uint8"), method)
     elif method != METHODS[0]:
-        raise ZooError(f"--explain={method}: of pictures alone, and {loaded_model.path} reads {loaded_model.reads}s")
+        raise ZooError(
+            f"--explain={method}: of pictures alone, and {loaded_model.path} reads {plural(loaded_model.reads)}"
+        )
     else:
         _front(loaded_model)
 
@@ -92,7 +95,9 @@ def explain_images(loaded_model: "LoadedModel", images: np.ndarray, method: str 
         ZooError: the model does not read pictures, has no layer `logits`, or the method is of other networks.
     """
     if loaded_model.reads != "image":
-        raise ZooError(f"{loaded_model.path} reads {loaded_model.reads}s; explain_images needs a model of pictures")
+        raise ZooError(
+            f"{loaded_model.path} reads {plural(loaded_model.reads)}; explain_images needs a model of pictures"
+        )
     if method not in METHODS:
         raise ZooError(f"method={method!r}: no such explanation; {nearest(method, METHODS)}")
     _logits_layer(loaded_model)
@@ -134,7 +139,7 @@ def _front(loaded_model: "LoadedModel"):
     front = text_layer(loaded_model.model)
     if front is None:
         raise ZooError(
-            f"--explain: {loaded_model.path} reads {loaded_model.reads}s; it explains texts and pictures alone"
+            f"--explain: {loaded_model.path} reads {plural(loaded_model.reads)}; it explains texts and pictures alone"
         )
     return front
 

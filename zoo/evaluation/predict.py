@@ -12,7 +12,8 @@ from zoo.datasets import own_tables, walk
 from zoo.errors import ZooError
 from zoo.escaping import spreadsheet_cell, tell
 from zoo.evaluation import tta
-from zoo.inputs import images, tables, texts
+from zoo.inputs import columns, images, tables, texts
+from zoo.registry import plural
 from zoo.tasks import Task
 from zoo.text_table import align_columns
 
@@ -31,6 +32,7 @@ class Reader(NamedTuple):
 READERS = {
     "image": Reader("pictures or .npy files", images.is_wanted, images.read),
     "table": Reader(".csv or .tsv files", own_tables.is_table, tables.read),
+    "columns": Reader(".csv, .tsv or .parquet files", columns.is_table, columns.read),
     "text": Reader(".txt, .csv or .tsv files", texts.is_wanted, texts.read),
 }
 
@@ -101,7 +103,7 @@ def take_texts(given: Sequence[str], loaded_model: "LoadedModel") -> tuple[list[
         ZooError: the model does not read texts.
     """
     if loaded_model.reads != "text":
-        raise ZooError(f"--text: {loaded_model.path} is a model that reads {loaded_model.reads}s; give it files")
+        raise ZooError(f"--text: {loaded_model.path} is a model that reads {plural(loaded_model.reads)}; give it files")
     names = [f"text {number}" for number in range(1, len(given) + 1)]
     return names, texts.cleaned(names, list(given))
 

@@ -9,6 +9,7 @@ from zoo.datasets import on_disk
 from zoo.errors import ZooError
 from zoo.escaping import printable, tell
 from zoo.evaluation import corruptions
+from zoo.registry import plural
 from zoo.tasks.catalog import get_task
 from zoo.text_table import align_columns
 
@@ -43,7 +44,7 @@ def evaluate_corruptions(run_path: str | os.PathLike, data_dir: str | None = Non
     loaded_model = open_model(run.path, None)
     kinds = {"image": corruptions.IMAGE_CORRUPTIONS, "text": corruptions.TEXT_CORRUPTIONS}
     if loaded_model.reads not in kinds:
-        raise ZooError(f"{run.path}: a model of {loaded_model.reads}s; corruptions are of pictures and texts")
+        raise ZooError(f"{run.path}: a model of {plural(loaded_model.reads)}; corruptions are of pictures and texts")
     task = loaded_model.task
     dataset = load_dataset(run.path, loaded_model, None, data_dir)
     split = fitting_split(loaded_model, dataset, "test")

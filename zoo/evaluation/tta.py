@@ -13,6 +13,7 @@ import numpy as np
 from zoo.datasets import on_disk
 from zoo.errors import ZooError
 from zoo.measures import statistics
+from zoo.registry import plural
 from zoo.runs import open_run
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
@@ -59,8 +60,8 @@ def views_of(loaded_model: "LoadedModel", way: str, run: str | os.PathLike | Non
     """
     if loaded_model.reads != "image" or loaded_model.task.output != "probabilities":
         raise ZooError(
-            f"--tta: {loaded_model.path} answers {loaded_model.reads}s with {loaded_model.task.output}; views are "
-            "averaged of pictures whose answers are probabilities"
+            f"--tta: {loaded_model.path} answers {plural(loaded_model.reads)} with {loaded_model.task.output}; "
+            "views are averaged of pictures whose answers are probabilities"
         )
     mirror, shift = "mirror" in way, "shift" in way
     if way == "recipe":

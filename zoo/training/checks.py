@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from zoo.config import Config
+from zoo.config import Config, with_values
+from zoo.datasets import dataset_info
 from zoo.errors import ZooError
 from zoo.models import catalog
+from zoo.registry import plural
 from zoo.settings import TrainingSection
 from zoo.tasks import OWN_SETTINGS, Training
 from zoo.tasks.catalog import all_tasks, get_task
@@ -21,13 +23,16 @@ def refuse_unfitting(config: Config, info) -> None:
         ZooError: the model reads or learns something else than the data hold, or a setting does not go with its task.
     """
     model = catalog.model_info(config.model.name)
-    if model.reads != (info.kind or model.reads):
+    if model.reads == "columns" and info.kind == "table":
+        pass  # numbers alone are a mixed table too
+    elif model.reads != (info.kind or model.reads):
         hint = (
             " (a text table has the columns text and label; --set dataset.label=NAME says the label)"
             if info.name == "csv"
             else ""
         )
-        raise ZooError(f"model {model.name!r} reads {model.reads}s, but dataset {info.name!r} holds {info.kind}s{hint}")
+        held = f"dataset {info.name!r} holds {plural(info.kind)}{hint}"
+        raise ZooError(f"model {model.name!r} reads {plural(model.reads)}, but {held}")
     task = model.task
     if config.dataset.task and get_task(config.dataset.task).name != task.name:
         told = get_task(config.dataset.task)
@@ -55,9 +60,11 @@ def refuse_unfitting(config: Config, info) -> None:
 def _refuse_changed_pictures(config: Config, task, info) -> None:
     settings = config.dataset.augmentation
     if info.kind not in (None, "image") and settings != type(settings)():
-        raise ZooError(f"dataset.augmentation is for images; {info.name!r} holds {info.kind}s; leave it out")
+        raise ZooError(f"dataset.augmentation is for images; {info.name!r} holds {plural(info.kind)}; leave it out")
     if info.kind not in (None, "image") and config.training.progressive_resizing:
-        raise ZooError(f"training.progressive_resizing is for images; {info.name!r} holds {info.kind}s; leave it out")
+        raise ZooError(
+            f"training.progressive_resizing is for images; {info.name!r} holds {plural(info.kind)}; leave it out"
+        )
     if not settings.mixes:
         return
     key = "dataset.augmentation." + ("mixup" if settings.mixup else "cutmix")
@@ -97,12 +104,44 @@ def model_options(config: Config, dataset) -> dict[str, Any]:
 
     info = catalog.model_info(config.model.name)
     shapes = on_disk.each(list, on_disk.shapes(dataset.train.features))
-    fitting = {"input_shape": shapes} | info.task.fitting_options(dataset, info.options)
+    fitting = (
+        {"input_shape": shapes}
+        | _category_counts(info, config, dataset)
+        | info.task.fitting_options(dataset, info.options)
+    )
     for option, value in fitting.items():
         given = config.model.options.get(option)
         if given is not None and given != value:
             raise ZooError(f"model.options.{option} is {given}, but dataset {dataset.info.name!r} needs {value}")
     return {name: value for name, value in fitting.items() if name in info.option_names} | config.model.options
+
+
+def row_weights(task, config: Config, dataset):
+    """How much each training row counts, `float32[rows]`, by its class and by itself; None: all the same."""
+    of_classes, own = task.row_weights(config, dataset), dataset.train.weights
+    return of_classes if own is None else own if of_classes is None else own * of_classes
+
+
+def with_columns(config: Config, dataset) -> Config:
+    """The config with what each column of a table that was read as a mixed one is: so the run reads its data again."""
+    own = dataset.info.name in ("csv", "parquet")
+    if dataset.schema is None or not own and dataset_info(dataset.info.name).kind != "table":
+        return config
+    found = {column.name: column.kind for column in dataset.schema.columns} if own else {}
+    kinds = (config.dataset.columns or {}) | found
+    return with_values(config, {"dataset.columns": kinds}, "columns")
+
+
+def _category_counts(info, config: Config, dataset) -> dict[str, Any]:
+    """How many categories a model of columns is to have a row for."""
+    from zoo.schema import frequent_categories
+
+    features = dataset.train.features
+    if "category_counts" not in info.option_names or "categories" not in features:
+        return {}
+    options = info.options | config.model.options
+    found = frequent_categories(features["categories"], options["least_count"], options["most_categories"])
+    return {"category_counts": [len(words) for words in found]}
 
 
 def shorter_models(training: Training) -> list:
@@ -146,8 +185,8 @@ def augmentation_of(config: Config, dataset):
 def _models(task, reads: str) -> str:
     names = catalog.list_models(task=task.name, reads=reads)
     if not names:
-        return f"no model of {task.words} reads {reads}s"
-    return f"models of {task.words} that read {reads}s: {', '.join(names)}"
+        return f"no model of {task.words} reads {plural(reads)}"
+    return f"models of {task.words} that read {plural(reads)}: {', '.join(names)}"
 
 
 def _plural(targets: str) -> str:

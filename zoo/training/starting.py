@@ -11,6 +11,7 @@ from zoo.datasets.catalog import dataset_info
 from zoo.errors import ZooError, first_few
 from zoo.escaping import tell
 from zoo.loading import LoadedModel, load_model
+from zoo.registry import plural
 from zoo.tasks import Task
 from zoo.training import efficientnet_weights, preprocessing, pretrained
 from zoo.training.layerwise import layers_by_name
@@ -103,7 +104,8 @@ def _trained(init_from: str, path: pathlib.Path) -> LoadedModel:
 
 def _refuse_unlike(source: LoadedModel, task: Task, reads: str, init_from: str) -> None:
     if source.reads != reads:
-        raise ZooError(f"--init_from={init_from}: reads {source.reads}s, and this model {reads}s; name another")
+        theirs = plural(source.reads)
+        raise ZooError(f"--init_from={init_from}: reads {theirs}, and this model {plural(reads)}; name another")
     if source.task.name != task.name:
         raise ZooError(f"--init_from={init_from}: is a model of {source.task.words}, not of {task.words}; name another")
 
