@@ -154,6 +154,7 @@ SOURCES = {
         content_digest="sha256:6533e20df74210236db1832101a5a602a39b12e575ba59800ac5e5825eb8c1bc",
         arrays_digest="sha256:4d1a553e135c7ccc60045cb085c1cff4d3b8fd3edc42bf7b0aaea52d7f58e7a6",
     ),
+    "movielens_100k": _widedeep(),
     # No datasets: pretrained weights.
     "efficientnet_lite0_imagenet": Source(
         upstream=None,

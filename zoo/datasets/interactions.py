@@ -1,0 +1,160 @@
+"""Who met what, as ratings: tables with a column `user`, a column `item`, and what is known of either. No TensorFlow.
+
+A column belongs to the user where each user has one value of it in the training rows, else to the item where each item
+has one; what is left, such as when it was, belongs to the row.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from zoo.datasets.on_disk import Features, concatenate, each, take
+from zoo.datasets.schema import NO_DATE, Schema
+from zoo.datasets.splits import Split
+
+_NAMES = {"user": ("user", "user_id"), "item": ("item", "item_id")}
+
+
+def keys_of(schema: Schema | None) -> tuple[str, str] | None:
+    """The names of the columns of users and items; None of a table that has not both as categories."""
+    categories = schema.names_of("categories") if schema else ()
+    found = [[name for name in names if name in categories] for names in _NAMES.values()]
+    return (found[0][0], found[1][0]) if all(found) else None
+
+
+def notes_on_unseen(schema: Schema | None, train: Split, others: dict[str, Split | None]) -> list[str]:
+    """A line for each other split with users or items that no training row has."""
+    keys, lines = keys_of(schema), []
+    for split, part in others.items() if keys else ():
+        if part is None:
+            continue
+        unseen, words = np.zeros(len(part), bool), []
+        for name in keys:
+            column = schema.column(part.features, name).astype(str)
+            new = ~np.isin(column, schema.column(train.features, name).astype(str))
+            unseen |= new
+            words.append(f"{len(np.unique(column[new])):,} of {len(np.unique(column)):,} {name}s")
+        if unseen.any():
+            lines.append(f"{split}: train knows not {' and '.join(words)}, in {unseen.sum():,} of {len(part):,} rows")
+    return lines
+
+
+def liked(split: Split, least: float) -> Split:
+    """Numbers as classes: 1 from `least` on, else 0."""
+    return dataclasses.replace(split, targets=(split.targets >= least).astype("int32")).with_hashes(split.hashes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalogue:
+    """Users and items of training rows, and who has met what.
+
+    users, items: `str[…]`, sorted.
+    of_user, of_item: `bool[column]` by array, which columns belong to whom.
+    user_rows, item_rows: the last training row of each.
+    met: `bool[users, items]`.
+    """
+
+    schema: Schema
+    features: Features
+    users: np.ndarray
+    items: np.ndarray
+    of_user: dict[str, np.ndarray]
+    of_item: dict[str, np.ndarray]
+    user_rows: np.ndarray
+    item_rows: np.ndarray
+    met: np.ndarray
+
+    def row_of(self, user: str) -> Features:
+        """One row with all that the training rows say of a user: the last; of a new one nothing, at the latest date."""
+        place = int(np.searchsorted(self.users, user))
+        if place < len(self.users) and self.users[place] == user:
+            return take(self.features, self.user_rows[place : place + 1])
+        row = {key: np.full((1, shape[0]), _MISSING[key], _DTYPES[key]) for key, shape in self.schema.shapes.items()}
+        if "dates" in row:
+            row["dates"][:] = self.features["dates"].max(axis=0)
+        key, column = self.schema.place(keys_of(self.schema)[0])
+        row[key][0, column] = user
+        return row
+
+    def rows(self, users: Features, items: np.ndarray) -> Features:
+        """Rows of users, each with an item of this number in place of the row's own."""
+        of_items = take(self.features, self.item_rows[items])
+        return each(lambda own, other, mask: np.where(mask, other, own), users, of_items, self.of_item)
+
+    def met_by(self, user: str) -> np.ndarray:
+        """`bool[items]`, which items a user has in training rows."""
+        place = int(np.searchsorted(self.users, user))
+        known = place < len(self.users) and self.users[place] == user
+        return self.met[place] if known else np.zeros(len(self.items), bool)
+
+
+_MISSING = {"numbers": np.nan, "categories": "", "dates": NO_DATE, "texts": ""}
+_DTYPES = {"numbers": "float32", "categories": object, "dates": "int64", "texts": object}
+
+
+def catalogue(schema: Schema, train: Split) -> Catalogue:
+    """What training rows say of users and items; the schema has both, see `keys_of`."""
+    numbers, names, last = [], [], []
+    for key in keys_of(schema):
+        found, place = np.unique(schema.column(train.features, key).astype(str), return_inverse=True)
+        names.append(found)
+        numbers.append(place)
+        last.append(np.zeros(len(found), int))
+        np.maximum.at(last[-1], place, np.arange(len(place)))
+    user, item = numbers
+    met = np.zeros((len(names[0]), len(names[1])), bool)
+    met[user, item] = True
+    of_user = each(lambda array: _depends_on(user, array), train.features)
+    of_item = each(lambda array, mine: ~mine & _depends_on(item, array), train.features, of_user)
+    return Catalogue(schema, train.features, *names, of_user, of_item, *last, met)
+
+
+def _depends_on(groups: np.ndarray, array: np.ndarray) -> np.ndarray:
+    """`bool[column]`: whether all rows of a group have one value."""
+    count = len(np.unique(groups))
+
+    def is_one(column: np.ndarray) -> bool:
+        values = np.unique(column.astype(str) if column.dtype == object else column, return_inverse=True)[1]
+        return len(np.unique(groups * (values.max() + 1) + values)) == count
+
+    return np.array([is_one(array[:, place]) for place in range(array.shape[1])])
+
+
+def with_unrated(schema: Schema, parts: Sequence[Split], each_liked: int, seed: int = 0) -> list[Split]:
+    """Splits with rows of class 0 for items that a user did not rate, `each_liked` for each row of class 1.
+
+    Items are drawn from those of train, all with the same probability. Left out is what the user rated in the split
+    and in those before it, train first; what is rated later alone may be drawn, since nobody knows it yet.
+
+    Args:
+        schema: of the features.
+        parts: train first.
+        each_liked: how many.
+        seed: of the drawing.
+    """
+    known = catalogue(schema, parts[0])
+    generator, rated, found = np.random.default_rng(seed), [], []
+    user_key, item_key = keys_of(schema)
+    for part in parts:
+        user, item = (schema.column(part.features, key).astype(str) for key in (user_key, item_key))
+        rated = np.unique(np.concatenate([rated, _pairs(user, item)]))
+        rows = np.repeat(np.flatnonzero(part.targets == 1), each_liked)
+        items = generator.integers(len(known.items), size=len(rows))
+        while len(again := np.flatnonzero(np.isin(_pairs(user[rows], known.items[items]), rated))):
+            items[again] = generator.integers(len(known.items), size=len(again))
+        features = known.rows(take(part.features, rows), items)
+        ids = part.ids[rows] + (1 + np.arange(len(rows)) % each_liked) * 10 ** len(str(part.ids.max()))
+        drawn = Split(features, np.zeros(len(rows), part.targets.dtype), ids)
+        found.append(
+            Split(
+                concatenate([part.features, drawn.features]),
+                np.concatenate([part.targets, drawn.targets]),
+                np.concatenate([part.ids, drawn.ids]),
+            ).with_hashes(np.concatenate([part.hashes, drawn.hashes]))
+        )
+    return found
+
+
+def _pairs(users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    return np.char.add(np.char.add(users, "\n"), items)
