@@ -18,7 +18,7 @@ class DatasetInfo:
             `target_name` and a `unit`. None: the user's file and the model's task decide.
         time_column: a date by which rows are split, the latest into test; else they are split by content.
         liked_from: the least number that becomes the class 1, where numbers become classes.
-        unrated: rows of class 0 for each of class 1, of items that its user did not rate.
+        unrated: rows of class 0 for each of class 1, of items that its user did not rate; their ids are negative.
         stored_as: the name of the prepared data, where they have another.
     """
 

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo.datasets.on_disk import Features, concatenate, each, take
-from zoo.datasets.schema import NO_DATE, Schema
+from zoo.datasets.on_disk import Features, each, take
+from zoo.datasets.schema import DTYPES, NO_DATE, Schema
 from zoo.datasets.splits import Split
+from zoo.datasets.splits import concatenate as concatenate_splits
 
 _NAMES = {"user": ("user", "user_id"), "item": ("item", "item_id")}
 
@@ -52,7 +53,7 @@ class Catalogue:
     users, items: `str[…]`, sorted.
     of_user, of_item: `bool[column]` by array, which columns belong to whom.
     user_rows, item_rows: the last training row of each.
-    met: `bool[users, items]`.
+    met: `bool[users, items]`; rows that were drawn, whose ids are negative, count not.
     """
 
     schema: Schema
@@ -65,12 +66,15 @@ class Catalogue:
     item_rows: np.ndarray
     met: np.ndarray
 
+    def knows(self, user: str) -> bool:
+        """Whether a training row is of this user."""
+        return bool(np.isin(user, self.users))
+
     def row_of(self, user: str) -> Features:
         """One row with all that the training rows say of a user: the last; of a new one nothing, at the latest date."""
-        place = int(np.searchsorted(self.users, user))
-        if place < len(self.users) and self.users[place] == user:
-            return take(self.features, self.user_rows[place : place + 1])
-        row = {key: np.full((1, shape[0]), _MISSING[key], _DTYPES[key]) for key, shape in self.schema.shapes.items()}
+        if self.knows(user):
+            return take(self.features, self.user_rows[[np.searchsorted(self.users, user)]])
+        row = {key: np.full((1, shape[0]), _MISSING[key], DTYPES[key]) for key, shape in self.schema.shapes.items()}
         if "dates" in row:
             row["dates"][:] = self.features["dates"].max(axis=0)
         key, column = self.schema.place(keys_of(self.schema)[0])
@@ -84,13 +88,11 @@ class Catalogue:
 
     def met_by(self, user: str) -> np.ndarray:
         """`bool[items]`, which items a user has in training rows."""
-        place = int(np.searchsorted(self.users, user))
-        known = place < len(self.users) and self.users[place] == user
-        return self.met[place] if known else np.zeros(len(self.items), bool)
+        none = np.zeros(len(self.items), bool)
+        return self.met[np.searchsorted(self.users, user)] if self.knows(user) else none
 
 
 _MISSING = {"numbers": np.nan, "categories": "", "dates": NO_DATE, "texts": ""}
-_DTYPES = {"numbers": "float32", "categories": object, "dates": "int64", "texts": object}
 
 
 def catalogue(schema: Schema, train: Split) -> Catalogue:
@@ -103,8 +105,9 @@ def catalogue(schema: Schema, train: Split) -> Catalogue:
         last.append(np.zeros(len(found), int))
         np.maximum.at(last[-1], place, np.arange(len(place)))
     user, item = numbers
+    real = train.ids >= 0 if train.ids.dtype.kind == "i" else np.ones(len(train), bool)
     met = np.zeros((len(names[0]), len(names[1])), bool)
-    met[user, item] = True
+    met[user[real], item[real]] = True
     of_user = each(lambda array: _depends_on(user, array), train.features)
     of_item = each(lambda array, mine: ~mine & _depends_on(item, array), train.features, of_user)
     return Catalogue(schema, train.features, *names, of_user, of_item, *last, met)
@@ -126,6 +129,7 @@ def with_unrated(schema: Schema, parts: Sequence[Split], each_liked: int, seed: 
 
     Items are drawn from those of train, all with the same probability. Left out is what the user rated in the split
     and in those before it, train first; what is rated later alone may be drawn, since nobody knows it yet.
+    Their ids are negative.
 
     Args:
         schema: of the features.
@@ -134,27 +138,19 @@ def with_unrated(schema: Schema, parts: Sequence[Split], each_liked: int, seed: 
         seed: of the drawing.
     """
     known = catalogue(schema, parts[0])
-    generator, rated, found = np.random.default_rng(seed), [], []
-    user_key, item_key = keys_of(schema)
+    generator, found = np.random.default_rng(seed), []
+    users = np.unique(np.concatenate([schema.column(part.features, keys_of(schema)[0]).astype(str) for part in parts]))
+    rated = np.zeros((len(users), len(known.items)), bool)
     for part in parts:
-        user, item = (schema.column(part.features, key).astype(str) for key in (user_key, item_key))
-        rated = np.unique(np.concatenate([rated, _pairs(user, item)]))
+        user, item = (schema.column(part.features, key).astype(str) for key in keys_of(schema))
+        user, of_train = np.searchsorted(users, user), np.isin(item, known.items)
+        rated[user[of_train], np.searchsorted(known.items, item[of_train])] = True
         rows = np.repeat(np.flatnonzero(part.targets == 1), each_liked)
         items = generator.integers(len(known.items), size=len(rows))
-        while len(again := np.flatnonzero(np.isin(_pairs(user[rows], known.items[items]), rated))):
+        while len(again := np.flatnonzero(rated[user[rows], items])):
             items[again] = generator.integers(len(known.items), size=len(again))
         features = known.rows(take(part.features, rows), items)
-        ids = part.ids[rows] + (1 + np.arange(len(rows)) % each_liked) * 10 ** len(str(part.ids.max()))
+        ids = -1 - (part.ids[rows] * each_liked + np.arange(len(rows)) % each_liked)
         drawn = Split(features, np.zeros(len(rows), part.targets.dtype), ids)
-        found.append(
-            Split(
-                concatenate([part.features, drawn.features]),
-                np.concatenate([part.targets, drawn.targets]),
-                np.concatenate([part.ids, drawn.ids]),
-            ).with_hashes(np.concatenate([part.hashes, drawn.hashes]))
-        )
+        found.append(concatenate_splits([part, drawn]))
     return found
-
-
-def _pairs(users: np.ndarray, items: np.ndarray) -> np.ndarray:
-    return np.char.add(np.char.add(users, "\n"), items)
