@@ -145,7 +145,8 @@ def with_unrated(schema: Schema, parts: Sequence[Split], each_liked: int, seed: 
         user, item = (schema.column(part.features, key).astype(str) for key in keys_of(schema))
         user, of_train = np.searchsorted(users, user), np.isin(item, known.items)
         rated[user[of_train], np.searchsorted(known.items, item[of_train])] = True
-        rows = np.repeat(np.flatnonzero(part.targets == 1), each_liked)
+        has_choice = ~rated.all(axis=1)[user]
+        rows = np.repeat(np.flatnonzero((part.targets == 1) & has_choice), each_liked)
         items = generator.integers(len(known.items), size=len(rows))
         while len(again := np.flatnonzero(rated[user[rows], items])):
             items[again] = generator.integers(len(known.items), size=len(again))
