@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from zoo.datasets.on_disk import Features, each, take
-from zoo.datasets.schema import DTYPES, NO_DATE, Schema
 from zoo.datasets.splits import Split
 from zoo.datasets.splits import concatenate as concatenate_splits
+from zoo.schema import DTYPES, NO_DATE, Schema
 
 _NAMES = {"user": ("user", "user_id"), "item": ("item", "item_id")}
 

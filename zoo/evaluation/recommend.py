@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.datasets import interactions, official, on_disk
-from zoo.datasets.schema import Schema
 from zoo.errors import ZooError
 from zoo.escaping import printable, tell
 from zoo.measures.ranking import best, difference, ndcg, ranking_figures
+from zoo.schema import Schema
 from zoo.text_table import align_columns, p_text
 
 if TYPE_CHECKING:

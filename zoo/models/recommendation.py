@@ -69,7 +69,7 @@ def deepfm(
     normalization: str = "mean_variance",
     bins: int = 32,
 ):
-    """Columns by kind, see `zoo.datasets.schema`, → `float32[batch, num_classes]` probabilities, or values.
+    """Columns by kind, see `zoo.schema`, → `float32[batch, num_classes]` probabilities, or values.
 
     The sum of a weight for each field, of the products of the vectors of each pair of fields, and of a network that
     reads the same vectors. A field is a category, whose vector is its own, or a number, which its column's vector is
