@@ -68,6 +68,7 @@ def deepfm(
     batch_normalization: bool = False,
     normalization: str = "mean_variance",
     bins: int = 32,
+    unread: Sequence[str] = (),
 ):
     """Columns by kind, see `zoo.schema`, → `float32[batch, num_classes]` probabilities, or values.
 
@@ -81,13 +82,17 @@ def deepfm(
         category_counts, least_count, most_categories, normalization, bins: as `zoo.models.columns.table_mlp`.
         embedding_size: of the vectors.
         embedding_l2: a penalty on the squares of the vectors and weights of categories, once for each row they are in.
+        unread: arrays that are left out, such as ["dates"].
+
+    Raises:
+        ValueError: there are texts, which are not read, or nothing is left.
     """
     import keras
 
     from zoo.layers.interactions import FactorizationMachine
 
     units = _units(num_classes, num_outputs)
-    inputs, ids, rows, numbers = _fields(input_shape, category_counts, least_count, normalization, bins)
+    inputs, ids, rows, numbers = _fields(input_shape, category_counts, least_count, normalization, bins, unread)
     first, vectors, deep = [], [], []
     if ids is not None:
         first.append(_weights_of(ids, rows, units, embedding_l2))
@@ -161,6 +166,7 @@ def wide_and_deep(
     batch_normalization: bool = False,
     normalization: str = "mean_variance",
     bins: int = 32,
+    unread: Sequence[str] = (),
 ):
     """Columns by kind → what `deepfm` gives; the sum of a linear model and a network, trained together.
 
@@ -180,7 +186,7 @@ def wide_and_deep(
     from zoo.layers.interactions import HashedCrosses
 
     units = _units(num_classes, num_outputs)
-    inputs, ids, rows, numbers = _fields(input_shape, category_counts, least_count, normalization, bins)
+    inputs, ids, rows, numbers = _fields(input_shape, category_counts, least_count, normalization, bins, unread)
     wide, deep = [], []
     if ids is not None:
         wide.append(_weights_of(ids, rows, units, embedding_l2))
@@ -248,18 +254,23 @@ def matrix_factorization(
     return keras.Model(inputs, head_of(total, 0, num_outputs), name="matrix_factorization")
 
 
-def _fields(input_shape, category_counts, least_count, normalization, bins) -> tuple:
+def _fields(input_shape, category_counts, least_count, normalization, bins, unread) -> tuple:
     """The inputs; `int32[batch, column]` ids of categories and their number; `float32[batch, number]`; None if none."""
     from zoo.layers.columns import CalendarFeatures
 
     inputs = inputs_of_columns(input_shape)
-    if "texts" in inputs:
-        raise ValueError("a column of texts, which this model does not read; --set dataset.drop=[NAME] leaves it out")
+    read = set(inputs) - set(unread)
+    if not read:
+        raise ValueError(f"unread is {list(unread)}, and nothing is left to read")
+    if "texts" in read:
+        raise ValueError(
+            "a column of texts, which this model does not read; --set model.options.unread=[texts] leaves them out"
+        )
     ids, rows = None, 0
-    if "categories" in inputs:
+    if "categories" in read:
         ids, rows = category_ids(inputs["categories"], category_counts, least_count)
-    numbers = list(numbers_of(inputs["numbers"], normalization, bins)[1:]) if "numbers" in inputs else []
-    if "dates" in inputs:
+    numbers = list(numbers_of(inputs["numbers"], normalization, bins)[1:]) if "numbers" in read else []
+    if "dates" in read:
         numbers.append(CalendarFeatures(name="calendar")(inputs["dates"]))
     return inputs, ids, rows, _joined(numbers) if numbers else None
 
