@@ -45,6 +45,10 @@ _ADULT = {"numbers": (5,), "categories": (8,)}
     description="DeepFM for the stars that a user gives a film",
     reference=_DEEPFM,
     num_outputs=1,
+    embedding_l2=0.03,
+    hidden_units=(128, 64),
+    dropout=0.4,
+    unread=("dates",),
 )
 @register_model(
     "movielens_deepfm_liked",
@@ -52,6 +56,7 @@ _ADULT = {"numbers": (5,), "categories": (8,)}
     task="classification",
     description="DeepFM for which of all films a user would choose and like",
     reference=_DEEPFM,
+    unread=("dates",),
 )
 def deepfm(
     input_shape: Mapping[str, Sequence[int]] = _MOVIELENS,
@@ -78,7 +83,7 @@ def deepfm(
 
     Args:
         input_shape: of one row of each array.
-        num_outputs: numbers to predict; 0: classes.
+        num_outputs: numbers to predict, `float32[batch, num_outputs]` in the unit of the training targets; 0: classes.
         category_counts, least_count, most_categories, normalization, bins: as `zoo.models.columns.table_mlp`.
         embedding_size: of the vectors.
         embedding_l2: a penalty on the squares of the vectors and weights of categories, once for each row they are in.
@@ -148,6 +153,10 @@ def deepfm(
     description="Wide & Deep for the stars that a user gives a film",
     reference=_WIDE_AND_DEEP,
     num_outputs=1,
+    embedding_l2=0.03,
+    hidden_units=(128, 64),
+    dropout=0.4,
+    unread=("dates",),
 )
 def wide_and_deep(
     input_shape: Mapping[str, Sequence[int]] = _MOVIELENS,
@@ -225,7 +234,7 @@ def matrix_factorization(
     most_categories: int = 100_000,
     user_and_item: Sequence[int] = (0, 1),
     embedding_size: int = 32,
-    embedding_l2: float = 0.02,
+    embedding_l2: float = 0.1,
 ):
     """Columns by kind → `float32[batch, num_outputs]` values; of the columns, user and item alone are read.
 
