@@ -261,10 +261,16 @@ def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset
     split of the dataset is in no fold.
 
     Raises:
-        ZooError: fewer than two folds, or more folds than different examples.
+        ZooError: fewer than two folds, or more folds than different examples, or the data are split by time, or hold
+            rows that were drawn.
     """
     if num_folds < 2:
         raise ZooError(f"--cross_validation={num_folds}: at least 2 folds are needed")
+    if dataset.info.time_column or dataset.info.unrated:
+        raise ZooError(
+            f"--cross_validation={num_folds}: folds are cut by content, which {dataset.info.name} must not be; train "
+            "on its own split"
+        )
     validation_fraction = len(dataset.validation) / (len(dataset.train) + len(dataset.validation))
     whole = splits.concatenate([dataset.train, dataset.validation])
     folds = splits.split_by_content(whole, [1 / num_folds] * num_folds)
