@@ -100,3 +100,16 @@ def test_a_cross_of_columns_that_are_not_there_is_refused(crosses, words):
 def test_texts_are_refused_in_one_line():
     with pytest.raises(ZooError, match="a column of texts, which this model does not read"):
         zoo.create_model("deepfm", input_shape={"categories": [2], "texts": [1]})
+
+
+@pytest.mark.parametrize("name", ["deepfm", "wide_and_deep_regressor", "matrix_factorization"])
+def test_the_answer_starts_as_the_sum_itself(rows, name):
+    from zoo.training import preprocessing
+
+    model = zoo.create_model(name, input_shape=SHAPE, category_counts=[5] * 4)
+    preprocessing.adapt(model, rows)
+    total = part(model, rows, "total")[:, 0]
+    answers = part(model, rows, "logits" if name == "deepfm" else "standardized")
+    answer = answers[:, 1] - answers[:, 0] if name == "deepfm" else answers[:, 0]
+    np.testing.assert_allclose(answer, total, rtol=1e-5, atol=1e-6)
+    assert total.std() > 0

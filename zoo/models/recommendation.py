@@ -115,7 +115,7 @@ def deepfm(
     network = hidden_layers(_joined(deep), hidden_units, activation, dropout, batch_normalization)
     network = keras.layers.Dense(units, use_bias=False, name="deep")(network)
     total = keras.layers.Add(name="total")([*first, network, _repeated(pairs, units)])
-    return keras.Model(inputs, head_of(total, num_classes, num_outputs), name="deepfm")
+    return _answering(inputs, total, num_classes, num_outputs, "deepfm")
 
 
 @register_model(
@@ -209,7 +209,7 @@ def wide_and_deep(
     network = hidden_layers(_joined(deep), hidden_units, activation, dropout, batch_normalization)
     network = keras.layers.Dense(units, use_bias=False, name="deep")(network)
     total = keras.layers.Add(name="total")([*wide, network]) if wide else network
-    return keras.Model(inputs, head_of(total, num_classes, num_outputs), name="wide_and_deep")
+    return _answering(inputs, total, num_classes, num_outputs, "wide_and_deep")
 
 
 @register_model(
@@ -260,7 +260,7 @@ def matrix_factorization(
     biases = _weights_of(both, rows, 1, embedding_l2)
     product = FactorizationMachine(name="product")(_vectors_of(both, rows, embedding_size, embedding_l2, 0.1))
     total = keras.layers.Add(name="total")([biases, product])
-    return keras.Model(inputs, head_of(total, 0, num_outputs), name="matrix_factorization")
+    return _answering(inputs, total, 0, num_outputs, "matrix_factorization")
 
 
 def _fields(input_shape, category_counts, least_count, normalization, bins, unread) -> tuple:
@@ -282,6 +282,21 @@ def _fields(input_shape, category_counts, least_count, normalization, bins, unre
     if "dates" in read:
         numbers.append(CalendarFeatures(name="calendar")(inputs["dates"]))
     return inputs, ids, rows, _joined(numbers) if numbers else None
+
+
+def _answering(inputs: dict, total, num_classes: int, num_outputs: int, name: str):
+    """The model whose answer, when training starts, is the sum itself, as the formulas have it.
+
+    A head that starts at random would scale what penalties hold small.
+    """
+    import keras
+    import numpy as np
+
+    model = keras.Model(inputs, head_of(total, num_classes, num_outputs), name=name)
+    head = model.get_layer("standardized" if num_outputs else "logits")
+    halves = np.array([[-0.5, 0.5]])  # of two classes the difference of the logits is the sum
+    head.kernel.assign(halves if head.kernel.shape == (1, 2) else np.eye(*head.kernel.shape))
+    return model
 
 
 def _joined(parts: list):
