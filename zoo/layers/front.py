@@ -48,6 +48,6 @@ def part_behind(model, output, clone_function: Callable = lambda layer: layer):
 
 def text_layer(model):
     """The layer that reads the strings of a text model; None for a model of anything else."""
-    if len(model.inputs) > 1 or model.inputs[0].dtype != "string":
+    if isinstance(inputs_of(model), dict) or model.inputs[0].dtype != "string":  # a table may have categories alone
         return None
     return next(layer for layer in model.layers if any(given is model.inputs[0] for given in inputs_of_calls(layer)))
