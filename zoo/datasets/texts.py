@@ -29,8 +29,15 @@ def as_array(texts: Iterable[str]) -> np.ndarray:
 
 def content_hashes(texts: np.ndarray) -> np.ndarray:
     """`S32[examples]` SHA-256 of each text in its normal form: case, width and white space make no difference."""
-    normal = (" ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in texts)
-    return np.array([hashlib.sha256(text.encode()).hexdigest()[:32] for text in normal], "S32")
+    known: dict[str, str] = {}  # of a table's categories few are different
+
+    def hash_of(text: str) -> str:
+        if text not in known:
+            normal = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+            known[text] = hashlib.sha256(normal.encode()).hexdigest()[:32]
+        return known[text]
+
+    return np.array([hash_of(text) for text in texts], "S32")
 
 
 def pack(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -165,9 +165,12 @@ def _lightgbm(settings: dict[str, Any], data: Data, seed: int) -> Candidate:
         raise ZooError("--models=lightgbm needs a package: pip install 'keras-model-zoo[boosting]'") from None
     started = time.time()
     kind = lightgbm.LGBMClassifier if data.num_classes else lightgbm.LGBMRegressor
-    model = kind(n_estimators=_MOST_TREES, random_state=seed, verbose=-1, **settings)
+    rows, validation = _dense(data.rows), _dense(data.validation)
+    # The second core pays for many rows alone, and on a busy machine its threads wait for each other for minutes.
+    threads = 1 if len(rows) < 100_000 else -1
+    model = kind(n_estimators=_MOST_TREES, random_state=seed, verbose=-1, n_jobs=threads, **settings)
     model.fit(
-        _dense(data.rows), data.targets, eval_set=[(_dense(data.validation), data.validation_targets)],
+        rows, data.targets, eval_X=validation, eval_y=data.validation_targets,
         categorical_feature=list(range(data.categorical)), callbacks=[lightgbm.early_stopping(50, verbose=False)],
     )  # fmt: skip
     trees = int(model.best_iteration_)

@@ -35,6 +35,8 @@ _ADULT = {"numbers": (5,), "categories": (8,)}
     description="a perceptron with embedded numbers and categories for the census of 1994",
     reference=_REVISITED,
     encoding="piecewise_linear",
+    bins=128,
+    dropout=0.3,
 )
 def table_mlp(
     input_shape: Mapping[str, Sequence[int]] = _ADULT,
