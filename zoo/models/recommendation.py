@@ -287,7 +287,7 @@ def _fields(input_shape, category_counts, least_count, normalization, bins, unre
 def _answering(inputs: dict, total, num_classes: int, num_outputs: int, name: str):
     """The model whose answer, when training starts, is the sum itself, as the formulas have it.
 
-    A head that starts at random would scale what penalties hold small.
+    A head that starts at random would first have to find the scale and the sign of the sum.
     """
     import keras
     import numpy as np
