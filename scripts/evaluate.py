@@ -6,6 +6,7 @@
     python scripts/evaluate.py --run='runs/mnist_*/*' --corruptions
     python scripts/evaluate.py --run=runs/linear_text/20250101-120000-abc123 --slice_by=length
     python scripts/evaluate.py --run='runs/fashion_mnist_cnn/*' --tta --split=validation
+    python scripts/evaluate.py --run=runs/movielens_deepfm/20250101-120000-abc123 --ranking
 
 Choose between models on --split=validation; the test split is for the last word.
 """
@@ -28,12 +29,13 @@ DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data are (default: a
 SPLIT = flags.DEFINE_enum("split", "test", ["test", "validation", "train", "all"], "Which part of the data.")
 SLICE_BY = flags.DEFINE_string("slice_by", None, "Judge slices too: label, length (of texts), or a column of csv data.")
 CORRUPTIONS = flags.DEFINE_bool("corruptions", False, "Judge on corrupted test rows, and write corruptions.json.")
+RANKING = flags.DEFINE_bool("ranking", False, "Judge the lists of 10 of a recommender, and write ranking.json.")
 TTA = flags.DEFINE(
     command_line.Choice(["recipe", "mirror", "shift", "mirror_and_shift"]), "tta", None,
     "<recipe|mirror|shift|mirror_and_shift>: Judge the mean answer to several views of each picture too, in figures of "
     "their own; alone, the mirror image and shifts by a pixel if the run was trained with them.", boolean=True,
 )  # fmt: skip
-SEED = flags.DEFINE_integer("seed", 0, "Seed of the corruptions.", lower_bound=0)
+SEED = flags.DEFINE_integer("seed", 0, "Seed of the corruptions, or of the random list.", lower_bound=0)
 JSON = flags.DEFINE_bool("json", False, "Print JSON in place of the table.")
 OUTPUT = flags.DEFINE_string("output", None, "Folder for evaluation.json, predictions.csv and the pictures.")
 IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the model's classes.")
@@ -49,8 +51,10 @@ def main() -> int:
         raise ZooError(
             "--corruptions goes with --run, --data_dir and --seed alone: runs are judged on their test split"
         )
-    if CORRUPTIONS.value and runs == [None]:
-        raise ZooError("--corruptions judges runs; say which, with --run=RUN")
+    if RANKING.value and (CORRUPTIONS.value or any(flag.value for flag in others)):
+        raise ZooError("--ranking goes with --run, --data_dir, --split, --seed and --json alone")
+    if (CORRUPTIONS.value or RANKING.value) and runs == [None]:
+        raise ZooError(f"--{'corruptions' if CORRUPTIONS.value else 'ranking'} judges runs; say which, with --run=RUN")
     if OUTPUT.value and len(runs) > 1:
         raise ZooError(f"--output={OUTPUT.value}: one folder for {len(runs)} runs; evaluate them one by one")
     command_line.import_modules(IMPORT.value)
@@ -82,6 +86,10 @@ def _evaluate(run: str | None):
         from zoo.evaluation.robustness import corruptions_table, evaluate_corruptions
 
         return corruptions_table, evaluate_corruptions(run, DATA_DIR.value, SEED.value)
+    if RANKING.value:
+        from zoo.evaluation.recommend import evaluate_ranking, ranking_table
+
+        return ranking_table, evaluate_ranking(run, DATA_DIR.value, SPLIT.value, seed=SEED.value)
     from zoo.evaluation.evaluate import evaluate, results_table
 
     where = (run, MODEL_FILE.value, DATASET.value, DATA_DIR.value, SPLIT.value, OUTPUT.value)

@@ -5,6 +5,7 @@
     python scripts/predict.py --model_file=model.keras --input=flowers.csv --json
     python scripts/predict.py --run=runs/bbc_news_minilm/20250101-120000-abc123 --text="Stocks fell sharply." --explain
     python scripts/predict.py --model=mnist_cnn digit.png --explain=grad_cam
+    python scripts/predict.py --run=runs/movielens_deepfm/20250101-120000-abc123 --user=196 --top=10
 
 Image models read pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) and npy files, and folders of them; sizes and colours are
 converted with a notice, nothing is inverted (MNIST's digits are white on black). --explain writes their heat maps into
@@ -43,14 +44,19 @@ TTA = flags.DEFINE(
 EXPLAIN_HTML = flags.DEFINE_string("explain_html", None, "HTML file for the words or pixels that mattered.")
 JSON = flags.DEFINE_bool("json", False, "Print JSON in place of the table.")
 OUTPUT = flags.DEFINE_string("output", None, "CSV file for the predictions.")
-TOP = flags.DEFINE_integer("top", 3, "How many labels to show for each example.", lower_bound=1)
+USER = flags.DEFINE_multi_string("user", [], "Recommend items to this user, of a recommender; may be repeated.")
+TOP = flags.DEFINE_integer(
+    "top", 3, "How many labels to show for each example; of a recommender, how many items for each user (10).",
+    lower_bound=1,
+)  # fmt: skip
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data of a recommender are, if not where the run says.")
 IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the model's classes.")
 
 
 def main(arguments: list[str]) -> None:
     command_line.import_modules(IMPORT.value)
     from zoo.drawing import figures, highlight
-    from zoo.evaluation import explain, predict, tta
+    from zoo.evaluation import explain, predict, recommend, tta
     from zoo.published import chosen_run
 
     paths = list(arguments) + TEXT_FILE.value
@@ -60,6 +66,10 @@ def main(arguments: list[str]) -> None:
     predict.refuse_missing(paths)
     run = chosen_run(RUN.value, MODEL.value, MODEL_FILE.value)
     loaded_model = predict.open_model(run, MODEL_FILE.value)
+    if USER.value or (TOP.present and not (paths or TEXT.value) and recommend.is_recommender(loaded_model)):
+        return _recommend(loaded_model, run, paths)
+    if TOP.present and not loaded_model.label_names:
+        raise ZooError(f"--top={TOP.value}: {loaded_model.path} has no labels to show; leave it out")
     views = tta.views_of(loaded_model, TTA.value, run) if TTA.value else []
     explains, method = EXPLAIN.value or EXPLAIN_HTML.value, EXPLAIN.value or explain.METHODS[0]
     if explains:
@@ -100,6 +110,26 @@ def main(arguments: list[str]) -> None:
             colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # no-color.org
             for name, explanation in zip(names, explanations, strict=True):
                 print(f"{printable(name)}: {highlight.in_words(explanation, colored)}")
+
+
+def _recommend(loaded_model, run, paths: list[str]) -> None:
+    from zoo.evaluation import recommend
+    from zoo.evaluation.evaluate import load_dataset, refuse_other_data
+    from zoo.evaluation.predict import write_rows
+
+    recommend.refuse_other_models(loaded_model, "--user")
+    if not USER.value:
+        raise ZooError(f"--top={TOP.value}: say for whom, --user=ID")
+    if paths or TEXT.value or EXPLAIN.value or EXPLAIN_HTML.value or TTA.value:
+        raise ZooError("--user goes with --top, --data_dir, --output and --json alone")
+    dataset = load_dataset(run, loaded_model, None, DATA_DIR.value)
+    if run:
+        refuse_other_data(run, dataset)
+    count = TOP.value if TOP.present else recommend.MOST
+    found = recommend.recommend(loaded_model, dataset, USER.value, count, DATA_DIR.value)
+    if OUTPUT.value:
+        write_rows(recommend.recommendations_csv(found), OUTPUT.value)
+    print(json_text(found) if JSON.value else recommend.recommendations_table(found))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets import official, on_disk, sources, splits, synthetic, tables, texts
+from zoo.datasets import interactions, official, on_disk, sources, splits, synthetic, tables, texts
 from zoo.datasets.catalog import DatasetInfo, add_dataset, dataset_info, list_datasets
 from zoo.datasets.own_data import Examples, Reading, notes_on_classes
 from zoo.datasets.splits import Split
@@ -142,7 +142,7 @@ def load(
             task, ask = get_task("classification"), ask and task is None
         reading = Reading(task, ask, label, None, mixed, tuple(drop), group, weight)
         return _load_own(info, path, validation_fraction or 0.1, image_shape, reading, duplicates)
-    train, test, origin = official.load_arrays(name, path)
+    train, test, origin = official.load_arrays(info.stored_as or name, path)
     fraction = validation_fraction or (0.1 if test is None else _VALIDATION_ROWS / len(train))
     return _split(info, train, test, origin, fraction, duplicates)
 
@@ -150,19 +150,27 @@ def load(
 def _split(
     info: DatasetInfo, train: Split, test: Split | None, origin: str, fraction: float, duplicates: str | None
 ) -> Dataset:
-    """Validation, and where there is none test, cut from train by content."""
+    """Validation, and where there is none test, cut from train by content, or by time."""
     found: dict[str, Any] = {}
     if duplicates == "drop" or (duplicates is None and info.kind != "columns"):
         # Equal rows with different numbers are noise; with different classes they are a mistake.
         train, found = splits.without_duplicates(train, drop_conflicts=info.targets == "class")
     elif equal := _equal_rows(train):
         found = {"notes": [equal]}
+    if info.liked_from is not None:
+        train = interactions.liked(train, info.liked_from)
     if test is None:
         fraction = _checked_fraction(fraction, _CORPUS_TEST_FRACTION)
         parts = [_CORPUS_TEST_FRACTION, fraction, 1 - _CORPUS_TEST_FRACTION - fraction]
-        test, validation, train = splits.split_by_content(train, parts)
+        if info.time_column:
+            seconds = info.schema.column(train.features, info.time_column)
+            train, validation, test = splits.split_by_time(train, seconds, parts[::-1])
+        else:
+            test, validation, train = splits.split_by_content(train, parts)
     else:
         validation, train = splits.split_by_content(train, [fraction, 1 - fraction])
+    if info.unrated:
+        train, validation, test = interactions.with_unrated(info.schema, (train, validation, test), info.unrated)
     return _dataset(info, train, validation, test, {"origin": origin} | found)
 
 
@@ -237,6 +245,7 @@ def is_at_hand(name: str, data_dir: str | os.PathLike | None = None) -> bool:
         ZooError: no such dataset.
     """
     info = dataset_info(name)
+    name = info.stored_as or name
     if info.source == "generated" or name not in sources.SOURCES and not info.needs_data_dir:
         return True
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
@@ -252,10 +261,16 @@ def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset
     split of the dataset is in no fold.
 
     Raises:
-        ZooError: fewer than two folds, or more folds than different examples.
+        ZooError: fewer than two folds, or more folds than different examples, or the data are split by time, or hold
+            rows that were drawn.
     """
     if num_folds < 2:
         raise ZooError(f"--cross_validation={num_folds}: at least 2 folds are needed")
+    if dataset.info.time_column or dataset.info.unrated:
+        raise ZooError(
+            f"--cross_validation={num_folds}: folds are cut by content, which {dataset.info.name} must not be; train "
+            "on its own split"
+        )
     validation_fraction = len(dataset.validation) / (len(dataset.train) + len(dataset.validation))
     whole = splits.concatenate([dataset.train, dataset.validation])
     folds = splits.split_by_content(whole, [1 / num_folds] * num_folds)
@@ -424,6 +439,9 @@ def _dataset(
     if on_disk.are_texts(train.features):
         report["characters"] = texts.lengths(train.features)
     more = {"feature_names": info.feature_names, "schema": info.schema} | more
+    unseen = interactions.notes_on_unseen(more["schema"], train, {"validation": validation, "test": test})
+    if unseen:
+        report["notes"] = [*report.get("notes", ()), *unseen]
     return Dataset(info, train, validation, test, f"sha256:{digest.hexdigest()}", report, **more)
 
 

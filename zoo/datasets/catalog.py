@@ -16,6 +16,10 @@ class DatasetInfo:
         schema: of the columns of a mixed table, which is of kind "columns".
         targets: what is to be learned, in the words of `zoo.tasks.Task.targets`; "class" has `label_names`, "number" a
             `target_name` and a `unit`. None: the user's file and the model's task decide.
+        time_column: a date by which rows are split, the latest into test; else they are split by content.
+        liked_from: the least number that becomes the class 1, where numbers become classes.
+        unrated: rows of class 0 for each of class 1, of items that its user did not rate; their ids are negative.
+        stored_as: the name of the prepared data, where they have another.
     """
 
     name: str
@@ -28,6 +32,10 @@ class DatasetInfo:
     unit: str = ""
     feature_names: tuple[str, ...] | None = None
     schema: Schema | None = None
+    time_column: str = ""
+    liked_from: float | None = None
+    unrated: int = 0
+    stored_as: str = ""
     source: str = ""
     licence: str = ""
     citation: str = ""
@@ -37,6 +45,27 @@ class DatasetInfo:
     def num_classes(self) -> int | None:
         return len(self.label_names) or None
 
+
+_MOVIELENS = DatasetInfo(
+    name="movielens_100k",
+    kind="columns",
+    description="100,000 ratings of 1,682 films by 943 users in 1997 and 1998; split by content",
+    targets="number",
+    target_name="rating",
+    unit="stars",
+    schema=Schema.of(
+        categories=("user", "item", "gender", "occupation", "zip_area"),
+        numbers=(
+            "age", "release_year", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary",
+            "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War",
+            "Western",
+        ),
+        dates=("rated",),
+    ),
+    source="https://grouplens.org/datasets/movielens/100k/",
+    licence="GroupLens; for research, not to be redistributed without permission",
+    citation="Harper & Konstan (2015), The MovieLens datasets: history and context",
+)  # fmt: skip
 
 _CATALOG = (
     DatasetInfo(
@@ -137,6 +166,27 @@ _CATALOG = (
         source="https://archive.ics.uci.edu/dataset/2/adult",
         licence="CC BY 4.0",
         citation="Becker & Kohavi (1996), Adult, UCI Machine Learning Repository",
+    ),
+    _MOVIELENS,
+    dataclasses.replace(
+        _MOVIELENS,
+        name="movielens_100k_time",
+        description="MovieLens 100K split by time: the last fifth of the ratings is test, what is before it validation",
+        time_column="rated",
+        stored_as="movielens_100k",
+    ),
+    dataclasses.replace(
+        _MOVIELENS,
+        name="movielens_100k_liked",
+        description="MovieLens 100K as a choice: films with 4 or 5 stars are liked; others, and four films that the "
+        "user did not rate for each liked one, are not",
+        label_names=("not liked", "liked"),
+        targets="class",
+        target_name="liked",
+        unit="",
+        liked_from=4,
+        unrated=4,
+        stored_as="movielens_100k",
     ),
     DatasetInfo(
         name="bbc_news",

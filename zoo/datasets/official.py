@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets import on_disk, sources, texts, tfds_builders
+from zoo.datasets import on_disk, sources, tables, texts, tfds_builders
 from zoo.datasets.splits import Split, content_hashes
 from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.locks import FileLock
 from zoo.runs import write_atomically
 from zoo.safe_reading import read_array, read_mapping
+
+_ITEM_NAMES = "item_names.json"
 
 
 def load_arrays(name: str, data_dir: pathlib.Path | None) -> tuple[Split, Split | None, str]:
@@ -51,6 +53,18 @@ def folder_of(name: str, data_dir: pathlib.Path | None) -> pathlib.Path:
     )
 
 
+def item_names(name: str, data_dir: pathlib.Path | None) -> dict[str, str]:
+    """Words for the items of prepared data, such as titles of films; none where they are not there.
+
+    Raises:
+        ZooError: the file is damaged.
+    """
+    if name not in tables.ITEM_NAMES:
+        return {}
+    path = folder_of(name, data_dir) / _ITEM_NAMES
+    return {key: str(value) for key, value in read_mapping(path, "made again").items()} if path.exists() else {}
+
+
 def content_digest(arrays: dict[str, Any]) -> str:
     """One SHA-256 of which example has which label in train and in test, whatever the order of the rows."""
     digest = hashlib.sha256()
@@ -70,6 +84,9 @@ def _prepare(name: str, data_dir: pathlib.Path, cache: pathlib.Path) -> tuple[Sp
             files = pathlib.Path(folder)
             origin = sources.fetch(name, data_dir, files)
             tfds_builders.prepare(name, data_dir, files)
+            if name in tables.ITEM_NAMES:
+                names = json.dumps(tables.ITEM_NAMES[name](files), ensure_ascii=False)
+                write_atomically(cache.parent / _ITEM_NAMES, names.encode())
         write_atomically(note, origin.encode())
     arrays = tfds_builders.read(name, data_dir)
     for part in _parts(arrays):

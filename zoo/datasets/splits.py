@@ -136,6 +136,26 @@ def split_by_content(split: Split, fractions: list[float]) -> list[Split]:
     return parts
 
 
+def split_by_time(split: Split, seconds: np.ndarray, fractions: list[float]) -> list[Split]:
+    """Cut by moments into parts of about these fractions: each row of a part is later than all rows before it.
+
+    Args:
+        split: in any order, which the parts keep.
+        seconds: `int64[examples]`, when each row was.
+        fractions: the earliest part first.
+
+    Raises:
+        ZooError: a part would be empty.
+    """
+    moments = np.sort(seconds)
+    ends = [moments[min(len(moments) - 1, round(float(end) * len(moments)))] for end in np.cumsum(fractions)[:-1]]
+    part_of = np.searchsorted(ends, seconds, side="right")
+    parts = [split.take(np.flatnonzero(part_of == number)) for number in range(len(fractions))]
+    if any(len(part) == 0 for part in parts):
+        raise ZooError(f"{len(np.unique(seconds))} different moments are too few for {len(parts)} parts; bring more")
+    return parts
+
+
 def first_by_content(split: Split, fraction: float, classes: np.ndarray) -> Split:
     """The first rows of each class by the order of content hashes: the fraction, rounded, at least one; in their order.
 

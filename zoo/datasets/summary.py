@@ -46,13 +46,13 @@ def _describe(section: DatasetSection, data_dir: str | None) -> dict[str, Any]:
     started = time.perf_counter()
     name, data_dir = section.name, data_dir or section.data_dir
     dataset = datasets.load_configured(section, data_dir, ask=True)
-    path = pathlib.Path(data_dir).expanduser() if data_dir else None
+    path, stored = pathlib.Path(data_dir).expanduser() if data_dir else None, dataset.info.stored_as or name
     return {
         "name": name,
         "error": None,
         "rows": {split: len(getattr(dataset, split)) for split in ("train", "validation", "test")},
         "origin": dataset.report["origin"],
-        "folder": str(official.folder_of(name, path)) if name in sources.SOURCES else data_dir,
+        "folder": str(official.folder_of(stored, path)) if stored in sources.SOURCES else data_dir,
         "digest": dataset.digest,
         "report": dataset.report,
         "seconds": round(time.perf_counter() - started, 2),

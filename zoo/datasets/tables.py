@@ -19,6 +19,7 @@ _DIABETES_DIGEST = "70a45af6bc04fb77f713e6aca86019c4707501ef0cbd17c743d74f7a9ca8
 
 _ADULT_TEST_ROWS = 16_281
 _ADULT_NAMES = {"educational-num": "education-num", "gender": "sex"}  # the wheel's, and UCI's
+_MOVIELENS_NAMES = {"user_id": "user", "movie_id": "item"}
 
 # Of one split or several by name: features and targets, a row an example.
 Parts = dict[str, tuple[Features, np.ndarray]]
@@ -78,7 +79,36 @@ def columns_of(table, schema: Schema, missing: Sequence[str] = ()) -> dict[str, 
     return {key: np.stack([readers[key](name) for name in schema.names_of(key)], axis=1) for key in schema.shapes}
 
 
-READERS = {"california_housing": california_housing, "adult": adult}
+def movielens_100k(folder: pathlib.Path) -> Parts:
+    """100,000 ratings in the order of time, with what is known of user and film without anybody's ratings."""
+    import pyarrow
+    from pyarrow import compute
+
+    items = widedeep_table(folder, "MovieLens100k_items")
+    table = widedeep_table(folder, "MovieLens100k_data").join(items, "movie_id")
+    table = table.join(widedeep_table(folder, "MovieLens100k_users"), "user_id")
+    table = table.sort_by([(key, "ascending") for key in ("timestamp", "user_id", "movie_id")])
+    table = table.rename_columns([_MOVIELENS_NAMES.get(name, name) for name in table.schema.names])
+    made = {
+        "zip_area": compute.utf8_slice_codeunits(table["zip_code"], 0, 1),
+        "release_year": compute.utf8_slice_codeunits(table["release_date"], -4).cast(pyarrow.int64()),
+        "rated": table["timestamp"].cast(pyarrow.timestamp("s")),
+    }
+    for name, column in made.items():
+        table = table.append_column(name, column)
+    features = columns_of(table, dataset_info("movielens_100k").schema)
+    return {"train": (features, np.asarray(table["rating"], "float32"))}
+
+
+def movielens_titles(folder: pathlib.Path) -> dict[str, str]:
+    """The films' titles by their numbers."""
+    items = widedeep_table(folder, "MovieLens100k_items")
+    return dict(zip(map(str, items["movie_id"].to_pylist()), items["movie_title"].to_pylist(), strict=True))
+
+
+READERS = {"california_housing": california_housing, "adult": adult, "movielens_100k": movielens_100k}
+# Words for the values of the column `item`, which lie beside the prepared data; no model holds them.
+ITEM_NAMES = {"movielens_100k": movielens_titles}
 
 
 def diabetes() -> Split:

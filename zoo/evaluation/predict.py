@@ -144,9 +144,18 @@ def write_predictions(task: Task, predictions: Sequence[dict], path: str | os.Pa
     Raises:
         ZooError: the file cannot be written.
     """
+    write_rows(task.csv_of(predictions), path)
+
+
+def write_rows(rows: Sequence[Sequence], path: str | os.PathLike) -> None:
+    """Writes a CSV whose cells begin no formula.
+
+    Raises:
+        ZooError: the file cannot be written.
+    """
     try:
         with open(path, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(map(spreadsheet_cell, row) for row in task.csv_of(predictions))
+            csv.writer(file).writerows(map(spreadsheet_cell, row) for row in rows)
     except OSError as error:
         raise ZooError(
             f"{path}: cannot be written ({error.strerror}); give --output a file in a folder that exists"

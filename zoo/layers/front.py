@@ -48,6 +48,7 @@ def part_behind(model, output, clone_function: Callable = lambda layer: layer):
 
 def text_layer(model):
     """The layer that reads the strings of a text model; None for a model of anything else."""
-    if len(model.inputs) > 1 or model.inputs[0].dtype != "string":
+    named = isinstance(inputs_of(model), dict)  # of a table, which may have categories alone
+    if named or len(model.inputs) > 1 or model.inputs[0].dtype != "string":
         return None
     return next(layer for layer in model.layers if any(given is model.inputs[0] for given in inputs_of_calls(layer)))

@@ -84,7 +84,7 @@ def table_mlp(
         frequencies, frequency_scale, vocabulary_size, text_length, text_units,
     )  # fmt: skip
     x = hidden_layers(x, hidden_units, activation, dropout, batch_normalization)
-    return keras.Model(inputs, _head(x, num_classes, num_outputs), name="table_mlp")
+    return keras.Model(inputs, head_of(x, num_classes, num_outputs), name="table_mlp")
 
 
 @register_model(
@@ -119,10 +119,10 @@ def linear_table(
 
     sizes = (least_count, normalization, bins, vocabulary_size, text_length)
     inputs, x = _linear_vector(input_shape, category_counts, *sizes)
-    return keras.Model(inputs, _head(x, num_classes, num_outputs), name="linear_table")
+    return keras.Model(inputs, head_of(x, num_classes, num_outputs), name="linear_table")
 
 
-def _head(x, num_classes: int, num_outputs: int):
+def head_of(x, num_classes: int, num_outputs: int):
     return regression_head(x, num_outputs) if num_outputs else classification_head(x, num_classes)
 
 
@@ -154,7 +154,7 @@ def category_ids(categories, category_counts: Sequence[int], least_count: int):
     return layer(categories), layer.rows
 
 
-def _numbers(numbers, normalization: str, bins: int) -> tuple:
+def numbers_of(numbers, normalization: str, bins: int) -> tuple:
     """`float32[batch, column]` → numbers without gaps, the same normalized, and marks of the gaps."""
     from zoo.layers.columns import Imputation, MissingNumbers
 
@@ -183,7 +183,7 @@ def _vector(
     inputs = inputs_of_columns(input_shape)
     parts = []
     if "numbers" in inputs:
-        filled, x, missing = _numbers(inputs["numbers"], normalization, bins)
+        filled, x, missing = numbers_of(inputs["numbers"], normalization, bins)
         if encoding != "none":
             x = embedded(filled, x, encoding, embedding_size, bins, frequencies, frequency_scale)
         parts += [x, missing]
@@ -210,7 +210,7 @@ def _linear_vector(input_shape, category_counts, least_count, normalization, bin
     inputs = inputs_of_columns(input_shape)
     parts = []
     if "numbers" in inputs:
-        parts += _numbers(inputs["numbers"], normalization, bins)[1:]
+        parts += numbers_of(inputs["numbers"], normalization, bins)[1:]
     if "categories" in inputs:
         ids, rows = category_ids(inputs["categories"], category_counts, least_count)
         parts.append(keras.layers.CategoryEncoding(rows, "multi_hot", name="categories_marked")(ids))

@@ -101,6 +101,14 @@ class Classification(Task):
         """1 where the most probable class is right, else 0."""
         return (answers.argmax(axis=1) == targets).astype("float64")
 
+    def preference(self, answers):
+        """Of two classes, the probability of the second."""
+        return answers[:, 1] if answers.shape[1] == 2 else None
+
+    def wanted(self, targets, training_targets):
+        """The second class."""
+        return targets == 1
+
     def check_predictions(self, predictions, labels: dict[str, Any]) -> None:
         targets, answers, classes = predictions.targets, predictions.answers, len(labels["label_names"])
         if targets is None or targets.dtype.kind not in "iu" or answers is None or answers.dtype.kind != "f":

@@ -114,6 +114,16 @@ class Regression(Task):
         errors = (answers.astype("float64") - targets) ** 2
         return -errors.reshape(len(errors), -1).mean(axis=1)
 
+    def preference(self, answers):
+        """The number, where there is one."""
+        return answers if answers.ndim == 1 else None
+
+    def wanted(self, targets, training_targets):
+        """The median of the training targets, or more."""
+        import numpy as np
+
+        return targets >= np.median(training_targets)
+
     def headline_of(self, mean_scores):
         import numpy as np
 

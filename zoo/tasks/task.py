@@ -188,6 +188,14 @@ class Task(abc.ABC):
         """One number a row, larger is better, `float[rows]`: what paired tests need. None: models are never tested."""
         return None
 
+    def preference(self, answers):
+        """How much each row is wanted, larger is more, `float[rows]`: ranks lists. None: answers have no order."""
+        return None
+
+    def wanted(self, targets, training_targets):
+        """Which rows a ranked list should have on top, `bool[rows]`, where there is a `preference`."""
+        raise NotImplementedError(f"{self.name} has a preference, but no wanted")
+
     def headline_of(self, mean_scores):
         """The headline of rows whose scores have these means, elementwise."""
         return self.headline.goodness(mean_scores)

@@ -4,7 +4,7 @@ from typing import Any
 
 from zoo.config import Config, with_values
 from zoo.datasets import dataset_info
-from zoo.errors import ZooError
+from zoo.errors import ZooError, shortened
 from zoo.models import catalog
 from zoo.registry import plural
 from zoo.settings import TrainingSection
@@ -107,6 +107,7 @@ def model_options(config: Config, dataset) -> dict[str, Any]:
     fitting = (
         {"input_shape": shapes}
         | _category_counts(info, config, dataset)
+        | _user_and_item(info, dataset)
         | info.task.fitting_options(dataset, info.options)
     )
     for option, value in fitting.items():
@@ -142,6 +143,22 @@ def _category_counts(info, config: Config, dataset) -> dict[str, Any]:
     options = info.options | config.model.options
     found = frequent_categories(features["categories"], options["least_count"], options["most_categories"])
     return {"category_counts": [len(words) for words in found]}
+
+
+def _user_and_item(info, dataset) -> dict[str, Any]:
+    """The places of users and items among the categories, for a model that reads them alone."""
+    from zoo.datasets.interactions import keys_of
+
+    if "user_and_item" not in info.option_names:
+        return {}
+    keys, names = keys_of(dataset.schema), dataset.schema.names_of("categories") if dataset.schema else ()
+    if keys is None:
+        raise ZooError(
+            f"model {info.name!r} needs columns user and item that are categories; here these are: "
+            f"{shortened(', '.join(names)) or 'none'}; --set dataset.columns={{user: category, item: category}} makes "
+            "numbers such"
+        )
+    return {"user_and_item": [names.index(key) for key in keys]}
 
 
 def shorter_models(training: Training) -> list:
