@@ -10,7 +10,7 @@ from zoo.errors import ZooError
 from zoo.models import catalog
 from zoo.runs import Run, write_atomically
 
-WIDTHS = {"training": 900, "confusion_matrix": 640, "residuals": 760}  # pixels, at most
+WIDTHS = {"training": 900, "confusion_matrix": 640, "residuals": 760, "labels": 640}  # pixels, at most
 COLOURS = 256
 
 

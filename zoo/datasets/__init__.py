@@ -81,7 +81,7 @@ def load(
     image_shape: Sequence[int] | None = None,
     task: Task | None = None,
     ask: bool = False,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     duplicates: str | None = None,
 ) -> Dataset:
     """Load a dataset; the first time this fetches and prepares it.
@@ -93,7 +93,7 @@ def load(
         image_shape: (height, width, channel) to which the user's own pictures are brought.
         task: what the label column of the user's own table is for; by default classification.
         ask: refuse a label column of many different numbers, which may be classes or numbers to predict.
-        label: name of the label column of the user's own table; by default it is guessed.
+        label: name of the label column of the user's own table, by default guessed; or of several labels' columns.
         duplicates: "drop" equal training examples but the first, or "keep" them, all on one side of each split; by
             default rows of the user's own table are kept, and all else dropped.
 
@@ -124,10 +124,14 @@ def load(
     if info.needs_data_dir:
         if task is None or task.targets is None:  # tasks without targets learn from the same split as classifiers
             task, ask = get_task("classification"), ask and task is None
+        if label is not None and not isinstance(label, str) and task.targets != "labels":
+            raise ZooError(f"dataset.label names {len(label)} columns; {task.words} has one: dataset.label=NAME")
         reading = Reading(task, ask, label)
         return _load_own(info, path, validation_fraction or 0.1, image_shape, reading, duplicates)
     train, test, origin = official.load_arrays(name, path)
     fraction = validation_fraction or (0.1 if test is None else _VALIDATION_ROWS / len(train))
+    if fraction > 0.5:  # few rows
+        fraction = 0.1
     return _split(info, train, test, origin, fraction, duplicates)
 
 
@@ -305,7 +309,7 @@ def _of_examples(
     names = examples.feature_names
     if names:
         report["schema"] = dict.fromkeys(names, "float32")
-    if info.label_names:
+    if info.targets == "class":
         report["notes"] += notes_on_classes(info.label_names, examples.split.targets)
     if examples.left_out:
         report["left_out"] = fewer_kinds(examples.left_out)
@@ -327,7 +331,7 @@ def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Readi
         return "image", own_pictures.read_image_folder(path, image_shape)
     if info.kind == "text":
         return "text", own_texts.read_text_folder(path)
-    if own_texts.is_text_table(path, reading.label):
+    if not reading.is_several and own_texts.is_text_table(path, reading.label):
         return "text", own_texts.read_text_csv(path, reading)
     return "table", own_tables.read_csv(path, reading)
 
@@ -380,7 +384,9 @@ def _add_features(digest, features: on_disk.Features) -> None:
 def _counts(split: Split, info: DatasetInfo) -> dict[str, Any]:
     """How many rows; for classes, how many of each; for numbers, their range."""
     rows: dict[str, Any] = {"rows": len(split)}
-    if info.label_names:
+    if info.targets == "labels":
+        return rows | {"labels": dict(zip(info.label_names, split.targets.sum(axis=0).tolist(), strict=True))}
+    if info.targets == "class":
         of_classes = np.bincount(split.targets, minlength=len(info.label_names)).tolist()
         return rows | {"classes": dict(zip(info.label_names, of_classes, strict=True))}
     if info.targets == "number":

@@ -118,6 +118,24 @@ _CATALOG = (
         citation="Pace & Barry (1997), Sparse spatial autoregressions",
     ),
     DatasetInfo(
+        name="birds",
+        kind="table",
+        description="645 recordings of ten seconds in a forest, 271 numbers of each, and which of 19 birds are heard; "
+        "323 are the test split",
+        label_names=(
+            "Brown Creeper", "Pacific Wren", "Pacific-slope Flycatcher", "Red-breasted Nuthatch", "Dark-eyed Junco",
+            "Olive-sided Flycatcher", "Hermit Thrush", "Chestnut-backed Chickadee", "Varied Thrush", "Hermit Warbler",
+            "Swainson's Thrush", "Hammond's Flycatcher", "Western Tanager", "Black-headed Grosbeak",
+            "Golden Crowned Kinglet", "Warbling Vireo", "MacGillivray's Warbler", "Stellar's Jay", "Common Nighthawk",
+        ),
+        feature_shape=(271,),
+        targets="labels",
+        source="http://mulan.sourceforge.net/datasets-mlc.html",
+        licence="unknown; recordings of the H. J. Andrews Experimental Forest, given to the contest for research",
+        citation="Briggs et al. (2013), The 9th annual MLSP competition: new methods for acoustic classification of "
+        "multiple simultaneous bird species in a noisy environment",
+    ),
+    DatasetInfo(
         name="bbc_news",
         kind="text",
         description="2,225 news articles in English, 2,124 of them different; split by content",

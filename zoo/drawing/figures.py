@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 MISTAKES = 25
 HEAT_MAPS = 30
+MOST_LABELS = 60
 MAXIMUM_CLASSES_WITH_NUMBERS = 25
 _FONTS_OF_OTHER_SCRIPTS = ("Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Zen Hei", "PingFang SC", "Microsoft YaHei")
 
@@ -167,6 +168,30 @@ def save_residuals(targets: np.ndarray, answers: np.ndarray, labels: dict, path:
         for axes in (left, right):
             axes.grid(color="#E5E5E5", linewidth=0.8)
             axes.set_axisbelow(True)
+
+
+def save_labels(results: dict, path: str | Path) -> None:
+    """Draws F1 of each label, the most frequent on top, and on how many rows it stands.
+
+    Args:
+        results: of a task of several labels, with `per_label`.
+        path: the PNG to write.
+    """
+    named = sorted(results["per_label"].items(), key=lambda item: item[1]["support"])[-MOST_LABELS:]
+    with _picture(path, figsize=(8, 0.26 * len(named) + 1.3)) as figure:
+        axes = figure.add_subplot()
+        axes.barh(range(len(named)), [values["f1"] for _, values in named], color=BLUE, height=0.7)
+        for place, (_, values) in enumerate(named):
+            words = f"{values['f1']:.2f}, precision {values['precision']:.2f}, recall {values['recall']:.2f}"
+            axes.text(values["f1"] + 0.01, place, words, va="center", fontsize=7.5, color=GREY)
+        names = [f"{_shortened(name, 28)} ({values['support']:,} rows)" for name, values in named]
+        axes.set_yticks(range(len(named)), names, fontsize=8)
+        macro = results["macro_f1"]["value"]
+        axes.axvline(macro, color=ORANGE, linestyle=":")
+        left_out = len(results["per_label"]) - len(named)
+        more = f"; {left_out:,} rarer labels are not drawn" if left_out else ""
+        axes.set(xlim=(0, 1.25), xlabel="F1", xticks=(0, 0.25, 0.5, 0.75, 1))
+        axes.set_title(f"F1 of each label; dotted: macro F1, {macro:.4f}{more}", fontsize=10)
 
 
 def save_heat_maps(

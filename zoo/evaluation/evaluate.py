@@ -137,15 +137,18 @@ def load_dataset(
     return in_classes_of(loaded_model, dataset)
 
 
-def _label_column(dataset_name: str, loaded_model: "LoadedModel") -> str | None:
+def _label_column(dataset_name: str, loaded_model: "LoadedModel") -> str | list[str] | None:
     """Of the user's own table that the model was trained on: guessed anew, it may be another in another file."""
-    return loaded_model.labels.get("target_name") if dataset_name == loaded_model.dataset == "csv" else None
+    if not dataset_name == loaded_model.dataset == "csv":
+        return None
+    several = loaded_model.task.targets == "labels"
+    return loaded_model.label_names if several else loaded_model.labels.get("target_name")
 
 
 def in_classes_of(loaded_model: "LoadedModel", dataset: "Dataset") -> "Dataset":
     """The user's own data with the model's classes in its order, where some of them do not occur in the data."""
     classes, known = dataset.info.label_names, list(loaded_model.label_names)
-    if not (dataset.info.needs_data_dir and classes and set(classes) < set(known)):
+    if not (dataset.info.needs_data_dir and dataset.info.targets == "class" and set(classes) < set(known)):
         return dataset
     places = np.array([known.index(name) for name in classes], "int32")
     parts = {

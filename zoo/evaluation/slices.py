@@ -92,7 +92,7 @@ def _welch(scores: np.ndarray, slice_of_row: np.ndarray, totals: np.ndarray) -> 
 
 def _assign(split: "Split", dataset: "Dataset", slice_by: str) -> tuple[list[str], np.ndarray]:
     """Names of the slices and int[examples], the slice of each row."""
-    if slice_by == "label" and dataset.info.label_names:
+    if slice_by == "label" and dataset.info.label_names and split.targets.ndim == 1:
         return list(dataset.info.label_names), split.targets
     if slice_by in ("label", "target") and split.targets is not None and split.targets.ndim == 1:
         return _quartiles(split.targets.astype(float), dataset.info.unit or dataset.info.target_name)

@@ -64,8 +64,9 @@ class DatasetSection(Section):
     """Where prepared data are, or your own file or folder. It is made absolute: runs are read from elsewhere too."""
     task: str | None = None
     """What the label column of your own table is for; by default the model's own task says it."""
-    label: str | None = None
-    """The label column of your own table; by default one with such a name, else the last."""
+    label: str | list[str] | None = None
+    """The label column of your own table; by default one with such a name, else the last. Of several labels, all their
+    columns: `[a, b]`, or `a,b`."""
     duplicates: Literal["keep", "drop"] | None = None
     """What becomes of equal examples. By default, rows of your own table are kept, on one side of each split; of all
     else the first is kept."""

@@ -97,7 +97,7 @@ class Classification(Task):
 
         return classification_results(answers, targets, labels["label_names"])
 
-    def scores(self, answers, targets):
+    def scores(self, answers, targets, labels: dict[str, Any]):
         """1 where the most probable class is right, else 0."""
         return (answers.argmax(axis=1) == targets).astype("float64")
 

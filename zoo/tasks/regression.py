@@ -109,7 +109,7 @@ class Regression(Task):
 
         return regression_results(answers, targets)
 
-    def scores(self, answers, targets):
+    def scores(self, answers, targets, labels: dict[str, Any]):
         """The squared error, with a minus."""
         errors = (answers.astype("float64") - targets) ** 2
         return -errors.reshape(len(errors), -1).mean(axis=1)
