@@ -12,6 +12,7 @@ import numpy as np
 from zoo.datasets import official, on_disk, sources, splits, synthetic, tables, texts
 from zoo.datasets.catalog import DatasetInfo, add_dataset, dataset_info, list_datasets
 from zoo.datasets.own_data import Examples, Reading, notes_on_classes
+from zoo.datasets.schema import Schema
 from zoo.datasets.splits import Split
 from zoo.datasets.walk import fewer_kinds
 from zoo.errors import ZooError
@@ -53,6 +54,7 @@ class Dataset:
     digest: str
     report: dict[str, Any]
     feature_names: tuple[str, ...] | None = None
+    schema: Schema | None = None
     known: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
@@ -139,16 +141,25 @@ def _split(
     info: DatasetInfo, train: Split, test: Split | None, origin: str, fraction: float, duplicates: str | None
 ) -> Dataset:
     """Validation, and where there is none test, cut from train by content."""
-    removed = {}
-    if duplicates != "keep":  # equal rows with different numbers are noise; with different classes they are a mistake
-        train, removed = splits.without_duplicates(train, drop_conflicts=info.targets == "class")
+    found: dict[str, Any] = {}
+    if duplicates == "drop" or (duplicates is None and info.kind != "columns"):
+        # Equal rows with different numbers are noise; with different classes they are a mistake.
+        train, found = splits.without_duplicates(train, drop_conflicts=info.targets == "class")
+    elif equal := _equal_rows(train):
+        found = {"notes": [equal]}
     if test is None:
         fraction = _checked_fraction(fraction, _CORPUS_TEST_FRACTION)
         parts = [_CORPUS_TEST_FRACTION, fraction, 1 - _CORPUS_TEST_FRACTION - fraction]
         test, validation, train = splits.split_by_content(train, parts)
     else:
         validation, train = splits.split_by_content(train, [fraction, 1 - fraction])
-    return _dataset(info, train, validation, test, {"origin": origin} | removed)
+    return _dataset(info, train, validation, test, {"origin": origin} | found)
+
+
+def _equal_rows(split: Split) -> str:
+    """A line on equal rows that stay, or nothing."""
+    equal = len(split) - len(np.unique(split.hashes))
+    return f"{equal:,} rows are equal to one before them: they stay, on its side of each split" if equal else ""
 
 
 def load_configured(
@@ -182,7 +193,7 @@ def with_fraction_of_train(dataset: Dataset, fraction: float) -> Dataset:
     report = dataset.report | {"notes": [*dataset.report.get("notes", ()), note]}
     return _dataset(
         dataset.info, train, dataset.validation, dataset.test, report,
-        feature_names=dataset.feature_names, known=dataset.known,
+        feature_names=dataset.feature_names, schema=dataset.schema, known=dataset.known,
     )  # fmt: skip
 
 
@@ -228,7 +239,7 @@ def cross_validation_folds(dataset: Dataset, num_folds: int) -> Iterator[Dataset
         origin = f"{dataset.report['origin']}, fold {number + 1} of {num_folds} held out as test"
         yield _dataset(
             dataset.info, train, validation, held_out, said | {"origin": origin},
-            feature_names=dataset.feature_names, known=dataset.known,
+            feature_names=dataset.feature_names, schema=dataset.schema, known=dataset.known,
         )  # fmt: skip
 
 
@@ -297,8 +308,8 @@ def _of_examples(
         exact = examples.exact_hashes() if examples.exact_hashes else None
         train, removed = splits.without_duplicates(train, mistakes, exact)
         report |= removed
-    elif equal := len(train) - len(np.unique(train.hashes)):
-        report["notes"].append(f"{equal:,} rows are equal to one before them: they stay, on its side of each split")
+    elif equal := _equal_rows(train):
+        report["notes"].append(equal)
     # Test is cut first, so that it stays the same whatever the fraction of validation.
     wanted = {"test": 0 if test else _OWN_TEST_FRACTION, "validation": 0 if validation else fraction}
     cut = [share for share in wanted.values() if share]
@@ -367,7 +378,7 @@ def _dataset(
     report = report | {"counts": counts, "test_rows_also_in_train": splits.overlap(train, test)}
     if on_disk.are_texts(train.features):
         report["characters"] = texts.lengths(train.features)
-    more = {"feature_names": info.feature_names} | more
+    more = {"feature_names": info.feature_names, "schema": info.schema} | more
     return Dataset(info, train, validation, test, f"sha256:{digest.hexdigest()}", report, **more)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+from zoo.datasets.schema import Schema
 from zoo.errors import ZooError, nearest
 
 
@@ -11,13 +12,15 @@ class DatasetInfo:
     """A dataset's name, kind, targets, source, licence and citation. Kind None: the user's file decides.
 
     Attributes:
-        feature_names: of a table's columns.
-        targets: what is to be learned, in the words of `zoo.tasks.Task.targets`; "class" has `label_names`, "number" a
+        feature_names: of the columns of a table of numbers.
+        schema: of the columns of a mixed table, which is of kind "columns".
+        targets: what is to be learned, in the words of `zoo.tasks.Task.targets`; "class" and "labels", of which a row may have
+            several, have `label_names`, "number" a
             `target_name` and a `unit`. None: the user's file and the model's task decide.
     """
 
     name: str
-    kind: Literal["image", "table", "text"] | None
+    kind: Literal["image", "table", "columns", "text"] | None
     description: str
     label_names: tuple[str, ...] = ()
     feature_shape: tuple[int, ...] | None = None
@@ -25,6 +28,7 @@ class DatasetInfo:
     target_name: str = ""
     unit: str = ""
     feature_names: tuple[str, ...] | None = None
+    schema: Schema | None = None
     source: str = ""
     licence: str = ""
     citation: str = ""
@@ -34,6 +38,14 @@ class DatasetInfo:
     def num_classes(self) -> int | None:
         return len(self.label_names) or None
 
+
+# Mulan's names: of the spectrum, of clusters of segments, of the segments' sizes; and where it was recorded.
+_BIRDS = (
+    *(f"audio-ssd{n}" for n in range(1, 167) if n not in (23, 24, 47, 48, 71, 72, 95, 96, 119, 120, 142, 143, 144)),
+    *(f"cluster{n}" for n in range(1, 101) if n not in (58, 77)),
+    "segments", "mean_rect_width", "std_rect_width", "mean_rect_height", "std_rect_height", "mean_rect_volume",
+    "std_rect_volume", "hasSegments", *(f"location {n}" for n in (1, 2, 4, 5, 7, 8, 10, 11, 13, 15, 16, 17)),
+)  # fmt: skip
 
 _CATALOG = (
     DatasetInfo(
@@ -130,10 +142,29 @@ _CATALOG = (
         ),
         feature_shape=(271,),
         targets="labels",
+        feature_names=_BIRDS,
         source="http://mulan.sourceforge.net/datasets-mlc.html",
         licence="unknown; recordings of the H. J. Andrews Experimental Forest, given to the contest for research",
         citation="Briggs et al. (2013), The 9th annual MLSP competition: new methods for acoustic classification of "
         "multiple simultaneous bird species in a noisy environment",
+    ),
+    DatasetInfo(
+        name="adult",
+        kind="columns",
+        description="48,842 people of the census of 1994 in the United States, and whether they earn over 50,000 US$ a "
+        "year; 16,281 are the test split",
+        label_names=("<=50K", ">50K"),
+        target_name="income",
+        schema=Schema.of(
+            numbers=("age", "education-num", "capital-gain", "capital-loss", "hours-per-week"),
+            categories=(
+                "workclass", "education", "marital-status", "occupation", "relationship", "race", "sex",
+                "native-country",
+            ),
+        ),
+        source="https://archive.ics.uci.edu/dataset/2/adult",
+        licence="CC BY 4.0",
+        citation="Becker & Kohavi (1996), Adult, UCI Machine Learning Repository",
     ),
     DatasetInfo(
         name="bbc_news",

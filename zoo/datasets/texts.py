@@ -34,15 +34,17 @@ def content_hashes(texts: np.ndarray) -> np.ndarray:
 
 
 def pack(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`object[examples]` → their UTF-8 bytes in a row, `uint8[byte]`, and where each ends, `int64[examples]`."""
+    """`object[…]` → their UTF-8 bytes in a row, `uint8[byte]`, and where each ends, `int64[…]`."""
     encoded = [text.encode() for text in texts.ravel()]
-    return np.frombuffer(b"".join(encoded), "uint8"), np.cumsum([len(text) for text in encoded], dtype="int64")
+    ends = np.cumsum([len(text) for text in encoded], dtype="int64").reshape(texts.shape)
+    return np.frombuffer(b"".join(encoded), "uint8"), ends
 
 
 def unpack(content: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """What `pack` took."""
-    content, starts = content.tobytes(), [0, *ends[:-1]]
-    return as_array(content[start:end].decode() for start, end in zip(starts, ends, strict=True))
+    content, flat = content.tobytes(), ends.ravel().tolist()
+    texts = as_array(content[start:end].decode() for start, end in zip([0, *flat[:-1]], flat, strict=True))
+    return texts.reshape(ends.shape)
 
 
 def lengths(texts: np.ndarray) -> dict[str, int]:

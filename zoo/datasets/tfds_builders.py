@@ -9,13 +9,14 @@ import shutil
 
 import numpy as np
 
-from zoo.datasets import corpora, tables, texts
+from zoo.datasets import corpora, on_disk, tables, texts
 from zoo.datasets.catalog import dataset_info
 from zoo.errors import ZooError
 
 VERSIONS = {
     "mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2", "bbc_news": "1.0.0", "chinese_reviews": "0.12.3",
     "imdb_reviews": "1.0.0", "ag_news_subset": "1.0.0", "glue/sst2": "2.0.0", "california_housing": "1.7.0",
+    "adult": "1.7.0", "birds": "1.7.0",
 }  # fmt: skip
 # Datasets whose name in TFDS includes a configuration.
 FULL_NAMES = {"imdb_reviews": "imdb_reviews/plain_text"}
@@ -55,9 +56,9 @@ def prepare(name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
 def read(name: str, data_dir: pathlib.Path) -> dict[str, np.ndarray]:
     """Arrays `train_features`, `train_labels`, `test_features`, `test_labels` of prepared data, in TFDS's order.
 
-    Features are `uint8[examples, height, width, channel]`, `object[examples]` texts or `float32[examples, feature]`,
-    labels `int32[examples]`, or numbers to predict, `float32[examples]`. Data without an official test split have no
-    test arrays.
+    Features are `uint8[examples, height, width, channel]`, `object[examples]` texts, `float32[examples, feature]`, or
+    arrays by name as `zoo.datasets.schema` has them; labels `int32[examples]`, or what else is to be predicted, such as
+    numbers, `float32[examples]`. Data without an official test split have no test arrays.
 
     Raises:
         ZooError: the prepared data are damaged.
@@ -66,14 +67,19 @@ def read(name: str, data_dir: pathlib.Path) -> dict[str, np.ndarray]:
     import tensorflow as tf
 
     arrays = {}
-    fields, test_split = _TEXTS.get(name, (None, None if name in tables.READERS else "test"))
-    splits = {"train": "train"} | ({"test": test_split} if test_split else {})
+    fields, test_split = _TEXTS.get(name, (None, "test"))
     try:
+        if name in tables.READERS:
+            stored = tfds.builder(f"{name}:{VERSIONS[name]}", data_dir=data_dir).info.splits
+            test_split = test_split if test_split in stored else None
+        splits = {"train": "train"} | ({"test": test_split} if test_split else {})
         for part, split in splits.items():
             where = {"data_dir": data_dir, "batch_size": -1, "download": False}
             examples = tfds.as_numpy(tfds.load(f"{FULL_NAMES.get(name, name)}:{VERSIONS[name]}", split=split, **where))
             if name in tables.READERS:
-                arrays[f"{part}_features"], arrays[f"{part}_labels"] = examples["features"], examples["target"]
+                arrays[f"{part}_features"] = on_disk.each(_as_texts, examples["features"])
+                target = examples["target"]
+                arrays[f"{part}_labels"] = target.astype("int32") if target.dtype == "int64" else target
                 continue
             arrays[f"{part}_features"] = _joined(examples, fields) if fields else examples["image"]
             arrays[f"{part}_labels"] = examples["label"].astype("int32")
@@ -109,6 +115,13 @@ def _cifar_splits(tfds, builder, files: pathlib.Path) -> dict:
     }
 
 
+def _as_texts(array: np.ndarray) -> np.ndarray:
+    """UTF-8 bytes as `object` of str; other arrays as they are."""
+    if array.dtype != object:
+        return array
+    return texts.as_array(text.decode() for text in array.ravel()).reshape(array.shape)
+
+
 def _joined(examples: dict[str, np.ndarray], fields: tuple[str, ...]) -> np.ndarray:
     columns = zip(*(examples[field] for field in fields), strict=True)
     return texts.as_array(texts.clean(b"\n".join(cells).decode("utf-8", "replace")) for cells in columns)
@@ -117,23 +130,37 @@ def _joined(examples: dict[str, np.ndarray], fields: tuple[str, ...]) -> np.ndar
 def _store_corpus(tfds, name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
     rows = [{"text": text, "label": label} for text, label in corpora.READERS[name](files)]
     label = tfds.features.ClassLabel(names=dataset_info(name).label_names)
-    _store(tfds, name, data_dir, {"text": tfds.features.Text(), "label": label}, rows)
+    _store(tfds, name, data_dir, {"text": tfds.features.Text(), "label": label}, {"train": rows})
 
 
 def _store_table(tfds, name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
-    features, targets = tables.READERS[name](files)
-    rows = [{"features": row, "target": target} for row, target in zip(features, targets, strict=True)]
-    columns = tfds.features.Tensor(shape=features.shape[1:], dtype=np.float32)
-    _store(tfds, name, data_dir, {"features": columns, "target": tfds.features.Scalar(np.float32)}, rows)
+    def rows_of(features: on_disk.Features, targets: np.ndarray) -> list[dict]:
+        return [
+            {"features": on_disk.each(lambda array, row=row: array[row], features), "target": target}
+            for row, target in enumerate(targets)
+        ]
+
+    def tensor(array: np.ndarray):
+        dtype = tfds.features.Text().dtype if array.dtype == object else array.dtype.type
+        return tfds.features.Tensor(shape=array.shape[1:], dtype=dtype)
+
+    parts = tables.READERS[name](files)
+    features, targets = parts["train"]
+    names = dataset_info(name).label_names if targets.dtype == "int32" else ()
+    described = {
+        "features": on_disk.each(tensor, features),
+        "target": tfds.features.ClassLabel(names=names) if names else tensor(targets),
+    }
+    _store(tfds, name, data_dir, described, {part: rows_of(*of_part) for part, of_part in parts.items()})
 
 
-def _store(tfds, name: str, data_dir: pathlib.Path, features: dict, rows: list[dict]) -> None:
-    """One split, train, in TFDS's layout: `tfds.load(name)` reads it though TFDS has no builder for it."""
+def _store(tfds, name: str, data_dir: pathlib.Path, features: dict, splits: dict[str, list[dict]]) -> None:
+    """Rows of each split in TFDS's layout: `tfds.load(name)` reads them though TFDS has no builder for them."""
     info = dataset_info(name)
     tfds.dataset_builders.store_as_tfds_dataset(
         name=name, version=VERSIONS[name], features=tfds.features.FeaturesDict(features),
-        split_datasets={"train": list(enumerate(rows))}, data_dir=data_dir, description=info.description,
-        homepage=info.source, citation=info.citation, disable_shuffling=True,
+        split_datasets={split: list(enumerate(rows)) for split, rows in splits.items()}, data_dir=data_dir,
+        description=info.description, homepage=info.source, citation=info.citation, disable_shuffling=True,
     )  # fmt: skip
 
 

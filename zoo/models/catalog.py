@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.command_words import command
 from zoo.errors import ZooError, nearest
-from zoo.models import alexnet, bert, cnn, efficientnet, inception, mlp, resnet, tables, texts, vgg, vit  # noqa: F401
+from zoo.models import alexnet, bert, cnn, efficientnet, inception, labels, mlp, resnet, tables, texts, vgg, vit  # noqa: F401
 from zoo.quiet import import_tensorflow
 from zoo.registry import KINDS, ModelInfo, check_options, check_types, registered
 from zoo.tasks.catalog import get_task

@@ -62,14 +62,14 @@ def table_regressor(
     import keras
 
     inputs = keras.Input(tuple(input_shape), dtype="float32", name="numbers")
-    x = _normalized(inputs, normalization, bins)
+    x = normalized(inputs, normalization, bins)
     if encoding != "none":
         x = _embedded(inputs, x, encoding, embedding_size, bins, frequencies, frequency_scale)
     x = hidden_layers(x, hidden_units, activation, dropout, batch_normalization)
     return keras.Model(inputs, regression_head(x, num_outputs), name="table_regressor")
 
 
-def _normalized(inputs, normalization: str, bins: int):
+def normalized(inputs, normalization: str, bins: int):
     import keras
 
     from zoo.layers.numeric_embeddings import QuantileNormalization
