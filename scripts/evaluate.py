@@ -26,7 +26,11 @@ MODEL_FILE = flags.DEFINE_string(
 DATASET = flags.DEFINE_string("dataset", None, "Data set (default: the one that the model was trained on).")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data are (default: as in the run, or $TFDS_DATA_DIR).")
 SPLIT = flags.DEFINE_enum("split", "test", ["test", "validation", "train", "all"], "Which part of the data.")
-SLICE_BY = flags.DEFINE_string("slice_by", None, "Judge slices too: label, length (of texts), or a column of csv data.")
+SLICE_BY = flags.DEFINE_list(
+    "slice_by",
+    [],
+    "Judge groups of rows too: label, length (of texts), or columns of the data, with commas between them.",
+)
 CORRUPTIONS = flags.DEFINE_bool("corruptions", False, "Judge on corrupted test rows, and write corruptions.json.")
 TTA = flags.DEFINE(
     command_line.Choice(["recipe", "mirror", "shift", "mirror_and_shift"]), "tta", None,

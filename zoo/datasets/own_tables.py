@@ -143,8 +143,8 @@ def read_csv(file: pathlib.Path, reading: Reading, has_header: bool = False) -> 
             if not all(label):
                 empty = table.header[label_columns[label.index("")]]
                 raise ZooError(
-                    f"{file}:{number}: the label is missing: {shortened(repr(empty))} is empty; fill it, or take the row "
-                    "away; or another column is the label: --set dataset.label=NAME"
+                    f"{file}:{number}: the label is missing: {shortened(repr(empty))} is empty; fill it, or take the "
+                    "row away; or another column is the label: --set dataset.label=NAME"
                 )
             cells.extend(finite_numbers([row[place] for place in others], names, f"{file}:{number}"))
             labels.append(label)

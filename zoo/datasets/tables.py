@@ -70,7 +70,9 @@ def birds(folder: pathlib.Path) -> Parts:
             for column in info.feature_names
         ]
         features = np.stack([column.astype("float32") for column in columns], axis=1)
-        return features, np.stack([np.asarray(table[label]) == b"1" for label in info.label_names], axis=1).astype("int8")
+        return features, np.stack([np.asarray(table[label]) == b"1" for label in info.label_names], axis=1).astype(
+            "int8"
+        )
 
     return {"train": part("birds_train"), "test": part("birds_test")}
 

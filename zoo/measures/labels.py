@@ -27,8 +27,8 @@ def multi_label_results(
         thresholds: float[labels], from which probability on a label is said.
 
     Returns:
-        A dict that JSON can hold: macro_f1 {"value", "interval": 95 %, of a bootstrap over `macro_f1_scores`}, micro_f1,
-        ranking_loss, hamming_loss, mean_average_precision (over labels that occur; None if none does), per_label
+        A dict that JSON can hold: macro_f1 {"value", "interval": 95 %, of a bootstrap over `macro_f1_scores`},
+        micro_f1, ranking_loss, hamming_loss, mean_average_precision (over labels that occur; None if none does), per_label
         (precision, recall, f1, average_precision, support, threshold) and n.
 
     Raises:
@@ -45,8 +45,8 @@ def multi_label_results(
     if not np.isfinite(probabilities).all():
         rows = int((~np.isfinite(probabilities)).any(axis=1).sum())
         raise ZooError(
-            f"the model's probabilities are not finite for {rows} of {len(targets)} examples: its training diverged, or "
-            "the data hold NaN; train again with a lower learning rate"
+            f"the model's probabilities are not finite for {rows} of {len(targets)} examples: its training diverged, "
+            "or the data hold NaN; train again with a lower learning rate"
         )
     said = probabilities >= thresholds
     columns = metrics.precision_recall_fscore_support(targets, said, average=None, zero_division=0)

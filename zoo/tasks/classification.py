@@ -101,6 +101,11 @@ class Classification(Task):
         """1 where the most probable class is right, else 0."""
         return (answers.argmax(axis=1) == targets).astype("float64")
 
+    def selection(self, answers, targets, labels: dict[str, Any]):
+        """Of two classes, the second is taken for yes."""
+        names = labels["label_names"]
+        return (answers.argmax(axis=1) == 1, targets == 1, names[1]) if len(names) == 2 else None
+
     def check_predictions(self, predictions, labels: dict[str, Any]) -> None:
         targets, answers, classes = predictions.targets, predictions.answers, len(labels["label_names"])
         if targets is None or targets.dtype.kind not in "iu" or answers is None or answers.dtype.kind != "f":

@@ -74,8 +74,8 @@ class MultiLabel(Task):
         constant = np.flatnonzero(np.ptp(dataset.train.targets, axis=0) == 0)
         if len(constant):
             raise ZooError(
-                f"dataset {dataset.info.name!r}: the label {names[constant[0]]!r} is the same in all training rows; there "
-                "is nothing to learn from it; bring more rows, or leave the label out"
+                f"dataset {dataset.info.name!r}: the label {names[constant[0]]!r} is the same in all training rows; "
+                "there is nothing to learn from it; bring more rows, or leave the label out"
             )
 
     def labels(self, info) -> dict[str, Any]:

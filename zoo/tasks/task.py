@@ -196,6 +196,10 @@ class Task(abc.ABC):
         """
         return None
 
+    def selection(self, answers, targets, labels: dict[str, Any]) -> tuple[Any, Any, str] | None:
+        """Of a question of yes or no: `bool[rows]` which are selected, which are to be, and what selected is called."""
+        return None
+
     def headline_of(self, mean_scores):
         """The headline of rows whose scores have these means, elementwise."""
         return self.headline.goodness(mean_scores)
