@@ -5,6 +5,7 @@
     python scripts/evaluate.py --model_file=model.keras --dataset=mnist --json
     python scripts/evaluate.py --run='runs/mnist_*/*' --corruptions
     python scripts/evaluate.py --run=runs/linear_text/20250101-120000-abc123 --slice_by=length
+    python scripts/evaluate.py --run=runs/adult_mlp/20250101-120000-abc123 --slice_by=sex,race --importance
     python scripts/evaluate.py --run='runs/fashion_mnist_cnn/*' --tta --split=validation
 
 Choose between models on --split=validation; the test split is for the last word.
@@ -32,6 +33,7 @@ SLICE_BY = flags.DEFINE_list(
     "Judge groups of rows too: label, length (of texts), or columns of the data, with commas between them.",
 )
 CORRUPTIONS = flags.DEFINE_bool("corruptions", False, "Judge on corrupted test rows, and write corruptions.json.")
+IMPORTANCE = flags.DEFINE_bool("importance", False, "Shuffle each column of a table: how much worse is the model then?")
 TTA = flags.DEFINE(
     command_line.Choice(["recipe", "mirror", "shift", "mirror_and_shift"]), "tta", None,
     "<recipe|mirror|shift|mirror_and_shift>: Judge the mean answer to several views of each picture too, in figures of "
@@ -48,7 +50,7 @@ def main() -> int:
 
     runs = [path for name in RUN.value for path in sorted(glob.glob(name)) or [name]]
     runs = [chosen_run(runs[0] if runs else None, MODEL.value, MODEL_FILE.value), *runs[1:]]
-    others = (SLICE_BY, OUTPUT, MODEL_FILE, MODEL, DATASET, TTA)
+    others = (SLICE_BY, IMPORTANCE, OUTPUT, MODEL_FILE, MODEL, DATASET, TTA)
     if CORRUPTIONS.value and (SPLIT.present or any(flag.value for flag in others)):
         raise ZooError(
             "--corruptions goes with --run, --data_dir and --seed alone: runs are judged on their test split"
@@ -89,7 +91,7 @@ def _evaluate(run: str | None):
     from zoo.evaluation.evaluate import evaluate, results_table
 
     where = (run, MODEL_FILE.value, DATASET.value, DATA_DIR.value, SPLIT.value, OUTPUT.value)
-    return results_table, evaluate(*where, SLICE_BY.value, TTA.value)
+    return results_table, evaluate(*where, SLICE_BY.value, TTA.value, IMPORTANCE.value)
 
 
 if __name__ == "__main__":

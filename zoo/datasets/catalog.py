@@ -15,7 +15,8 @@ class DatasetInfo:
         feature_names: of the columns of a table of numbers.
         schema: of the columns of a mixed table, which is of kind "columns".
         targets: what is to be learned, in the words of `zoo.tasks.Task.targets`; "class" and "labels", of which a
-            row may have several, have `label_names`, "number" a `target_name` and a `unit`. None: the user's file and the model's task decide.
+            row may have several, have `label_names`, "number" a `target_name` and a `unit`. None: the user's file and
+            the model's task decide.
     """
 
     name: str

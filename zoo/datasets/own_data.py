@@ -89,8 +89,8 @@ class Column:
 class Reading:
     """What a label column is for, whether to ask where that is not sure, and its name where the user says it.
 
-    Of a task of several labels, `label` is a list of names, or has commas between them. `judges`: the classes of a model
-    that is judged on the rows, which may all be of one; None: to learn from them.
+    Of a task of several labels, `label` is a list of names, or has commas between them. `judges`: the classes of a
+    model that is judged on the rows, which may all be of one; None: to learn from them.
     """
 
     task: Task

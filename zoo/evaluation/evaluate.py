@@ -15,6 +15,7 @@ from zoo.errors import ZooError
 from zoo.escaping import json_text, printable
 from zoo.evaluation import tta
 from zoo.evaluation.answers_table import write_answers
+from zoo.evaluation.importance import importance_table, permutation_importance, write_importance
 from zoo.evaluation.outcome import drawn
 from zoo.evaluation.predict import open_model
 from zoo.evaluation.slices import evaluate_slices, slices_table, write_slices
@@ -38,6 +39,7 @@ def evaluate(
     output: str | os.PathLike | None = None,
     slice_by: Sequence[str] = (),
     tta_views: str | None = None,
+    importance: bool = False,
 ) -> dict:
     """Evaluates a run's model, or a lone file, on a data set: by default the one it was trained on.
 
@@ -50,11 +52,12 @@ def evaluate(
         output: a folder for evaluation.json, predictions.csv and the pictures of the task.
         slice_by: columns, by which groups of the split's rows are judged too, as `evaluate_slices` says; of a run's own
             test split, they are written into its folder too.
+        importance: also shuffle each column of a table, see `permutation_importance`.
         tta_views: also judge the mean answer to several views of each picture, see `tta.views_of`.
 
     Returns:
         {"model", "task", "unit", "dataset", "data_digest", "split", "results": what the task's `results` returns}, and
-        "slices", one for each of `slice_by`, and "tta", what `tta.against_plain` returns.
+        "slices", one for each of `slice_by`, "importance", and "tta", what `tta.against_plain` returns.
 
     Raises:
         ZooError: the model or data cannot be read, or do not fit each other, or `output` cannot be written.
@@ -88,6 +91,10 @@ def evaluate(
         )
         if run and not dataset_name and split_name == "test":
             write_slices(open_run(run), evaluation["slices"], split_name, dataset.digest)
+    if importance:
+        evaluation["importance"] = permutation_importance(loaded_model, answers, split)
+        if run and not dataset_name and split_name == "test":
+            write_importance(open_run(run), evaluation["importance"])
     if views:
         evaluation["tta"] = tta.against_plain(loaded_model, split, answers, views)
     if output is not None:
@@ -117,6 +124,8 @@ def results_table(evaluation: dict) -> str:
     if "slices" in evaluation:
         for slices in evaluation["slices"]:
             lines += ["", slices_table(slices)]
+    if "importance" in evaluation:
+        lines += ["", importance_table(evaluation["importance"])]
     if "tta" in evaluation:
         lines += ["", *tta.lines(evaluation["tta"], evaluation, task)]
     return "\n".join(lines)

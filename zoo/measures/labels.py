@@ -28,8 +28,8 @@ def multi_label_results(
 
     Returns:
         A dict that JSON can hold: macro_f1 {"value", "interval": 95 %, of a bootstrap over `macro_f1_scores`},
-        micro_f1, ranking_loss, hamming_loss, mean_average_precision (over labels that occur; None if none does), per_label
-        (precision, recall, f1, average_precision, support, threshold) and n.
+        micro_f1, ranking_loss, hamming_loss, mean_average_precision (over labels that occur; None if none does),
+        per_label (precision, recall, f1, average_precision, support, threshold) and n.
 
     Raises:
         ZooError: there is no row, or an answer is not finite.

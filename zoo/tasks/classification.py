@@ -31,6 +31,7 @@ class Classification(Task):
     views = ("roc", "reliability", "confusion", "disagreements")
     baselines = ("logistic_regression", "linear_svm")
     explains = True
+    explained = "class"
     verb = "classify"
     mixes = True
 

@@ -32,6 +32,7 @@ class MultiLabel(Task):
     trains = "logits"
     output = "label_probabilities"
     baselines = ("logistic_regression_per_label",)
+    explained = "label"
     verb = "classify"
     learned = ("thresholds",)
 

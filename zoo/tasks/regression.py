@@ -29,6 +29,7 @@ class Regression(Task):
     settings = frozenset({"length_buckets", "progressive_resizing"})
     views = ("residuals",)
     baselines = ("ridge", "hist_gradient_boosting")
+    explained = "value"
     verb = "regress"
 
     # ---- the data

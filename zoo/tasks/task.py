@@ -68,6 +68,8 @@ class Task(abc.ABC):
     views: ClassVar[tuple[str, ...]] = ()  # what the report draws beside learning curves, see `zoo.comparison.details`
     baselines: ClassVar[tuple[str, ...]] = ()  # of scikit-learn, see `zoo.experiments.baseline`
     explains: ClassVar[bool] = False  # whether an answer is one of several `logits`, so that it can be explained
+    # What columns of a row are held responsible for: of several "class" logits, of "label" logits, or of a "value".
+    explained: ClassVar[Literal["class", "label", "value"] | None] = None
     verb: ClassVar[str | None] = None  # TensorFlow Serving's, beside predict
     pretrains: ClassVar[bool] = False  # whether its models are only a start for others
     learned: ClassVar[tuple[str, ...]] = ()  # the keys that `learned_labels` gives
