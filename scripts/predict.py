@@ -32,8 +32,8 @@ TEXT = flags.DEFINE_multi_string("text", [], "A text to predict; may be repeated
 TEXT_FILE = flags.DEFINE_multi_string("text_file", [], "A .txt or .csv file of texts; may be repeated.")
 EXPLAIN = flags.DEFINE(
     command_line.Choice(["integrated_gradients", "grad_cam", "attention_rollout"]), "explain", None,
-    "<integrated_gradients|grad_cam|attention_rollout>: Show which words or columns mattered, or write a PNG of which pixels; "
-    "alone, by integrated_gradients.", boolean=True,
+    "<integrated_gradients|grad_cam|attention_rollout>: Show which words or columns mattered, or write a PNG of which "
+    "pixels; alone, by integrated_gradients.", boolean=True,
 )  # fmt: skip
 TTA = flags.DEFINE(
     command_line.Choice(["recipe", "mirror", "shift", "mirror_and_shift"]), "tta", None,

@@ -202,13 +202,11 @@ def _network(model, how: str) -> _Network:
 
     parts = _parts(model)
     tensors = [part.layer.output for part in parts]
-    last = model.get_layer("logits" if how != "value" else "values").output
     try:
+        last = model.get_layer("values" if how == "value" else "logits").output
         first, rest = keras.Model(model.input, tensors), keras.Model(tensors, last)
     except ValueError:
-        raise ZooError(
-            "the columns of this model cannot be explained: layers between them are not known here"
-        ) from None
+        raise ZooError("the columns of this model cannot be explained: its layers are not known here") from None
     as_list = first if len(tensors) > 1 else (lambda inputs: [first(inputs)])
     return _Network(parts, as_list, rest, how)
 
