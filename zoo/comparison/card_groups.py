@@ -39,9 +39,10 @@ def section(name: str, folder: pathlib.Path) -> str:
     kept = read_mapping(path, "write it again, with evaluate.py --slice_by and write_model_cards.py")
     parts = [
         "## Groups of rows, seed 0, test split",
-        "Each figure with its 95 % interval; \\* is told from that of all other rows at 5 %, after Holm's correction for "
-        f"all {kept['columns'][0]['tests']} tests. Groups of fewer than {FEW_ROWS} rows say little. What is true of the rows "
-        "may differ between groups, and a figure does not say why it differs; equal figures would not make the model fair.",
+        "Each figure with its 95 % interval; \\* is told from that of all other rows at 5 %, after Holm's correction "
+        f"for all {kept['columns'][0]['tests']} tests. Groups of fewer than {FEW_ROWS} rows say little. What is true of"
+        " the rows may differ between groups, and a figure does not say why it differs; equal figures would not make the"
+        " model fair.",
     ]
     for column in kept["columns"]:
         parts.append(_table(column))

@@ -16,7 +16,7 @@ COLOURS = 256
 
 
 def draw(names: list[str], runs_dir: str | os.PathLike, root: pathlib.Path) -> list[pathlib.Path]:
-    """Draw curves and answers, and keep groups of rows, of each model that has a finished run of its config with seed 0.
+    """Draw curves and answers, and keep groups of rows, of each model with a finished run of its config with seed 0.
 
     Args:
         names: registered models with a config.

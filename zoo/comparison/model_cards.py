@@ -279,12 +279,7 @@ def _limits(name: str, task: str, config: Config, written: dict) -> list[str]:
 
 def _commands(name: str, config: Config, rows: Sequence[dict], needs_text: bool) -> str:
     info, run = catalog.model_info(name), f"--run=runs/{name}/…"
-    example = {
-        "image": "digit.png",
-        "table": "rows.csv",
-        "columns": "rows.csv",
-        "text": '--text="Shares fell after the vote."',
-    }
+    example = {"image": "digit.png", "text": '--text="Shares fell after the vote."'}.get(info.reads, "rows.csv")
     lines = ["pip install -e '.[text]'"] if needs_text else []
     if info.task.pretrains:
         lines += [
