@@ -23,6 +23,7 @@ from zoo.opening.labels import LABELS, check_number
 from zoo.published import PublishedRun
 from zoo.runs import Run, open_run
 from zoo.runtimes import is_exported, open_exported, refuse_changed
+from zoo.schema import Schema
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task, read_labels
 
@@ -34,7 +35,7 @@ class LoadedModel:
     Attributes:
         model: a `keras.Model`, or a `zoo.opening.exported.ExportedModel`.
         task: what it is asked.
-        reads: image, table or text.
+        reads: image, table, columns or text.
         labels: what travels with it, see `zoo.tasks.Task.labels`.
         path: of its file.
     """
@@ -57,6 +58,11 @@ class LoadedModel:
     @property
     def feature_names(self) -> list[str] | None:
         return self.labels.get("feature_names")
+
+    @property
+    def schema(self) -> Schema | None:
+        """Of the columns of a mixed table."""
+        return Schema.from_json(self.labels.get("schema"))
 
     @property
     def input_shape(self) -> Any:

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,10 @@ import numpy as np
 from zoo.datasets import official, on_disk, sources, splits, synthetic, tables, texts
 from zoo.datasets.catalog import DatasetInfo, add_dataset, dataset_info, list_datasets
 from zoo.datasets.own_data import Examples, Reading, notes_on_classes
-from zoo.datasets.schema import Schema
 from zoo.datasets.splits import Split
 from zoo.datasets.walk import fewer_kinds
 from zoo.errors import ZooError
+from zoo.schema import Schema
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
 
@@ -85,6 +85,10 @@ def load(
     ask: bool = False,
     label: str | Sequence[str] | None = None,
     duplicates: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    drop: Sequence[str] = (),
+    group: str | None = None,
+    weight: str | None = None,
 ) -> Dataset:
     """Load a dataset; the first time this fetches and prepares it.
 
@@ -98,6 +102,9 @@ def load(
         label: name of the label column of the user's own table, by default guessed; or of several labels' columns.
         duplicates: "drop" equal training examples but the first, or "keep" them, all on one side of each split; by
             default rows of the user's own table are kept, and all else dropped.
+        columns: to read the user's own table as one of mixed columns: what some of them are, if the user says it, one
+            of `zoo.schema.KEYS` or "drop"; None: as one of numbers or of texts.
+        drop, group, weight: columns of such a table that are left out, whose rows stay together, and that weigh rows.
 
     Raises:
         ZooError: no such dataset, or its data cannot be had or read; the text says what to do.
@@ -109,8 +116,14 @@ def load(
         raise ZooError(f"image_shape is {list(image_shape)}; [height, width, channel] with 1 or 3 channels is needed")
     if duplicates not in (None, "drop", "keep"):
         raise ZooError(f"duplicates is {duplicates!r}; drop or keep is needed")
-    if label is not None and name != "csv":
-        raise ZooError(f"dataset.label is {label!r}; it names a column of a table of yours, and {name!r} is none")
+    own = {"label": label, "drop": drop, "group": group, "weight": weight}
+    key = next((key for key, value in own.items() if value), None)
+    if key and name not in ("csv", "parquet"):
+        raise ZooError(f"dataset.{key} is {own[key]!r}; it names a column of a table of yours, and {name!r} is none")
+    mixed = columns if columns is not None or name != "parquet" else {}
+    if mixed is None and (drop or group or weight):
+        key = next(key for key in ("drop", "group", "weight") if own[key])
+        raise ZooError(f"dataset.{key} goes with models that read columns, such as --model=table_mlp; take one of them")
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
     if name == "arrays":
         raise ZooError("dataset 'arrays' was in the memory of the process that trained; give it to zoo.train in Python")
@@ -128,7 +141,7 @@ def load(
             task, ask = get_task("classification"), ask and task is None
         if label is not None and not isinstance(label, str) and task.targets != "labels":
             raise ZooError(f"dataset.label names {len(label)} columns; {task.words} has one: dataset.label=NAME")
-        reading = Reading(task, ask, label)
+        reading = Reading(task, ask, label, None, mixed, tuple(drop), group, weight)
         return _load_own(info, path, validation_fraction or 0.1, image_shape, reading, duplicates)
     train, test, origin = official.load_arrays(name, path)
     fraction = validation_fraction or (0.1 if test is None else _VALIDATION_ROWS / len(train))
@@ -163,7 +176,7 @@ def _equal_rows(split: Split) -> str:
 
 
 def load_configured(
-    section, data_dir: str | os.PathLike | None = None, task: Task | None = None, ask: bool = False
+    section, data_dir: str | os.PathLike | None = None, task: Task | None = None, ask: bool = False, reads: str = ""
 ) -> Dataset:
     """Load what a `zoo.settings.DatasetSection` names.
 
@@ -172,14 +185,31 @@ def load_configured(
         data_dir: goes before the section's own.
         task: that of the model, where there is one. The section's own goes before it, and is not asked for again.
         ask: as `load`.
+        reads: what the model reads; for "columns", a table of the user's is a mixed one, and one of numbers becomes so.
 
     Raises:
         ZooError: as `load`.
     """
     told = get_task(section.task) if section.task else None
     where = (section.name, data_dir or section.data_dir, section.validation_fraction, section.image_shape)
-    dataset = load(*where, told or task, ask and told is None, section.label, section.duplicates)
+    columns = {} if reads == "columns" and section.columns is None else section.columns
+    of_columns = (columns, section.drop, section.group, section.weight)
+    dataset = load(*where, told or task, ask and told is None, section.label, section.duplicates, *of_columns)
+    if columns is not None and dataset.info.kind == "table":
+        dataset = _as_columns(dataset)
     return dataset if section.train_fraction == 1 else with_fraction_of_train(dataset, section.train_fraction)
+
+
+def _as_columns(dataset: Dataset) -> Dataset:
+    """A table of numbers as a mixed one that has no other columns."""
+    names = dataset.feature_names or tuple(f"x{number}" for number in range(dataset.train.features.shape[1]))
+    schema = Schema.of(numbers=names)
+    parts = [
+        dataclasses.replace(part, features={"numbers": part.features}).with_hashes(part.hashes)
+        for part in (dataset.train, dataset.validation, dataset.test)
+    ]
+    info = dataclasses.replace(dataset.info, kind="columns", feature_names=None, schema=schema)
+    return _dataset(info, *parts, dataset.report, known=dataset.known, schema=schema)
 
 
 def with_fraction_of_train(dataset: Dataset, fraction: float) -> Dataset:
@@ -303,8 +333,9 @@ def _of_examples(
     report = {"origin": origin, "notes": list(examples.notes)}
     # Equal rows of a table may be different respondents; equal pictures or texts are copies, of unequal classes
     # mistakes.
-    if duplicates == "drop" or (duplicates is None and kind != "table"):
-        mistakes = kind != "table" and examples.described["targets"] == "class"
+    are_copies = kind not in ("table", "columns")
+    if duplicates == "drop" or (duplicates is None and are_copies):
+        mistakes = are_copies and examples.described["targets"] == "class"
         exact = examples.exact_hashes() if examples.exact_hashes else None
         train, removed = splits.without_duplicates(train, mistakes, exact)
         report |= removed
@@ -326,7 +357,9 @@ def _of_examples(
         report["left_out"] = fewer_kinds(examples.left_out)
     if examples.part_of_row is not None:
         report["validation_rows_also_in_train"] = splits.overlap(train, validation)
-    return _dataset(info, train, validation, test, report, feature_names=names)
+    if examples.schema:
+        report["schema"] = {column.name: column.kind for column in examples.schema.columns}
+    return _dataset(info, train, validation, test, report, feature_names=names, schema=examples.schema)
 
 
 def _described(info: DatasetInfo, kind: str, examples: Examples) -> DatasetInfo:
@@ -338,6 +371,10 @@ def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Readi
     """What the data are, and all examples."""
     from zoo.datasets import own_pictures, own_tables, own_texts
 
+    if reading.columns is not None and info.name in ("csv", "parquet"):
+        from zoo.datasets import own_columns
+
+        return "columns", own_columns.read(path, reading)
     if info.kind == "image":
         return "image", own_pictures.read_image_folder(path, image_shape)
     if info.kind == "text":

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Literal
 
-from zoo.datasets.schema import Schema
 from zoo.errors import ZooError, nearest
+from zoo.schema import Schema
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,6 +221,10 @@ _CATALOG = (
     DatasetInfo("tfds_folder", "image", "pictures that TFDS prepared: FOLDER/NAME/VERSION", needs_data_dir=True),
     DatasetInfo("text_folder", "text", "your texts: FOLDER/class_name/*.txt", needs_data_dir=True),
     DatasetInfo("arrays", None, "your arrays or DataFrame, in Python: zoo.train", targets=None, needs_data_dir=True),
+    DatasetInfo(
+        "parquet", "columns", "your table: FILE.parquet, columns of any kind and a column label", targets=None,
+        needs_data_dir=True,
+    ),
     DatasetInfo(
         "csv", None, "your table: FILE.csv, numbers or a column text, and a column label", targets=None,
         needs_data_dir=True,

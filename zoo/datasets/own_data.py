@@ -13,6 +13,7 @@ import numpy as np
 from zoo.datasets.cells import as_float32, finite_number, is_number
 from zoo.datasets.splits import Split, refuse_odd_classes
 from zoo.errors import ZooError, first_few, nearest, shortened
+from zoo.schema import Schema
 from zoo.tasks import Task
 
 _MANY_NUMBERS = 20  # so many different ones may be classes or something to predict
@@ -30,6 +31,7 @@ class Examples:
         part_of_row: `str[examples]`, the split of each where the folder names splits.
         notes: what was guessed, and what looks strange, a line each.
         left_out: how many files of which kind were not read.
+        schema: of the columns of a mixed table.
         exact_hashes: by which equal examples are found, where those of the features see less.
     """
 
@@ -40,6 +42,7 @@ class Examples:
     notes: list[str] = dataclasses.field(default_factory=list)
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
     exact_hashes: Callable[[], np.ndarray] | None = None
+    schema: Schema | None = None
 
     def parts(self) -> tuple[Split, Split | None, Split | None]:
         """Train, and validation and test where the user's folder names them."""
@@ -89,14 +92,23 @@ class Column:
 class Reading:
     """What a label column is for, whether to ask where that is not sure, and its name where the user says it.
 
-    Of a task of several labels, `label` is a list of names, or has commas between them. `judges`: the classes of a
-    model that is judged on the rows, which may all be of one; None: to learn from them.
+    Attributes:
+        label: of a task of several labels a list of names, or one text with commas between them.
+        judges: the classes of a model that is judged on the rows, which may all be of one; None: to learn from them.
+        columns: what columns of a mixed table are, where the user says it; None: the table is one of numbers or texts.
+        drop: names of columns to be left out of a mixed table.
+        group: the column whose groups stay together.
+        weight: the column of the rows' weights.
     """
 
     task: Task
     ask: bool = False
     label: str | Sequence[str] | None = None
     judges: tuple[str, ...] | None = None
+    columns: Mapping[str, str] | None = None
+    drop: tuple[str, ...] = ()
+    group: str | None = None
+    weight: str | None = None
 
     def targets(self, column: Column) -> tuple[np.ndarray, dict[str, Any]]:
         """The targets, and the fields of `DatasetInfo` that describe them.

@@ -35,10 +35,11 @@ _INDEX = re.compile(r"|Unnamed: 0(\.\d+)?")  # what pandas calls the index that 
 
 
 class Table(NamedTuple):
-    """A table that is open: the names in its header, and (line, cells) of its rows, of as many cells."""
+    """A table that is open: the names in its header, (line, cells) of its rows, as many, and what parts the cells."""
 
     header: list[str]
     rows: Iterator[tuple[int, list[str]]]
+    separator: str = ","
 
 
 def is_table(file: pathlib.Path) -> bool:
@@ -72,9 +73,9 @@ def open_table(file: pathlib.Path, most_bytes: int | None = None) -> Iterator[Ta
             header = [name.strip() for name in next(reader, [])]
             if not header:
                 raise ZooError(f"{file}: no rows under the header")
-            yield Table(header, _rows(file, reader, len(header), separator))
+            yield Table(header, _rows(file, reader, len(header), separator), separator)
     except UnicodeDecodeError:
-        raise ZooError(f"{file}{_odd_byte(file)}; save the file as UTF-8") from None
+        raise ZooError(f"{file}{odd_byte(file)}; save the file as UTF-8") from None
     except (OSError, csv.Error) as error:
         line = f":{reader.line_num}" if reader else ""
         raise ZooError(f"{file}{line}: cannot be read as a UTF-8 table ({error}); mend the quotes") from None
@@ -107,7 +108,8 @@ def _rows(file: pathlib.Path, reader, width: int, separator: str) -> Iterator[tu
             yield reader.line_num, row
 
 
-def _odd_byte(file: pathlib.Path) -> str:
+def odd_byte(file: pathlib.Path) -> str:
+    """Where a file is not UTF-8, and by which byte."""
     with opened(file) as stream:
         for number, line in enumerate(stream, start=1):
             try:
@@ -146,7 +148,10 @@ def read_csv(file: pathlib.Path, reading: Reading, has_header: bool = False) -> 
                     f"{file}:{number}: the label is missing: {shortened(repr(empty))} is empty; fill it, or take the "
                     "row away; or another column is the label: --set dataset.label=NAME"
                 )
-            cells.extend(finite_numbers([row[place] for place in others], names, f"{file}:{number}"))
+            try:
+                cells.extend(finite_numbers([row[place] for place in others], names, f"{file}:{number}"))
+            except ZooError as error:
+                raise ZooError(f"{error}; or take --model=table_mlp, which reads words, dates and gaps too") from None
             labels.append(label)
             lines.append(number)
     if not labels:

@@ -23,11 +23,13 @@ class Split:
     targets: what is to be learned: `int32[examples]` classes, `float32[examples]` numbers, or any other array with a
         row an example; None where the task makes its own targets of the features.
     ids: `int64[examples]` rows of the official split in TFDS's order, or `str[examples]` file names or line numbers.
+    weights: `float32[examples]`, how much each counts in training; None: all the same.
     """
 
     features: on_disk.Features
     targets: np.ndarray | None
     ids: np.ndarray
+    weights: np.ndarray | None = None
 
     @functools.cached_property
     def hashes(self) -> np.ndarray:
@@ -40,9 +42,14 @@ class Split:
         split.__dict__["hashes"] = hashes
         return split
 
+    def with_weights(self, weights: np.ndarray) -> "Split":
+        """The same split, its rows of these weights."""
+        return dataclasses.replace(self, weights=weights).with_hashes(self.hashes)
+
     def take(self, rows) -> "Split":
-        features, targets = on_disk.take(self.features, rows), None if self.targets is None else self.targets[rows]
-        return Split(features, targets, self.ids[rows]).with_hashes(self.hashes[rows])
+        targets, weights = (None if a is None else a[rows] for a in (self.targets, self.weights))
+        taken = Split(on_disk.take(self.features, rows), targets, self.ids[rows], weights)
+        return taken.with_hashes(self.hashes[rows])
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -153,8 +160,11 @@ def _edge_near(bound: int, ordered: np.ndarray, last: int) -> int:
 def concatenate(parts: list[Split]) -> Split:
     """One split with the rows of all parts, in their order."""
     ids, hashes = (np.concatenate([getattr(part, field) for part in parts]) for field in ("ids", "hashes"))
-    targets = None if parts[0].targets is None else np.concatenate([part.targets for part in parts])
-    return Split(on_disk.concatenate([part.features for part in parts]), targets, ids).with_hashes(hashes)
+    targets, weights = (
+        None if getattr(parts[0], field) is None else np.concatenate([getattr(part, field) for part in parts])
+        for field in ("targets", "weights")
+    )
+    return Split(on_disk.concatenate([part.features for part in parts]), targets, ids, weights).with_hashes(hashes)
 
 
 def overlap(first: Split, second: Split) -> int:

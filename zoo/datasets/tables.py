@@ -10,9 +10,9 @@ import numpy as np
 
 from zoo.datasets.catalog import dataset_info
 from zoo.datasets.on_disk import Features, take
-from zoo.datasets.schema import NO_DATE, Schema
 from zoo.datasets.splits import Split
 from zoo.errors import ZooError
+from zoo.schema import NO_DATE, Schema
 
 _DIABETES_DIGEST = "70a45af6bc04fb77f713e6aca86019c4707501ef0cbd17c743d74f7a9ca8bf11"
 

@@ -57,7 +57,7 @@ def read(name: str, data_dir: pathlib.Path) -> dict[str, np.ndarray]:
     """Arrays `train_features`, `train_labels`, `test_features`, `test_labels` of prepared data, in TFDS's order.
 
     Features are `uint8[examples, height, width, channel]`, `object[examples]` texts, `float32[examples, feature]`, or
-    arrays by name as `zoo.datasets.schema` has them; labels `int32[examples]`, or what else is to be predicted, such as
+    arrays by name as `zoo.schema` has them; labels `int32[examples]`, or what else is to be predicted, such as
     numbers, `float32[examples]`. Data without an official test split have no test arrays.
 
     Raises:

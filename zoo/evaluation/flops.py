@@ -13,15 +13,11 @@ def count_flops(model) -> int | None:
     Returns:
         The count; None where a shape is known only when the model runs: the profiler would leave operations out.
     """
-    import keras
+    from zoo.layers.front import inputs_of, part_behind
 
-    from zoo.layers.front import inputs_of, text_layer
-
-    front = text_layer(model)
-    part = keras.Model(front.output, model.output) if front else model
     recurrent = []
     # The profiler counts the body of a loop once, so recurrent layers are counted apart: one step times their number.
-    rest = keras.models.clone_model(part, clone_function=lambda layer: _without_loop(layer, recurrent))
+    rest = part_behind(model, model.output, lambda layer: _without_loop(layer, recurrent))
     names = list(inputs) if isinstance(inputs := inputs_of(rest), dict) else None
     tensors = [inputs[name] for name in names] if names else [inputs]
 

@@ -12,7 +12,7 @@ from zoo.datasets import own_tables, walk
 from zoo.errors import ZooError
 from zoo.escaping import spreadsheet_cell, tell
 from zoo.evaluation import tta
-from zoo.inputs import images, tables, texts
+from zoo.inputs import columns, images, tables, texts
 from zoo.tasks import Task
 from zoo.text_table import align_columns
 
@@ -31,6 +31,7 @@ class Reader(NamedTuple):
 READERS = {
     "image": Reader("pictures or .npy files", images.is_wanted, images.read),
     "table": Reader(".csv or .tsv files", own_tables.is_table, tables.read),
+    "columns": Reader(".csv, .tsv or .parquet files", columns.is_table, columns.read),
     "text": Reader(".txt, .csv or .tsv files", texts.is_wanted, texts.read),
 }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.datasets.schema import NO_DATE
+from zoo.schema import NO_DATE
 from zoo.drawing.groups import save_groups
 from zoo.errors import ZooError, nearest
 from zoo.escaping import printable, tell

@@ -8,7 +8,21 @@ from typing import Any
 
 from zoo.command_words import command
 from zoo.errors import ZooError, nearest
-from zoo.models import alexnet, bert, cnn, efficientnet, inception, labels, mlp, resnet, tables, texts, vgg, vit  # noqa: F401
+from zoo.models import (  # noqa: F401
+    alexnet,
+    bert,
+    cnn,
+    columns,
+    efficientnet,
+    inception,
+    labels,
+    mlp,
+    resnet,
+    tables,
+    texts,
+    vgg,
+    vit,
+)
 from zoo.quiet import import_tensorflow
 from zoo.registry import KINDS, ModelInfo, check_options, check_types, registered
 from zoo.tasks.catalog import get_task

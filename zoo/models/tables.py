@@ -64,7 +64,7 @@ def table_regressor(
     inputs = keras.Input(tuple(input_shape), dtype="float32", name="numbers")
     x = normalized(inputs, normalization, bins)
     if encoding != "none":
-        x = _embedded(inputs, x, encoding, embedding_size, bins, frequencies, frequency_scale)
+        x = embedded(inputs, x, encoding, embedding_size, bins, frequencies, frequency_scale)
     x = hidden_layers(x, hidden_units, activation, dropout, batch_normalization)
     return keras.Model(inputs, regression_head(x, num_outputs), name="table_regressor")
 
@@ -81,7 +81,7 @@ def normalized(inputs, normalization: str, bins: int):
     return keras.layers.Normalization()(inputs)
 
 
-def _embedded(inputs, standardized, encoding: str, size: int, bins: int, frequencies: int, scale: float):
+def embedded(inputs, standardized, encoding: str, size: int, bins: int, frequencies: int, scale: float):
     """`float32[batch, feature]` → `float[batch, feature * size]`, each feature by a dense layer of its own."""
     import keras
 

@@ -62,6 +62,13 @@ class Tokenizer(pydantic.BaseModel):
         return self
 
 
+class _Column(pydantic.BaseModel):
+    """A column of a mixed table, as `zoo.schema.SchemaColumn` has it."""
+
+    name: _Name
+    kind: Literal["number", "category", "date", "text"]
+
+
 class Labels(pydantic.BaseModel):
     """`labels.json`, validated. Keys that this version does not know are kept as they are."""
 
@@ -74,10 +81,11 @@ class Labels(pydantic.BaseModel):
     dataset: _Name | None = None
     feature_names: list[_Name] | None = None
     thresholds: list[_Probability] | None = None
+    schema_: Annotated[list[_Column] | None, pydantic.Field(alias="schema")] = None
     tokenizer: Tokenizer | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return self.model_dump(exclude_none=True)
+        return self.model_dump(exclude_none=True, by_alias=True)
 
 
 def read_labels(content: bytes, where: str | pathlib.Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from zoo.serving.requests import Signature
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
-_TYPES = {"uint8": "DT_UINT8", "float32": "DT_FLOAT", "string": "DT_STRING"}
+_TYPES = {"uint8": "DT_UINT8", "float32": "DT_FLOAT", "string": "DT_STRING", "row": "DT_STRING"}
 
 
 def predictions(answers: np.ndarray, columnar: bool) -> dict[str, Any]:
@@ -56,6 +56,7 @@ def metadata(model: "LoadedModel", name: str, signature: Signature, extra: dict[
         "label_names": model.label_names,
         "feature_names": model.feature_names,
         "thresholds": model.labels.get("thresholds"),
+        "schema": model.labels.get("schema"),
         **extra,
     }
     return {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.quiet import import_tensorflow
+from zoo.schema import DTYPES
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
@@ -47,14 +48,22 @@ def compiled(loaded_model: "LoadedModel", max_batch_size: int) -> Callable[[np.n
 
     def function(rows: np.ndarray) -> np.ndarray:
         if not functions:
-            return loaded_model.answers(rows)
+            return loaded_model.answers(_by_kind(rows) if mixed else rows)
         size = next(size for size in sizes if size >= len(rows))
         padded = np.concatenate([rows, np.repeat(rows[-1:], size - len(rows), axis=0)]) if size > len(rows) else rows
         return functions[size](padded)[: len(rows)]
 
-    example = np.zeros((1, *loaded_model.input_shape), "uint8")
-    if loaded_model.reads == "text":
+    mixed = loaded_model.schema is not None
+    if mixed:
+        example = np.empty(1, object)
+        example[0] = {
+            key: np.full(shape, "" if DTYPES[key] == "object" else 0, DTYPES[key])
+            for key, shape in loaded_model.input_shape.items()
+        }
+    elif loaded_model.reads == "text":
         example = np.array([""], object)
+    else:
+        example = np.zeros((1, *loaded_model.input_shape), "uint8")
     for size in sizes:
         function(np.repeat(example, size, axis=0))
     return function
@@ -66,11 +75,29 @@ def batch_sizes(max_batch_size: int) -> list[int]:
     return [size for size in powers if size < max_batch_size] + [max(2, max_batch_size)]
 
 
+def _by_kind(rows: np.ndarray) -> dict[str, np.ndarray]:
+    """`object[rows]` of arrays by kind, as `requests` makes them → one array of each kind."""
+    return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+
+
 def _traced(loaded_model: "LoadedModel", sizes: list[int]) -> dict[int, Callable[[np.ndarray], np.ndarray]]:
     import tensorflow as tf
 
     model, task = loaded_model.model, loaded_model.task
     function = tf.function(lambda features: model(features, training=False), autograph=False)
+    if isinstance(model.input, dict):
+
+        def call_mixed(concrete):
+            def answer(rows):
+                tensors = {key: tf.constant(array, model.input[key].dtype) for key, array in _by_kind(rows).items()}
+                return task.answers(concrete(tensors).numpy().astype("float32"))
+
+            return answer
+
+        def specification(size):
+            return {key: tf.TensorSpec((size, *t.shape[1:]), t.dtype, name=key) for key, t in model.input.items()}
+
+        return {size: call_mixed(function.get_concrete_function(specification(size))) for size in sizes}
     dtype, shape = model.inputs[0].dtype, model.input_shape[1:]
 
     def call(concrete):

@@ -10,7 +10,9 @@ import numpy as np
 import orjson
 
 from zoo.datasets.texts import as_array, clean
-from zoo.errors import ZooError
+from zoo.errors import ZooError, first_few
+from zoo.inputs.columns import of_rows
+from zoo.schema import Schema
 from zoo.serving.messages import Refused
 from zoo.serving.pictures import decode_pictures
 
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
 MAX_CHARACTERS = 200_000  # of a text: no model of the zoo reads further
-_DTYPES = {"image": "uint8", "table": "float32", "text": "string"}
-_VALUES = {"uint8": "whole numbers 0 to 255", "float32": "finite numbers", "string": "texts"}
+_DTYPES = {"image": "uint8", "table": "float32", "columns": "row", "text": "string"}
+_VALUES = {"uint8": "whole numbers 0 to 255", "float32": "finite numbers", "string": "texts", "row": "objects"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Signature:
     input_name: str
     dtype: str
     shape: tuple[int, ...]
+    schema: Schema | None = None
 
     @classmethod
     def of(cls, loaded_model: "LoadedModel") -> "Signature":
@@ -42,6 +45,8 @@ class Signature:
             raise ZooError(
                 f"{loaded_model.path}: it reads {loaded_model.reads!r}; the server knows {', '.join(_DTYPES)}"
             )
+        if loaded_model.schema is not None:
+            return cls("rows", "row", (), loaded_model.schema)
         if isinstance(shape, dict):
             raise ZooError(f"{loaded_model.path}: it has the inputs {', '.join(shape)}; the server takes models of one")
         if None in shape:
@@ -50,6 +55,9 @@ class Signature:
         return cls(inputs[0].name if inputs else "inputs", _DTYPES[loaded_model.reads], shape)
 
     def __str__(self) -> str:
+        if self.schema is not None:
+            names = [column.name for column in self.schema.columns]
+            return f"an object a row, with a value or null for each of {first_few(names, 30)}"
         return f"{self.dtype}[row{''.join(f', {size}' for size in self.shape)}], {_VALUES[self.dtype]}"
 
 
@@ -70,6 +78,8 @@ def read_features(body: bytes | bytearray, signature: Signature, row_keys: tuple
         Refused: the body, or one of its rows, is not of the form.
     """
     values, columnar = read_rows(body, signature, row_keys, max_rows)
+    if signature.schema is not None:
+        return Features(columnar, _mixed_rows(values, signature.schema))
     if signature.dtype == "string" or dict not in set(map(type, values)):
         return Features(columnar, to_features(values, signature))
     if signature.dtype != "uint8":
@@ -109,7 +119,9 @@ def read_rows(
         raise Refused(400, f"{'both rows and columns' if keys else 'no rows'}; send {wanted}")
     key = keys.pop()
     values = request[key]
-    if key == "inputs" and isinstance(values, dict):
+    if signature.schema is not None:
+        values = _rows_of_columns(values) if isinstance(values, dict) else values
+    elif key == "inputs" and isinstance(values, dict):
         values = _of_input(values, signature)
     elif isinstance(values, list):
         values = [_of_input(row, signature) if isinstance(row, dict) and "b64" not in row else row for row in values]
@@ -118,6 +130,25 @@ def read_rows(
     if len(values) > max_rows:
         raise Refused(413, f"{len(values)} rows; at most {max_rows} a request")
     return values, key == "inputs"
+
+
+def _rows_of_columns(columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """`{column: [value, …]}` as a row each."""
+    lists = list(columns.values())
+    if not all(isinstance(values, list) and len(values) == len(lists[0]) for values in lists):
+        raise Refused(400, "the columns are no lists of one length")
+    return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+
+
+def _mixed_rows(values: list[Any], schema: Schema) -> np.ndarray:
+    """`object[rows]`, of each row the arrays by kind: so rows of several requests make one batch."""
+    try:
+        features = of_rows(values, schema)
+    except ZooError as error:
+        raise Refused(400, str(error)) from None
+    rows = np.empty(len(values), object)
+    rows[:] = [{key: array[row] for key, array in features.items()} for row in range(len(values))]
+    return rows
 
 
 def to_features(values: list[Any], signature: Signature) -> np.ndarray:

@@ -67,6 +67,15 @@ class DatasetSection(Section):
     label: str | list[str] | None = None
     """The label column of your own table; by default one with such a name, else the last. Of several labels, all their
     columns: `[a, b]`, or `a,b`."""
+    columns: dict[str, Literal["number", "category", "date", "text", "drop"]] | None = None
+    """What columns of your own table are, where what is guessed is wrong; a run has all of them. For models that read
+    columns."""
+    drop: list[str] = []
+    """Columns of your own table that are left out."""
+    group: str | None = None
+    """A column of your own table: rows of one group, such as a patient, stay on one side of each split."""
+    weight: str | None = None
+    """A column of your own table: how much each row counts in training."""
     duplicates: Literal["keep", "drop"] | None = None
     """What becomes of equal examples. By default, rows of your own table are kept, on one side of each split; of all
     else the first is kept."""

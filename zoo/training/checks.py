@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zoo.config import Config
+from zoo.config import Config, with_values
 from zoo.errors import ZooError
 from zoo.models import catalog
 from zoo.settings import TrainingSection
@@ -21,7 +21,9 @@ def refuse_unfitting(config: Config, info) -> None:
         ZooError: the model reads or learns something else than the data hold, or a setting does not go with its task.
     """
     model = catalog.model_info(config.model.name)
-    if model.reads != (info.kind or model.reads):
+    if model.reads == "columns" and info.kind == "table":
+        pass  # numbers alone are a mixed table too
+    elif model.reads != (info.kind or model.reads):
         hint = (
             " (a text table has the columns text and label; --set dataset.label=NAME says the label)"
             if info.name == "csv"
@@ -97,12 +99,42 @@ def model_options(config: Config, dataset) -> dict[str, Any]:
 
     info = catalog.model_info(config.model.name)
     shapes = on_disk.each(list, on_disk.shapes(dataset.train.features))
-    fitting = {"input_shape": shapes} | info.task.fitting_options(dataset, info.options)
+    fitting = (
+        {"input_shape": shapes}
+        | _category_counts(info, config, dataset)
+        | info.task.fitting_options(dataset, info.options)
+    )
     for option, value in fitting.items():
         given = config.model.options.get(option)
         if given is not None and given != value:
             raise ZooError(f"model.options.{option} is {given}, but dataset {dataset.info.name!r} needs {value}")
     return {name: value for name, value in fitting.items() if name in info.option_names} | config.model.options
+
+
+def row_weights(task, config: Config, dataset):
+    """How much each training row counts, `float32[rows]`, by its class and by itself; None: all the same."""
+    of_classes, own = task.row_weights(config, dataset), dataset.train.weights
+    return of_classes if own is None else own if of_classes is None else own * of_classes
+
+
+def with_columns(config: Config, dataset) -> Config:
+    """The config with what each column of the user's own table is: so the run reads its data again."""
+    if dataset.info.name not in ("csv", "parquet") or dataset.schema is None:
+        return config
+    kinds = (config.dataset.columns or {}) | {column.name: column.kind for column in dataset.schema.columns}
+    return with_values(config, {"dataset.columns": kinds}, "columns")
+
+
+def _category_counts(info, config: Config, dataset) -> dict[str, Any]:
+    """How many categories a model of columns is to have a row for."""
+    from zoo.schema import frequent_categories
+
+    features = dataset.train.features
+    if "category_counts" not in info.option_names or "categories" not in features:
+        return {}
+    options = info.options | config.model.options
+    found = frequent_categories(features["categories"], options["least_count"], options["most_categories"])
+    return {"category_counts": [len(words) for words in found]}
 
 
 def shorter_models(training: Training) -> list:

@@ -67,7 +67,9 @@ def train(
     callbacks = [*callbacks, *map(Tracker, trackers)]
     run_callbacks = [each for each in callbacks if isinstance(each, zoo_callbacks.RunCallback)]
     strategy = strategies.make_strategy(config.training)  # before data, whose preparation starts TensorFlow
-    dataset = dataset or datasets.load_configured(config.dataset, task=task, ask=True)
+    reads = catalog.model_info(config.model.name).reads
+    dataset = dataset or datasets.load_configured(config.dataset, task=task, ask=True, reads=reads)
+    config = checks.with_columns(config, dataset)
     config, notices = building.fit_config(config, dataset, strategy.num_replicas_in_sync)
     settings, options = config.training, checks.model_options(config, dataset)
     if resume and resume.record["data_digest"] != dataset.digest:
@@ -193,7 +195,7 @@ def _fit(task: Task, training: Training, trainer, plan, dataset, strategy, start
 
     config, validation = training.config, _held_out(dataset, strategy)
     augmentation = task.augmentation(training, checks.augmentation_of(config, dataset))
-    mixing, weights = checks.mixing_of(task, training), task.row_weights(config, dataset)
+    mixing, weights = checks.mixing_of(task, training), checks.row_weights(task, config, dataset)
     epoch, step_in_epoch = divmod(start_step, plan.steps_per_epoch)
     unfreeze_epoch, small_epochs = config.training.unfreeze_epoch, resizing.small_epochs(config.training)
     small = small_epochs and resizing.Smaller(
@@ -299,6 +301,8 @@ def _save_model(run: runs.Run, model, config: Config, dataset) -> None:
         "dataset": dataset.info.name,
         "feature_names": list(dataset.feature_names) if dataset.feature_names else None,
     }
+    if dataset.schema:
+        labels["schema"] = dataset.schema.to_json()
     run.write_json("labels.json", labels)
     if config.training.lora_rank:
         adapters.write_learned(run.path / "adapters.npz", model)

@@ -4,22 +4,20 @@ from collections.abc import Iterator
 
 import keras
 
-from zoo.layers.front import inputs_of, text_layer
+from zoo.layers.front import part_behind, text_layer
 from zoo.tasks import Task
 from zoo.training.dropout import BatchPosition, PositionedDropout, draws_by_example
 from zoo.training.normalization import prepare_normalization
 
 
 def training_network(model: keras.Model, output, position: BatchPosition, numbers: Iterator[int]) -> keras.Model:
-    """The part of a model from its input, or from behind its text layer, to `output`, with dropout for training."""
+    """The part of a model from its input, or from behind its strings, to `output`, with dropout for training."""
     prepare_normalization(model, position)
 
     def for_training(layer):
         return PositionedDropout(layer, position, next(numbers)) if draws_by_example(layer) else layer
 
-    front = text_layer(model)
-    part = keras.Model(front.output if front else inputs_of(model), output)
-    return keras.models.clone_model(part, clone_function=for_training)
+    return part_behind(model, output, for_training)
 
 
 def shorter_network(twin: keras.Model, other: keras.Model, task: Task) -> keras.Model:

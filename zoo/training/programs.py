@@ -13,10 +13,13 @@ def uses_xla(model, choice: str) -> bool:
     import keras
     import tensorflow as tf
 
+    from zoo.layers.front import fronts
+
     if choice != "auto":
         return choice == "on"
     convolutional = any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv1D) for layer in model.layers)
-    texts = any(tensor.dtype == "string" for tensor in model.inputs)
+    strings = [tensor for tensor in model.inputs if tensor.dtype == "string"]
+    texts = len(strings) > len(fronts(model))
     several_texts = texts and len(model.inputs) > 1  # these stay strings inside the step, and XLA knows no strings
     return (bool(tf.config.list_physical_devices("GPU")) and not several_texts) or not (convolutional or texts)
 
