@@ -82,6 +82,36 @@ class Schema:
         key, place = self.place(name)
         return features[key][:, place]
 
+    def taken_from(self, features: dict[str, Any], other: "Schema") -> dict[str, Any]:
+        """Features of a table of another schema that has these columns too, in the order of this one.
+
+        Raises:
+            ZooError: a column is not there, or is of another kind.
+        """
+        if self == other:
+            return features
+        taken = {}
+        for key in self.shapes:
+            places = [other.place(name) for name in self.names_of(key)]
+            wrong = next((n for n, (k, _) in zip(self.names_of(key), places, strict=True) if k != key), None)
+            if wrong is not None:
+                raise ZooError(f"column {wrong!r} is not one of {key}, as the model reads it; see dataset.columns")
+            taken[key] = features[key][:, [place for _, place in places]]
+        return taken
+
+    def written(self, features: Mapping[str, Any], name: str) -> list[str]:
+        """A column of features as a person would write it; what is missing is empty.
+
+        Raises:
+            ZooError: there is no such column.
+        """
+        column = self.column(features, name)
+        if column.dtype == "int64":
+            return ["" if second == NO_DATE else str(np.datetime64(int(second), "s")) for second in column]
+        if column.dtype == "float32":
+            return ["" if number != number else str(number) for number in column]
+        return column.tolist()
+
 
 def frequent_categories(categories: np.ndarray, least_count: int = 1, most: int | None = None) -> list[list[str]]:
     """Of each column of `object[examples, column]` the categories of at least `least_count` rows, the frequent first.

@@ -128,7 +128,7 @@ def test_slices_of_numbers_are_tested_by_their_scores():
 
 def people(rows=600):
     """Half of group b that is to be selected is not; group c has few rows. `known` is a feature of a mixed table."""
-    from zoo.datasets.schema import Schema
+    from zoo.schema import Schema
 
     generator = np.random.default_rng(0)
     groups = np.array(["a"] * (rows // 2) + ["b"] * (rows // 2 - 10) + ["c"] * 10, object)
@@ -176,7 +176,7 @@ def test_numbers_of_a_mixed_table_are_cut_and_missing_ones_are_a_group():
 
 def test_equal_groups_are_told_apart_as_seldom_as_the_level_says():
     """40 draws of a fair model, with four figures of four groups each: few have any figure that is told apart."""
-    from zoo.datasets.schema import Schema
+    from zoo.schema import Schema
 
     generator, alarms = np.random.default_rng(1), 0
     info = types.SimpleNamespace(name="people", kind="columns", label_names=("no", "yes"))

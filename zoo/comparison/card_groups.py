@@ -41,8 +41,8 @@ def section(name: str, folder: pathlib.Path) -> str:
         "## Groups of rows, seed 0, test split",
         "Each figure with its 95 % interval; \\* is told from that of all other rows at 5 %, after Holm's correction "
         f"for all {kept['columns'][0]['tests']} tests. Groups of fewer than {FEW_ROWS} rows say little. What is true of"
-        " the rows may differ between groups, and a figure does not say why it differs; equal figures would not make the"
-        " model fair.",
+        " the rows may differ between groups, and a figure does not say why it differs; equal figures would not make"
+        " the model fair.",
     ]
     for column in kept["columns"]:
         parts.append(_table(column))

@@ -91,10 +91,7 @@ def read_examples(run: Run, ids: np.ndarray, rows: Sequence[int]) -> dict[int, d
     places = {identity: place for place, identity in enumerate(dataset.test.ids.tolist())}
     if not places.keys() >= set(ids.tolist()):  # of all rows: few of them could be there by chance
         raise ZooError(f"the test split of {section.name} on this machine names its rows otherwise than the runs do")
-    return {
-        row: _shown(on_disk.each(lambda array, place=place: array[place], dataset.test.features), dataset.feature_names)
-        for row, place in ((row, places[ids[row].item()]) for row in rows)
-    }
+    return {row: _shown_row(dataset, place) for row, place in ((row, places[ids[row].item()]) for row in rows)}
 
 
 def _dataset_section(run: Run):
@@ -107,6 +104,15 @@ def _dataset_section(run: Run):
         return DatasetSection.model_validate(run.dataset_values)
     except pydantic.ValidationError:
         raise ZooError(f"{run.path}: the dataset in its config.yaml is of another version of the zoo") from None
+
+
+def _shown_row(dataset, place: int) -> dict[str, str]:
+    """A row of the test split."""
+    features = on_disk.take(dataset.test.features, [place])
+    if dataset.schema is None:
+        return _shown(on_disk.each(lambda array: array[0], features), dataset.feature_names)
+    cells = {name: dataset.schema.written(features, name)[0] for name in dataset.schema.names}
+    return {"text": _shortened(", ".join(f"{name} {cell}" for name, cell in cells.items() if cell))}
 
 
 def _shown(features: Any, feature_names: Sequence[str] | None) -> dict[str, str]:

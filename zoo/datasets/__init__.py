@@ -23,6 +23,7 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "Split",
+    "as_columns",
     "cross_validation_folds",
     "dataset_info",
     "from_memory",
@@ -196,11 +197,11 @@ def load_configured(
     of_columns = (columns, section.drop, section.group, section.weight)
     dataset = load(*where, told or task, ask and told is None, section.label, section.duplicates, *of_columns)
     if columns is not None and dataset.info.kind == "table":
-        dataset = _as_columns(dataset)
+        dataset = as_columns(dataset)
     return dataset if section.train_fraction == 1 else with_fraction_of_train(dataset, section.train_fraction)
 
 
-def _as_columns(dataset: Dataset) -> Dataset:
+def as_columns(dataset: Dataset) -> Dataset:
     """A table of numbers as a mixed one that has no other columns."""
     names = dataset.feature_names or tuple(f"x{number}" for number in range(dataset.train.features.shape[1]))
     schema = Schema.of(numbers=names)

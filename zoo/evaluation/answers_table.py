@@ -75,6 +75,8 @@ def _inputs(dataset, split) -> dict[str, Sequence[Any]]:
     """The input's own columns by name, a value a row."""
     file = pathlib.Path(dataset.report.get("origin", ""))
     features = split.features
+    if dataset.schema is not None:
+        return {name: dataset.schema.written(features, name) for name in dataset.schema.names}
     if dataset.info.name == "csv" and file.is_file():
         cells = _cells(file, split.ids)
         if not cells or not _say(cells, features, dataset.feature_names):

@@ -33,18 +33,11 @@ class Explanation(NamedTuple):
 
 def column_names(loaded_model: "LoadedModel") -> tuple[str, ...]:
     """Of what the model reads, by the arrays of its input and their columns."""
-    schema = schema_of(loaded_model)
+    schema = loaded_model.schema
     if schema is not None:
         return tuple(name for key in schema.shapes for name in schema.names_of(key))
     width = loaded_model.input_shape[0]
     return tuple(loaded_model.feature_names or (f"feature_{number}" for number in range(width)))
-
-
-def schema_of(loaded_model: "LoadedModel"):
-    """The `zoo.datasets.schema.Schema` of a model of mixed columns; None of a model of numbers alone."""
-    from zoo.datasets.schema import Schema
-
-    return Schema.from_json(loaded_model.labels.get("schema"))
 
 
 def check_attributes(loaded_model: "LoadedModel") -> None:
@@ -53,7 +46,7 @@ def check_attributes(loaded_model: "LoadedModel") -> None:
         raise ZooError(f"{loaded_model.path} reads {loaded_model.reads}s; columns are explained of tables alone")
     if not hasattr(loaded_model.model, "get_layer"):
         raise ZooError(f"{loaded_model.path}: an exported file has no gradients; explain the run's model.keras")
-    if isinstance(loaded_model.input_shape, dict) and schema_of(loaded_model) is None:
+    if isinstance(loaded_model.input_shape, dict) and loaded_model.schema is None:
         raise ZooError(f"{loaded_model.path}: it does not say which columns it reads; explain a model of one table")
     if loaded_model.task.explained is None:
         raise ZooError(f"{loaded_model.path}: answers of {loaded_model.task.words} cannot be explained by columns")
@@ -257,7 +250,7 @@ def _middle_of_numbers(model, tensor):
 
 def _offset(loaded_model: "LoadedModel", key: str) -> int:
     """How many columns stand before those of an input."""
-    schema = schema_of(loaded_model)
+    schema = loaded_model.schema
     if schema is None:
         return 0
     before = list(schema.shapes)[: list(schema.shapes).index(key)]

@@ -150,16 +150,30 @@ def load_dataset(
     own_images = datasets.dataset_info(name).feature_shape is None and len(shape) == 3
     label = _label_column(name, loaded_model)
     image_shape = shape if own_images else None
-    dataset = datasets.load(name, data_dir, image_shape=image_shape, task=loaded_model.task, label=label)
+    schema = loaded_model.schema
+    columns = None if schema is None else {column.name: column.kind for column in schema.columns}
+    of_model = {"image_shape": image_shape, "task": loaded_model.task, "label": label}
+    if schema is not None and datasets.dataset_info(name).kind == "table":
+        dataset = datasets.as_columns(datasets.load(name, data_dir, **of_model))
+    else:
+        dataset = datasets.load(name, data_dir, columns=columns, **of_model)
     return in_classes_of(loaded_model, dataset)
 
 
 def _label_column(dataset_name: str, loaded_model: "LoadedModel") -> str | list[str] | None:
     """Of the user's own table that the model was trained on: guessed anew, it may be another in another file."""
+<<<<<<< HEAD
     if not dataset_name == loaded_model.dataset == "csv":
         return None
     several = loaded_model.task.targets == "labels"
     return loaded_model.label_names if several else loaded_model.labels.get("target_name")
+=======
+    return (
+        loaded_model.labels.get("target_name")
+        if dataset_name in ("csv", "parquet") and dataset_name == loaded_model.dataset
+        else None
+    )
+>>>>>>> aacd047
 
 
 def in_classes_of(loaded_model: "LoadedModel", dataset: "Dataset") -> "Dataset":
@@ -213,6 +227,8 @@ def fitting_features(loaded_model: "LoadedModel", dataset: "Dataset", split: "Sp
     """
     if loaded_model.feature_names:
         split = _in_order(split, list(loaded_model.feature_names), list(dataset.feature_names or ()), loaded_model.path)
+    if loaded_model.schema is not None and dataset.schema is not None:
+        split = dataclasses.replace(split, features=loaded_model.schema.taken_from(split.features, dataset.schema))
     shape, wanted = on_disk.shapes(split.features), loaded_model.input_shape
     if not _fits(wanted, shape):
         raise ZooError(

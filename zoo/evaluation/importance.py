@@ -76,7 +76,7 @@ def permutation_importance(
 
 def _places(features: "Features") -> list[tuple[str | None, int]]:
     """Each column's array and its number there, in the order of `column_names`."""
-    from zoo.datasets.schema import KEYS
+    from zoo.schema import KEYS
 
     if not isinstance(features, dict):
         return [(None, column) for column in range(features.shape[1])]

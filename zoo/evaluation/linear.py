@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 
+from zoo.schema import NO_DATE
+
 MOST_TERMS = 30_000
 
 
@@ -25,7 +27,8 @@ def fit_reader(kind: str, features: np.ndarray):
     """A function from features of a split to the rows that a linear model reads, fitted on the training split.
 
     Args:
-        kind: image (pixels from 0 to 1), table (columns of mean 0 and deviation 1) or text (`term_counts`).
+        kind: image (pixels from 0 to 1), table (columns of mean 0 and deviation 1), text (`term_counts`), or columns:
+            numbers as of a table, the median where they are missing, with a mark; a column for each category.
         features: of the training split.
     """
     if kind == "text":
@@ -33,6 +36,64 @@ def fit_reader(kind: str, features: np.ndarray):
         return lambda texts: terms.transform(texts)
     if kind == "image":
         return lambda images: np.asarray(images[:], "float32").reshape(len(images), -1) / 255
+    if kind == "columns":
+        return _mixed_rows(features)
     from sklearn.preprocessing import StandardScaler
 
     return StandardScaler().fit(features).transform
+
+
+def fit_tree_reader(features: dict[str, np.ndarray]):
+    """As `fit_reader` of columns, for models of trees, and how many columns, the first, hold categories by number.
+
+    Missing numbers, dates and categories are NaN; texts become 50 numbers by latent semantic analysis.
+    """
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
+    parts, categories = [], features.get("categories")
+    if categories is not None:
+        encoder = OrdinalEncoder(max_categories=250, handle_unknown="use_encoded_value", unknown_value=np.nan)
+        encoder.fit(categories)
+        parts.append(("categories", encoder.transform))
+    parts += [(key, read) for key, read in (("numbers", np.asarray), ("dates", _days)) if key in features]
+    texts = features.get("texts")
+    for column in range(0 if texts is None else texts.shape[1]):
+        analysis = make_pipeline(term_counts(texts[:, column]), TruncatedSVD(50, random_state=0)).fit(texts[:, column])
+        parts.append(("texts", lambda rows, column=column, analysis=analysis: analysis.transform(rows[:, column])))
+
+    def read(features):
+        return np.hstack([part(features[key]).astype("float64") for key, part in parts])
+
+    return read, 0 if categories is None else categories.shape[1]
+
+
+def _mixed_rows(features: dict[str, np.ndarray]):
+    import scipy.sparse
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    def numeric(rows: np.ndarray):
+        filled = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+        return make_pipeline(filled, StandardScaler()).fit(rows).transform
+
+    parts = []
+    if "numbers" in features:
+        parts.append(("numbers", numeric(features["numbers"])))
+    if "dates" in features:
+        of_days = numeric(_days(features["dates"]))
+        parts.append(("dates", lambda dates: of_days(_days(dates))))
+    if "categories" in features:
+        marks = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=3).fit(features["categories"])
+        parts.append(("categories", marks.transform))
+    texts = features.get("texts")
+    for column in range(0 if texts is None else texts.shape[1]):
+        terms = term_counts(texts[:, column]).fit(texts[:, column])
+        parts.append(("texts", lambda rows, column=column, terms=terms: terms.transform(rows[:, column])))
+    return lambda features: scipy.sparse.hstack([part(features[key]) for key, part in parts]).tocsr()
+
+
+def _days(dates: np.ndarray) -> np.ndarray:
+    return np.where(dates == NO_DATE, np.nan, dates / 86_400)

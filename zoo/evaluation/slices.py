@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.schema import NO_DATE
 from zoo.drawing.groups import save_groups
 from zoo.errors import ZooError, nearest
 from zoo.escaping import printable, tell
@@ -172,6 +171,8 @@ def _assign(split: "Split", dataset: "Dataset", slice_by: str) -> tuple[list[str
         return _quartiles(split.targets.astype(float), info.unit or info.target_name)
     if slice_by == "length" and info.kind == "text":
         return _quartiles(np.array([len(text) for text in split.features], float), "characters")
+    if dataset.schema and slice_by in dataset.schema.names:
+        return _by_value(dataset.schema.written(split.features, slice_by), slice_by)
     if info.name == "csv" and Path(dataset.report["origin"]).is_file():
         return _by_value(_cells_of_file(Path(dataset.report["origin"]), split.ids, slice_by), slice_by)
     known = [*(["label"] if one_target else []), *(["length"] if info.kind == "text" else [])]
@@ -184,16 +185,7 @@ def _assign(split: "Split", dataset: "Dataset", slice_by: str) -> tuple[list[str
         raise ZooError(
             f"--slice_by={slice_by}: {info.name} can be sliced by {' or '.join(known)}; csv data by any column"
         )
-    if dataset.schema:
-        return _by_value([_cell(value) for value in dataset.schema.column(split.features, slice_by)], slice_by)
-    return _by_value([_cell(value) for value in split.features[:, names.index(slice_by)]], slice_by)
-
-
-def _cell(value: Any) -> str:
-    """A value of a column as text; a missing number, or date, is empty."""
-    if isinstance(value, np.floating):
-        return "" if np.isnan(value) else f"{value:g}"
-    return "" if value == NO_DATE else str(value)
+    return _by_value([f"{value:g}" for value in split.features[:, names.index(slice_by)]], slice_by)
 
 
 def _cells_of_file(file: Path, ids: np.ndarray, name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import concurrent.futures.process
+import importlib.util
 import multiprocessing
 import os
 import platform
@@ -38,23 +39,25 @@ def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLi
         ZooError: there is no such baseline, it is none for these targets, or the data cannot be had.
     """
     check_names([name])
-    from zoo.evaluation.linear import fit_reader
-
     started = time.monotonic()
-    task = next(task for task in all_tasks() if name in task.baselines)
+    tasks = [task for task in all_tasks() if name in task.baselines]
+    told = section.task or datasets.dataset_info(section.name).targets
+    task = next((task for task in tasks if told in (task.name, task.targets)), tasks[0])
     dataset = datasets.load_configured(section, task=task)
-    if task.targets != dataset.info.targets or isinstance(dataset.train.features, dict):
-        others = [other.baselines for other in all_tasks() if other.targets == dataset.info.targets]
-        fit = "none goes" if isinstance(dataset.train.features, dict) else f"{', '.join(sum(others, ()))} go"
+    known = fitting(task, dataset.info.kind) if task.targets == dataset.info.targets else ()
+    if name not in known or (isinstance(dataset.train.features, dict) and dataset.schema is None):
+        others = [fitting(each, dataset.info.kind) for each in all_tasks() if each.targets == dataset.info.targets]
+        names = [] if isinstance(dataset.train.features, dict) and dataset.schema is None else sum(others, ())
+        fit = f"{', '.join(names)} go" if names else "none goes"
         raise ZooError(f"--models={name}: is of {task.words} and does not go with the data of {section.name}; {fit}")
     task.check_targets(dataset)
     run = runs.create_run(runs_dir, name)
     try:
-        read = fit_reader(dataset.info.kind, dataset.train.features)
+        read, categorical = _reader(name, dataset)
         parts = [
             part for split in (dataset.train, dataset.validation) for part in (read(split.features), split.targets)
         ]
-        data = Data(*parts, len(dataset.info.label_names))
+        data = Data(*parts, len(dataset.info.label_names), categorical)
         candidates = [_try(name, settings, data, seed, task) for settings in BASELINES[name].grid[dataset.info.kind]]
         best = max(candidates, key=lambda candidate: candidate.rank)
         _write(run, name, section, dataset, task, read, candidates, best, seed, started)
@@ -126,15 +129,36 @@ def baselines_of(section: DatasetSection) -> list[str]:
         ZooError: it is not sure what the label column of the user's own table is for, or no baseline goes with it.
     """
     info = datasets.dataset_info(section.name)
-    if section.task:
+    kind = "columns" if section.columns is not None else info.kind
+    if section.task and kind:
         tasks = [get_task(section.task)]
     else:
-        targets = info.targets or datasets.load_configured(section, ask=True).info.targets
-        tasks = [task for task in all_tasks() if task.targets == targets]
-    names = [name for task in tasks for name in task.baselines]
+        if not (info.targets and kind):
+            info = datasets.load_configured(section, ask=True).info
+        tasks = [get_task(section.task)] if section.task else [t for t in all_tasks() if t.targets == info.targets]
+    names = [name for task in tasks for name in fitting(task, kind or info.kind)]
+    if importlib.util.find_spec("lightgbm") is None:
+        names = [name for name in names if name != "lightgbm"]
     if not names:
         raise ZooError(f"no baseline goes with {section.name}'s targets; there are {', '.join(BASELINES)}")
     return list(dict.fromkeys(names))
+
+
+def fitting(task: Task, kind: str) -> tuple[str, ...]:
+    """The task's baselines that go with a kind of data: trees that classify are for mixed tables alone."""
+    found = [name for name in task.baselines if kind in BASELINES[name].grid]
+    if task.targets == "class" and kind != "columns":
+        found = [name for name in found if not BASELINES[name].of_trees]
+    return tuple(found)
+
+
+def _reader(name: str, dataset) -> tuple[Callable, int]:
+    """What makes the rows that the model reads, and how many of their columns, the first, are numbers of categories."""
+    from zoo.evaluation.linear import fit_reader, fit_tree_reader
+
+    if dataset.info.kind == "columns" and BASELINES[name].of_trees:
+        return fit_tree_reader(dataset.train.features)
+    return fit_reader(dataset.info.kind, dataset.train.features), 0
 
 
 def _try(name: str, settings: dict, data: Data, seed: int, task: Task) -> Candidate:
@@ -176,6 +200,8 @@ def _write(
     run.write_config(Config.model_validate(config).to_yaml())
     labels = task.labels(dataset.info) | {"task": task.name, "reads": kind, "dataset": dataset.info.name,
                                           "feature_names": dataset.feature_names}  # fmt: skip
+    if dataset.schema is not None:
+        labels["schema"] = dataset.schema.to_json()
     run.write_json("labels.json", labels)
     draw = write_outcome(run, dataset, task, lambda split: (predict(split.features), split.targets), {})
     wall_seconds, memory = round(time.monotonic() - started, 2), peak_memory_mib()

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from zoo.errors import ZooError
+
 _MOST_ITERATIONS = 200  # of linear classifiers
 _MOST_TREES = 1_000
+_TREES_OF_A_FOREST = 300
 _ROWS_FOR_SEVERAL_THREADS = 20_000
 
 
@@ -21,7 +24,8 @@ class Data:
     targets: np.ndarray
     validation: Any
     validation_targets: np.ndarray
-    num_classes: int
+    num_classes: int  # 0: targets are numbers
+    categorical: int = 0  # how many columns, the first, are numbers of categories
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Baseline:
 
     grid: dict[str, list[dict[str, Any]]]
     fit: Callable[[dict[str, Any], Data, int], Candidate]
+    of_trees: bool = False
 
 
 def _logistic_regression(settings: dict[str, Any], data: Data, seed: int) -> Candidate:
@@ -60,7 +65,6 @@ def _linear_svm(settings: dict[str, Any], data: Data, seed: int) -> Candidate:
 
 
 def _classifier(model, settings: dict[str, Any], data: Data, probabilities_are: str) -> Candidate:
-    from sklearn import metrics
     from sklearn.exceptions import ConvergenceWarning
 
     started = time.time()
@@ -68,12 +72,8 @@ def _classifier(model, settings: dict[str, Any], data: Data, probabilities_are: 
         warnings.simplefilter("ignore", ConvergenceWarning)  # said in run.json
         model.fit(data.rows, data.targets)
     predict, temperature = _probabilities(model, data)
-    probabilities, labels = predict(data.validation), data.validation_targets
-    accuracy = float((probabilities.argmax(axis=1) == labels).mean())
-    likelihood = float(metrics.log_loss(labels, probabilities, labels=range(data.num_classes)))
-    found = {
-        "validation_accuracy": accuracy,
-        "validation_negative_log_likelihood": likelihood,
+    figures, rank = _on_validation(predict(data.validation), data)
+    found = figures | {
         "converged": bool(np.max(model.n_iter_) < _MOST_ITERATIONS),
         "seconds": round(time.time() - started, 2),
     }
@@ -81,7 +81,7 @@ def _classifier(model, settings: dict[str, Any], data: Data, probabilities_are: 
     return Candidate(
         predict=predict,
         settings=settings | found,
-        rank=(accuracy, -likelihood),
+        rank=rank,
         parameters=model.coef_.size + model.intercept_.size,
         flops=None if sparse else 2 * model.coef_.size,
         facts={"probabilities": probabilities_are, "temperature": temperature},
@@ -144,45 +144,121 @@ def _ridge(settings: dict[str, Any], data: Data, seed: int) -> Candidate:
     started = time.time()
     model = Ridge(alpha=settings["alpha"]).fit(data.rows, data.targets)
     size = int(np.size(model.coef_))
-    return _regressor(model.predict, settings, data, started, parameters=size + 1, flops=2 * size)
+    return _regressor(model.predict, settings, data, started, linear=True, parameters=size + 1, flops=2 * size)
 
 
 def _hist_gradient_boosting(settings: dict[str, Any], data: Data, seed: int) -> Candidate:
     """Grows more trees than are needed, and keeps as many as are best on validation."""
     import threadpoolctl
-    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     started = time.time()
-    rows, validation = (np.asarray(part.todense()) if hasattr(part, "todense") else part
-                        for part in (data.rows, data.validation))  # fmt: skip
+    rows, validation = _dense(data.rows), _dense(data.validation)
+    kind = HistGradientBoostingClassifier if data.num_classes else HistGradientBoostingRegressor
+    most = _MOST_TREES // max(1, data.num_classes) if data.num_classes > 2 else _MOST_TREES  # one a class in each step
+    categories = list(range(data.categorical)) or None
 
     def grow(trees: int):
-        grown = HistGradientBoostingRegressor(max_iter=trees, early_stopping=False, random_state=seed, **settings)
+        grown = kind(
+            max_iter=trees, early_stopping=False, random_state=seed, categorical_features=categories, **settings
+        )
         # Threads wait for each other at every node of a tree: with few rows that takes longer than the work.
         threads = 1 if len(rows) < _ROWS_FOR_SEVERAL_THREADS else None
         with threadpoolctl.threadpool_limits(threads, user_api="openmp"):
             return grown.fit(rows, data.targets)
 
-    errors = [np.mean((said - data.validation_targets) ** 2) for said in grow(_MOST_TREES).staged_predict(validation)]
+    grown = grow(most)
+    stages = grown.staged_predict_proba(validation) if data.num_classes else grown.staged_predict(validation)
+    errors = [_error(said, grown, data) for said in stages]
     trees = int(np.argmin(errors)) + 1
     model = grow(trees)
-    found = settings | {"trees": trees}
-    return _regressor(model.predict, found, data, started, parameters=trees * settings["max_leaf_nodes"])
+    leaves = trees * settings["max_leaf_nodes"] * (data.num_classes if data.num_classes > 2 else 1)
+    return _of_trees(model, settings | {"trees": trees}, data, started, leaves)
 
 
-def _regressor(predict: Callable, settings: dict[str, Any], data: Data, started: float, **costs) -> Candidate:
+def _random_forest(settings: dict[str, Any], data: Data, seed: int) -> Candidate:
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    started = time.time()
+    kind = RandomForestClassifier if data.num_classes else RandomForestRegressor
+    model = kind(_TREES_OF_A_FOREST, random_state=seed, n_jobs=-1, **settings).fit(_dense(data.rows), data.targets)
+    leaves = sum(tree.get_n_leaves() for tree in model.estimators_)
+    return _of_trees(model, settings, data, started, leaves)
+
+
+def _lightgbm(settings: dict[str, Any], data: Data, seed: int) -> Candidate:
+    """Stops when 50 more trees do not better validation."""
+    try:
+        import lightgbm
+    except ImportError:
+        raise ZooError("--models=lightgbm needs a package: pip install 'keras-model-zoo[boosting]'") from None
+    started = time.time()
+    kind = lightgbm.LGBMClassifier if data.num_classes else lightgbm.LGBMRegressor
+    model = kind(n_estimators=_MOST_TREES, random_state=seed, verbose=-1, **settings)
+    model.fit(
+        _dense(data.rows), data.targets, eval_set=[(_dense(data.validation), data.validation_targets)],
+        categorical_feature=list(range(data.categorical)), callbacks=[lightgbm.early_stopping(50, verbose=False)],
+    )  # fmt: skip
+    trees = int(model.best_iteration_)
+    return _of_trees(model, settings | {"trees": trees}, data, started, trees * settings["num_leaves"])
+
+
+def _of_trees(model, settings: dict[str, Any], data: Data, started: float, leaves: int) -> Candidate:
+    if not data.num_classes:
+        return _regressor(model.predict, settings, data, started, parameters=leaves)
+    predict, _ = _probabilities(model, data)
+
     def answer(rows) -> np.ndarray:
-        rows = np.asarray(rows.todense()) if hasattr(rows, "todense") else rows
-        return predict(rows).astype("float32")
+        return predict(_dense(rows))
+
+    figures, rank = _on_validation(answer(data.validation), data)
+    found = settings | figures | {"seconds": round(time.time() - started, 2)}
+    return Candidate(answer, found, rank, leaves, facts={"probabilities": "the model's own", "temperature": None})
+
+
+def _error(said: np.ndarray, model, data: Data) -> float:
+    """Of answers to validation: the mean squared error, or the negative log-likelihood of classes."""
+    if not data.num_classes:
+        return float(np.mean((said - data.validation_targets) ** 2))
+    places = np.full(data.num_classes, -1)
+    places[model.classes_] = np.arange(len(model.classes_))
+    of_truth = places[data.validation_targets]
+    likelihoods = np.where(of_truth < 0, 1e-15, said[np.arange(len(said)), of_truth])
+    return float(-np.log(np.maximum(likelihoods, 1e-15)).mean())
+
+
+def _dense(rows) -> np.ndarray:
+    return np.asarray(rows.todense()) if hasattr(rows, "todense") else rows
+
+
+def _on_validation(probabilities: np.ndarray, data: Data) -> tuple[dict[str, float], tuple[float, ...]]:
+    """Figures on validation, and the rank of a classifier by them."""
+    from sklearn import metrics
+
+    labels = data.validation_targets
+    accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+    likelihood = float(metrics.log_loss(labels, probabilities, labels=range(data.num_classes)))
+    figures = {"validation_accuracy": accuracy, "validation_negative_log_likelihood": likelihood}
+    return figures, (accuracy, -likelihood)
+
+
+def _regressor(
+    predict: Callable, settings: dict[str, Any], data: Data, started: float, linear: bool = False, **costs
+) -> Candidate:
+    def answer(rows) -> np.ndarray:
+        return predict(rows if linear else _dense(rows)).astype("float32")
 
     error = float(np.sqrt(np.mean((answer(data.validation).astype("float64") - data.validation_targets) ** 2)))
     found = {"validation_rmse": error, "seconds": round(time.time() - started, 2)}
     return Candidate(predict=answer, settings=settings | found, rank=(-error,), **costs)
 
 
-_KINDS = ("image", "table", "text")
-_OF_C = {"image": (0.01, 0.1, 1.0), "table": (0.01, 0.1, 1.0), "text": (0.1, 1.0, 10.0)}  # the inverse penalty
-_C_GRID = {kind: [{"C": c} for c in values] for kind, values in _OF_C.items()}
+_KINDS = ("image", "table", "columns", "text")
+_OF_C = {"image": (0.01, 0.1, 1.0), "table": (0.01, 0.1, 1.0), "columns": (0.1, 1.0, 10.0), "text": (0.1, 1.0, 10.0)}
+_C_GRID = {kind: [{"C": c} for c in values] for kind, values in _OF_C.items()}  # the inverse penalty
+_BOOSTING = [{"learning_rate": rate, "max_leaf_nodes": leaves} for rate in (0.03, 0.1) for leaves in (7, 31, 63)]
+_LIGHTGBM = [{"learning_rate": rate, "num_leaves": leaves} for rate in (0.03, 0.1) for leaves in (7, 31, 63)]
+_FOREST = [{"min_samples_leaf": least} for least in (1, 3, 10)]
 
 BASELINES = {
     "logistic_regression": Baseline(_C_GRID, _logistic_regression),
@@ -191,11 +267,7 @@ BASELINES = {
         dict.fromkeys(_KINDS, [{"C": c} for c in (0.001, 0.01, 0.1, 1.0)]), _logistic_regression_per_label
     ),
     "ridge": Baseline(dict.fromkeys(_KINDS, [{"alpha": alpha} for alpha in (0.1, 1.0, 10.0, 100.0, 1000.0)]), _ridge),
-    "hist_gradient_boosting": Baseline(
-        dict.fromkeys(
-            _KINDS,
-            [{"learning_rate": rate, "max_leaf_nodes": leaves} for rate in (0.03, 0.1) for leaves in (7, 31, 63)],
-        ),
-        _hist_gradient_boosting,
-    ),
+    "hist_gradient_boosting": Baseline(dict.fromkeys(_KINDS, _BOOSTING), _hist_gradient_boosting, of_trees=True),
+    "random_forest": Baseline({"columns": _FOREST}, _random_forest, of_trees=True),
+    "lightgbm": Baseline({"columns": _LIGHTGBM}, _lightgbm, of_trees=True),
 }

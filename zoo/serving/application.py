@@ -14,7 +14,7 @@ from zoo.evaluation import attribution, explain
 from zoo.loading import LoadedModel
 from zoo.serving import answers
 from zoo.serving.batching import Batcher, QueueFull
-from zoo.serving.compiled import batch_sizes, compiled
+from zoo.serving.compiled import batch_sizes, by_kind, compiled
 from zoo.serving.guard import Guard
 from zoo.serving.limits import Limits
 from zoo.serving.messages import RETRY, Refused, Request, Response, json_response
@@ -190,7 +190,8 @@ class Service:
                 (scores,) = explain.explain(self.model, features)
                 return {"words": [{"word": word, "score": round(score, 4)} for word, score in scores]}
             if self.model.reads != "image":
-                (explanation,) = attribution.explain_columns(self.model, features)
+                rows = by_kind(features) if self.model.schema is not None else features
+                (explanation,) = attribution.explain_columns(self.model, rows)
                 return {"explained": explanation.of, "columns": attribution.as_json(explanation)}
             (heat_map,) = explain.explain_images(self.model, features)
             return {"heat_map": np.round(heat_map.astype("float64"), 4).tolist()}

@@ -29,7 +29,7 @@ class Classification(Task):
     output = "probabilities"
     settings = frozenset({"label_smoothing", "class_weights", "length_buckets", "distillation", "progressive_resizing"})
     views = ("roc", "reliability", "confusion", "disagreements")
-    baselines = ("logistic_regression", "linear_svm")
+    baselines = ("logistic_regression", "linear_svm", "hist_gradient_boosting", "random_forest", "lightgbm")
     explains = True
     explained = "class"
     verb = "classify"

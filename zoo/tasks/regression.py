@@ -28,7 +28,7 @@ class Regression(Task):
     output = "values"
     settings = frozenset({"length_buckets", "progressive_resizing"})
     views = ("residuals",)
-    baselines = ("ridge", "hist_gradient_boosting")
+    baselines = ("ridge", "hist_gradient_boosting", "random_forest", "lightgbm")
     explained = "value"
     verb = "regress"
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from zoo.config import Config, with_values
+from zoo.datasets import dataset_info
 from zoo.errors import ZooError
 from zoo.models import catalog
 from zoo.settings import TrainingSection
@@ -118,10 +119,12 @@ def row_weights(task, config: Config, dataset):
 
 
 def with_columns(config: Config, dataset) -> Config:
-    """The config with what each column of the user's own table is: so the run reads its data again."""
-    if dataset.info.name not in ("csv", "parquet") or dataset.schema is None:
+    """The config with what each column of a table that was read as a mixed one is: so the run reads its data again."""
+    own = dataset.info.name in ("csv", "parquet")
+    if dataset.schema is None or not own and dataset_info(dataset.info.name).kind != "table":
         return config
-    kinds = (config.dataset.columns or {}) | {column.name: column.kind for column in dataset.schema.columns}
+    found = {column.name: column.kind for column in dataset.schema.columns} if own else {}
+    kinds = (config.dataset.columns or {}) | found
     return with_values(config, {"dataset.columns": kinds}, "columns")
 
 
