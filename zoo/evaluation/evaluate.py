@@ -162,18 +162,10 @@ def load_dataset(
 
 def _label_column(dataset_name: str, loaded_model: "LoadedModel") -> str | list[str] | None:
     """Of the user's own table that the model was trained on: guessed anew, it may be another in another file."""
-<<<<<<< HEAD
-    if not dataset_name == loaded_model.dataset == "csv":
+    if dataset_name not in ("csv", "parquet") or dataset_name != loaded_model.dataset:
         return None
     several = loaded_model.task.targets == "labels"
     return loaded_model.label_names if several else loaded_model.labels.get("target_name")
-=======
-    return (
-        loaded_model.labels.get("target_name")
-        if dataset_name in ("csv", "parquet") and dataset_name == loaded_model.dataset
-        else None
-    )
->>>>>>> aacd047
 
 
 def in_classes_of(loaded_model: "LoadedModel", dataset: "Dataset") -> "Dataset":
