@@ -66,6 +66,50 @@ def test_a_planted_column_is_found_and_noise_is_not(name):
     assert importance == permutation_importance(loaded, loaded.answers(ROWS), split)
 
 
+def mixed_rows(rows=400):
+    """Whether `colour` is red decides; `size` has gaps, and says nothing, as `shape`."""
+    generator = np.random.default_rng(0)
+    colour, shape = (generator.choice(words, rows) for words in (["red", "green", "blue"], ["round", "square"]))
+    size = generator.normal(size=rows).astype("float32")
+    size[::7] = np.nan
+    features = {"numbers": size[:, None], "categories": np.stack([shape, colour], axis=1).astype(object)}
+    return features, (colour == "red").astype("int32")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["table_mlp", "linear_table"])
+def test_columns_of_a_mixed_table_add_up_and_the_planted_category_is_found(name):
+    import keras
+
+    from zoo.datasets.on_disk import as_tensors, take
+    from zoo.schema import Schema
+
+    keras.utils.set_random_seed(0)
+    features, targets = mixed_rows()
+    model = zoo.create_model(name, input_shape={"numbers": [1], "categories": [2]}, category_counts=[2, 3])
+    preprocessing.adapt(model, features)
+    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    model.fit(as_tensors(features), targets, epochs=15, batch_size=50, verbose=0)
+    schema = Schema.of(numbers=["size"], categories=["shape", "colour"]).to_json()
+    loaded = named(model, "columns", ["no", "yes"], schema=schema)
+    explanations = explain_columns(loaded, take(features, np.arange(20)))
+    assert explanations[0].columns == ("size", "shape", "colour")
+    assert {one.columns[np.abs(one.scores).argmax()] for one in explanations} == {"colour"}
+    assert [one.of for one in explanations] == [["no", "yes"][target] for target in targets[:20]]
+    assert all(one.scores[2] > 0 for one in explanations)
+    # From the middle row to each row: rows that differ in size alone differ in what all columns add by as much as in
+    # their logits.
+    other = take(features, [1, 1])
+    other["numbers"] = other["numbers"] + np.float32([[0], [2]])
+    logits = keras.Model(model.input, model.get_layer("logits").output).predict(as_tensors(other), verbose=0)
+    contrast = logits[:, targets[1]] - logits.mean(axis=1)
+    sums = [explanation.scores.sum() for explanation in explain_columns(loaded, other)]
+    assert sums[1] - sums[0] == pytest.approx(contrast[1] - contrast[0], abs=0.05 * abs(contrast[0]))
+    split = Split(features, targets, np.arange(400))
+    first, *others = permutation_importance(loaded, loaded.answers(features), split)["columns"]
+    assert first["column"] == "colour" and first["interval"][0] > 0.2 and max(one["drop"] for one in others) < 0.05
+
+
 def test_what_cannot_be_explained_by_columns_is_one_line():
     with pytest.raises(ZooError, match="columns are explained of tables alone"):
         explain_columns(named(zoo.create_model("mnist_mlp"), "image", list("0123456789")), ROWS)
