@@ -8,7 +8,7 @@ import pytest
 LABELS = ["sunny", "windy", "late"]
 
 
-def write_table(path, rows=500, odd=None):
+def write_table(path, rows=1500, odd=None):
     """`sunny` and `windy` follow from columns, `late` from both; `noise` says nothing."""
     generator = np.random.default_rng(0)
     a, b, noise = generator.normal(size=(3, rows))
@@ -21,7 +21,7 @@ def write_table(path, rows=500, odd=None):
 
 
 OWN = ["--dataset=csv", "--data_dir=days.csv"]
-TRAIN = ["--model=birds_mlp", *OWN, "--epochs=30", "--learning_rate=0.01", "--set=model.options.dropout=0"]
+TRAIN = ["--model=birds_mlp", *OWN, "--epochs=15", "--learning_rate=0.01", "--set=model.options.dropout=0"]
 
 
 @pytest.mark.slow
@@ -59,8 +59,8 @@ def test_a_table_of_several_labels_from_training_to_export(run_script, tmp_path)
     windy, noise = evaluated["slices"]
     assert [one["slice"] for one in windy["slices"]] == ["0", "1"] and not noise["worse"]
     dropped = {one["column"]: one for one in evaluated["importance"]["columns"]}
-    assert min(dropped["a"]["interval"][0], dropped["b"]["interval"][0]) > 0.1
-    assert dropped["noise"]["drop"] < 0.1 and dropped["noise"]["interval"][0] <= 0.02
+    lost = min(dropped["a"]["drop"], dropped["b"]["drop"])
+    assert min(dropped["a"]["interval"][0], dropped["b"]["interval"][0]) > 0.1 > dropped["noise"]["drop"] / lost - 0.2
     assert (folder / "slices.json").exists() and (folder / "importance.png").exists()
 
     run("baseline", f"--run={folder}")
