@@ -256,8 +256,9 @@ def _few(names: list[str]) -> str:
 
 def in_model_order(loaded_model: "LoadedModel", dataset: "Dataset") -> "Dataset":
     """The dataset with the names of its columns as `fitting_split` orders them."""
-    names = loaded_model.feature_names
-    return dataclasses.replace(dataset, feature_names=tuple(names)) if names else dataset
+    names, schema = loaded_model.feature_names, loaded_model.schema
+    named = dataclasses.replace(dataset, feature_names=tuple(names)) if names else dataset
+    return named if schema is None else dataclasses.replace(named, schema=schema)
 
 
 def _refuse_overwriting(output: Path, dataset: "Dataset") -> None:
