@@ -116,10 +116,6 @@ def test_rows_to_be_judged_may_be_few_and_of_one_class():
 
 
 def test_several_labels_are_columns_of_an_array_or_of_a_frame():
-    import pandas as pd
-
-    from zoo import datasets
-
     task, generator = get_task("multi_label"), np.random.default_rng(0)
     features, targets = generator.normal(size=(60, 2)), generator.integers(0, 2, (60, 3))
     dataset = datasets.from_memory((features, targets), task)
@@ -128,7 +124,7 @@ def test_several_labels_are_columns_of_an_array_or_of_a_frame():
     for part in parts:
         np.testing.assert_array_equal(part.targets, targets[part.ids.astype(int)])
     assert sum(map(len, parts)) == 60 and dataset.train.targets.dtype == "int8"
-    frame = pd.DataFrame(features, columns=["a", "b"]).assign(sunny=targets[:, 0] == 1, late=targets[:, 2])
+    frame = pandas.DataFrame(features, columns=["a", "b"]).assign(sunny=targets[:, 0] == 1, late=targets[:, 2])
     dataset = datasets.from_memory(frame, task, label=["late", "sunny"])
     assert dataset.info.label_names == ("late", "sunny") and dataset.feature_names == ("a", "b")
     np.testing.assert_array_equal(dataset.test.targets, targets[dataset.test.ids.astype(int)][:, [2, 0]])
