@@ -261,9 +261,11 @@ def _in_memory(config: Config, dataset, label, validation_data, test_data) -> "D
         return None
     from zoo import datasets
 
-    section, task = config.dataset, catalog.model_info(config.model.name).task
+    section, info = config.dataset, catalog.model_info(config.model.name)
     cut = section.validation_fraction, section.duplicates
-    data = datasets.from_memory(dataset, task, label, validation_data, test_data, *cut)
+    columns = {} if section.columns is None and info.reads == "columns" else section.columns
+    of_columns = {"columns": columns, "drop": section.drop, "group": section.group, "weight": section.weight}
+    data = datasets.from_memory(dataset, info.task, label, validation_data, test_data, *cut, **of_columns)
     return data if section.train_fraction == 1 else datasets.with_fraction_of_train(data, section.train_fraction)
 
 
@@ -275,7 +277,8 @@ def _named_data(dataset: str | os.PathLike) -> dict[str, Any]:
     if str(dataset) in known and not path.suffix:
         return {"dataset.name": str(dataset)}
     if path.is_file():
-        return {"dataset.name": "csv", "dataset.data_dir": str(path)}
+        name = "parquet" if path.suffix.lower() == ".parquet" else "csv"
+        return {"dataset.name": name, "dataset.data_dir": str(path)}
     if not path.is_dir():
         raise ZooError(f"dataset {str(dataset)!r}: no such dataset, file or folder; {nearest(str(dataset), known)}")
     found, _ = walk.walk(path, pictures.is_picture)
@@ -306,7 +309,11 @@ def _judged_on(dataset: Any, loaded: "LoadedModel", split_name: str):
             raise ZooError(f"split={split_name!r}: of arrays and DataFrames every row is judged; leave split out")
         split_name = "test"
         target = loaded.labels.get("target_name") if hasattr(dataset, "to_csv") else None
-        data = datasets.from_memory(dataset, loaded.task, target, judges=loaded.label_names)
+        columns = None if loaded.schema is None else {each.name: each.kind for each in loaded.schema.columns}
+        if columns is not None and hasattr(dataset, "to_csv"):
+            others = [str(name) for name in dataset.columns if str(name) not in {*columns, target}]
+            columns |= dict.fromkeys(others, "drop")
+        data = datasets.from_memory(dataset, loaded.task, target, judges=loaded.label_names, columns=columns)
         names = loaded.feature_names
         if (
             names

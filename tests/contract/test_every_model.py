@@ -11,6 +11,7 @@ import pytest
 from loaded import named
 
 import zoo
+from zoo.datasets import on_disk
 from zoo.datasets.texts import as_array
 from zoo.evaluation.explain import explain_images
 from zoo.evaluation.heat_maps import _is_attention
@@ -29,7 +30,25 @@ def test_no_model_is_left_out():
     assert collections.Counter(zoo.model_info(name).task.name for name in MODELS) == COUNTS
 
 
+def example_columns(model, size):
+    generator = np.random.default_rng(0)
+    batch = {}
+    for name, tensor in model.input.items():
+        shape = (size, *tensor.shape[1:])
+        if tensor.dtype == "string":
+            batch[name] = generator.choice(np.array(["red", "blue", "", "green"], object), shape)
+        elif tensor.dtype == "int64":
+            batch[name] = generator.integers(-(2**31), 2**32, shape)
+        else:
+            batch[name] = np.where(generator.random(shape) < 0.1, np.nan, generator.normal(size=shape)).astype(
+                "float32"
+            )
+    return batch
+
+
 def example_batch(model, size):
+    if isinstance(model.input, dict):
+        return example_columns(model, size)
     shape = (size, *model.input_shape[1:])
     generator = np.random.default_rng(0)
     if len(shape) == 1:
@@ -126,7 +145,7 @@ def test_gradient_reaches_every_weight_and_the_loss_falls(name):
     task, training = create(name)
     model = training.model
     trainer = build_trainer(task, training)
-    features = tf.constant(preprocessing.encode(model, example_batch(model, 8)))
+    features = on_disk.each(tf.constant, preprocessing.encode(model, example_batch(model, 8)))
     if augment := task.augmentation(training, None):
         features = augment(features, tf.range(8, dtype=tf.int64), tf.zeros(2, tf.int64))
     targets = example_targets(name, model, 8)
@@ -165,11 +184,14 @@ def test_saved_models_predict_identically_in_a_fresh_process(tmp_path):
         task, training = create(name)
         model = training.model
         features = example_batch(model, 5)
-        expected = model.predict(features, verbose=0)
-        stored = features.astype(str) if features.dtype == object else features
-        np.savez(tmp_path / f"{name}.npz", features=stored, expected=expected)
+        expected = model.predict(on_disk.as_tensors(features), verbose=0)
+        parts = {f"features_{key}": array for key, array in features.items()} if isinstance(features, dict) else {
+            "features": features}  # fmt: skip
+        stored = {key: array.astype(str) if array.dtype == object else array for key, array in parts.items()}
+        np.savez(tmp_path / f"{name}.npz", **stored, expected=expected)
         save_model(model, tmp_path / f"{name}.keras", {"label_names": [], "task": task.name})
-        plain = all(type(layer).__module__.startswith("keras.") for layer in model.layers) and features.dtype != object
+        has_texts = any(array.dtype == object for array in parts.values())
+        plain = all(type(layer).__module__.startswith("keras.") for layer in model.layers) and not has_texts
         files.append((not plain, str(tmp_path / f"{name}.keras")))
     program = (
         "import sys, pathlib, keras, numpy as np\n"
@@ -179,8 +201,10 @@ def test_saved_models_predict_identically_in_a_fresh_process(tmp_path):
         "        continue\n"
         "    path = pathlib.Path(path)\n"
         "    data = np.load(path.with_suffix('.npz'))\n"
-        "    features = data['features']\n"
-        "    features = features.astype(object) if features.dtype.kind == 'U' else features\n"
+        "    parts = {key.removeprefix('features').removeprefix('_'): data[key] for key in data if key != 'expected'}\n"
+        "    parts = {key: keras.ops.convert_to_tensor(value.astype(object)) if value.dtype.kind == 'U' else value\n"
+        "             for key, value in parts.items()}\n"
+        "    features = parts.get('', parts)\n"
         "    got = keras.saving.load_model(path).predict(features, verbose=0)\n"
         "    print(path.stem, float(np.abs(got - data['expected']).max()))\n"
     )

@@ -7,8 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from zoo import datasets
 from zoo.datasets import own_columns
 from zoo.datasets.own_data import Reading
+from zoo.errors import ZooError
 from zoo.schema import NO_DATE
 from zoo.tasks.catalog import get_task
 
@@ -150,3 +152,112 @@ def test_one_table_written_in_many_ways_is_one_table(tmp_path, clean, way):
         np.testing.assert_array_equal(by_name(found)[name], cells, err_msg=f"{way}: {name}")
     np.testing.assert_array_equal(found.split.targets, clean.split.targets)
     assert found.described == clean.described
+
+
+def table(folder, text, name="table.csv"):
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def rows_of(columns, count=30):
+    """CSV of columns that are functions of the row."""
+    lines = [",".join(columns), *(",".join(str(cell(row)) for cell in columns.values()) for row in range(count))]
+    return "\n".join(lines)
+
+
+USUAL = {"a": lambda row: row % 17 + 0.5, "b": lambda row: "xyz"[row % 3], "label": lambda row: "yn"[row % 2]}
+
+
+@pytest.mark.parametrize(
+    ("change", "reading", "message"),
+    [
+        ({}, {"label": "lable"}, "no column 'lable', which is to be the label"),
+        ({"label": lambda row: "y"}, {}, "holds only the label 'y'; 2 classes are needed"),
+        ({"label": lambda row: f"id{row}"}, {}, "another value in nearly each row, as identifiers do"),
+        ({"label": lambda row: "y" if row != 7 else ""}, {}, "'label' is missing in 1 rows, the first of them 8"),
+        ({}, {"drop": ("c",)}, "no column 'c', which dataset.drop names"),
+        ({}, {"group": "label", "label": "label"}, "column 'label' is the label, and dataset.group names it too"),
+        ({"w": lambda row: -1}, {"weight": "w"}, "weights of rows are numbers from 0 on"),
+        ({}, {"columns": {"b": "number"}}, "column 'b': row 1: 'x' is no number"),
+        ({"a": lambda row: 1, "b": lambda row: 2}, {}, "no column is left to learn from"),
+        ({"a": lambda row: (row + 0.5) * 1e-30}, {}, "which float32 cannot tell apart"),
+    ],
+)
+def test_a_table_that_says_nothing_is_one_line(tmp_path, change, reading, message):
+    columns = {name: change.get(name, USUAL.get(name)) for name in [*(set(change) - set(USUAL)), *USUAL]}
+    with pytest.raises(ZooError, match=message.replace("(", r"\(")) as raised:
+        read(table(tmp_path, rows_of(columns)), **reading)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,a,label\n1,2,x\n", "'a' names more than one column"),
+        ("a,b,label\n1,2\n", "2 values, but the header has 3 columns"),
+        ("a,b,label\n1,2,x\n3,4,y\n1,2\n", "Expected 3 columns, got 2"),
+        ("a,b,label\n", "no rows under the header"),
+        ("", "no rows under the header"),
+    ],
+)
+def test_what_is_no_table_is_one_line(tmp_path, text, message):
+    with pytest.raises(ZooError, match=message):
+        read(table(tmp_path, text))
+
+
+def test_a_byte_that_is_not_utf8_is_named_by_its_line(tmp_path):
+    file = table(tmp_path, rows_of(USUAL))
+    file.write_bytes(file.read_bytes() + b"1,caf\xe9,y\n")
+    with pytest.raises(ZooError, match=":31: cannot be read as a UTF-8 table .byte 0xe9.; save the file as UTF-8"):
+        read(file)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    file, whole = table(tmp_path, rows_of(USUAL)), own_columns._read_csv
+
+    def while_written(path):
+        found = whole(path)
+        with path.open("a") as stream:
+            stream.write("\n1,x,y")
+        return found
+
+    monkeypatch.setattr(own_columns, "_read_csv", while_written)
+    with pytest.raises(ZooError, match="changed while it was read"):
+        read(file)
+
+
+def test_few_odd_cells_of_a_column_count_as_missing_and_are_said(tmp_path):
+    mixed = USUAL | {"a": lambda row: "about 3" if row == 5 else row + 0.5}
+    found = read(table(tmp_path, rows_of(mixed)))
+    assert "warning: 'a': 1 cells are no numbers and count as missing, such as 'about 3'" in found.notes
+    assert np.isnan(found.split.features["numbers"][:, 0]).nonzero()[0].tolist() == [5]
+
+
+def test_rows_of_one_group_are_on_one_side_of_each_split(tmp_path):
+    columns = {"patient": lambda row: f"p{row // 4}"} | USUAL
+    file = table(tmp_path, rows_of(columns, 400))
+    dataset = datasets.load("csv", file, columns={}, group="patient", weight=None)
+    assert "patient" not in dataset.schema.names
+    groups = [{int(row) // 4 for row in part.ids} for part in (dataset.train, dataset.validation, dataset.test)]
+    assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
+    assert dataset.report["test_rows_also_in_train"] == 0
+
+
+def test_weights_come_along_and_a_code_keeps_its_zeros(tmp_path):
+    columns = {"w": lambda row: 1 + row % 2, "zip": lambda row: f"0{row % 12}123"} | USUAL
+    dataset = datasets.load("csv", table(tmp_path, rows_of(columns, 200)), columns={}, weight="w")
+    for part in (dataset.train, dataset.validation):
+        np.testing.assert_allclose(part.weights, np.where(part.ids.astype(int) % 2, 4 / 3, 2 / 3), rtol=1e-6)
+    assert "00123" in set(dataset.schema.column(dataset.train.features, "zip"))
+    assert datasets.load("csv", table(tmp_path, rows_of(columns, 200)), columns={}).train.weights is None
+
+
+@pytest.mark.slow
+def test_ten_thousand_columns_are_read_at_once(tmp_path):
+    names = [f"c{number}" for number in range(10_000)]
+    lines = [",".join([*names, "label"])]
+    lines += [",".join([*(str((row * 7 + n) % 23 + 0.5) for n in range(10_000)), "ab"[row % 2]]) for row in range(12)]
+    found = read(table(tmp_path, "\n".join(lines)))
+    assert found.split.features["numbers"].shape == (12, 10_000)
+    assert all(len(note) < 1000 for note in found.notes)

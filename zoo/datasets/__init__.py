@@ -291,6 +291,10 @@ def from_memory(
     validation_fraction: float | None = None,
     duplicates: str | None = None,
     judges: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    drop: Sequence[str] = (),
+    group: str | None = None,
+    weight: str | None = None,
 ) -> Dataset:
     """The user's own arrays or DataFrame, split as files of theirs would be: by content, so that nothing leaks.
 
@@ -301,6 +305,7 @@ def from_memory(
         validation_data, test_data: `(features, targets)` beside arrays; by default tenths of `data`.
         validation_fraction, duplicates: as `load`.
         judges: the classes of a model to be judged on all rows, which are then each split's; they may be few.
+        columns, drop, group, weight: as `load`, of a DataFrame.
 
     Raises:
         ZooError: as `load`.
@@ -309,11 +314,13 @@ def from_memory(
 
     if task.targets is None:
         task = get_task("classification")
-    reading = Reading(task, False, label, None if judges is None else tuple(judges))
+    known = None if judges is None else tuple(judges)
+    reading = Reading(task, False, label, known, columns, tuple(drop), group, weight)
     if hasattr(data, "to_csv"):
         if validation_data is not None or test_data is not None:
             raise ZooError("validation_data and test_data go with arrays; leave them out, or give train as arrays too")
-        kind, examples = in_memory.read_frame(data, reading)
+        read = in_memory.read_frame if columns is None else in_memory.read_mixed_frame
+        kind, examples = read(data, reading)
         origin = "a DataFrame"
     else:
         if label is not None:
@@ -322,8 +329,12 @@ def from_memory(
         origin = "arrays"
     if judges is not None:
         info = _described(dataset_info("arrays"), kind, examples)
-        return _dataset(info, *[examples.split] * 3, {"origin": origin}, feature_names=examples.feature_names)
-    return _of_examples(dataset_info("arrays"), kind, examples, origin, validation_fraction or 0.1, duplicates)
+        about = {"feature_names": examples.feature_names, "schema": examples.schema}
+        dataset = _dataset(info, *[examples.split] * 3, {"origin": origin}, **about)
+    else:
+        info = dataset_info("arrays")
+        dataset = _of_examples(info, kind, examples, origin, validation_fraction or 0.1, duplicates)
+    return as_columns(dataset) if columns is not None and kind == "table" else dataset
 
 
 def _of_examples(

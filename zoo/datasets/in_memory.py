@@ -50,6 +50,34 @@ def read_frame(frame, reading: Reading) -> tuple[str, Examples]:
     return kind, dataclasses.replace(examples, notes=[_of_frame(note, file) for note in examples.notes])
 
 
+def read_mixed_frame(frame, reading: Reading) -> tuple[str, Examples]:
+    """A DataFrame of numbers, categories, dates and texts, its columns typed as those of a Parquet file.
+
+    Raises:
+        ZooError: as the reader of such a file.
+    """
+    import pyarrow as pa
+
+    from zoo.datasets import own_columns
+    from zoo.datasets.own_tables import check_header
+
+    file = pathlib.Path("DataFrame")
+    if not hasattr(frame, "columns"):
+        raise ZooError("a Series has no label beside it; give a DataFrame")
+    check_header(file, [str(name) for name in frame.columns], numbers_may_name=True)
+    if reading.label is not None:
+        reading = dataclasses.replace(reading, label=str(reading.label))
+    try:
+        table = pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ZooError(
+            f"DataFrame: a column holds values of several types ({one_line(error)}); make them one"
+        ) from None
+    if not table.num_rows:
+        raise ZooError("DataFrame: no rows")
+    return "columns", own_columns.of_table(table, file, reading)
+
+
 def _write(frame, file: pathlib.Path, reading: Reading) -> None:
     from zoo.datasets.own_tables import find_label
 

@@ -186,7 +186,9 @@ def _vector(
         parts += [x, missing]
     if "categories" in inputs:
         ids, rows = category_ids(inputs["categories"], category_counts, least_count)
-        vectors = keras.layers.Embedding(rows, category_size, name="categories_embedded")(ids)
+        # From zeros, so that a category that training never saw says nothing, and not something at random.
+        embedding = keras.layers.Embedding(rows, category_size, "zeros", name="categories_embedded")
+        vectors = embedding(ids)
         parts.append(keras.layers.Reshape((ids.shape[1] * category_size,))(vectors))
     if "dates" in inputs:
         parts.append(CalendarFeatures(name="calendar")(inputs["dates"]))
