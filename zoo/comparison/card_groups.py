@@ -47,7 +47,7 @@ def section(name: str, folder: pathlib.Path) -> str:
     for column in kept["columns"]:
         parts.append(_table(column))
         if column["selected"]:
-            parts.append(caution(column))
+            parts.append(markdown_cell(caution(column)))
     return "\n\n".join(parts)
 
 
