@@ -81,15 +81,20 @@ def mixed_rows(rows=400):
 def test_columns_of_a_mixed_table_add_up_and_the_planted_category_is_found(name):
     import keras
 
-    from zoo.datasets.on_disk import as_tensors, take
+    import tensorflow as tf
+
+    from zoo.datasets.on_disk import each, take
     from zoo.schema import Schema
+
+    def tensors(arrays):
+        return each(tf.constant, arrays)
 
     keras.utils.set_random_seed(0)
     features, targets = mixed_rows()
     model = zoo.create_model(name, input_shape={"numbers": [1], "categories": [2]}, category_counts=[2, 3])
     preprocessing.adapt(model, features)
     model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
-    model.fit(as_tensors(features), targets, epochs=15, batch_size=50, verbose=0)
+    model.fit(tensors(features), targets, epochs=15, batch_size=50, verbose=0)
     schema = Schema.of(numbers=["size"], categories=["shape", "colour"]).to_json()
     loaded = named(model, "columns", ["no", "yes"], schema=schema)
     explanations = explain_columns(loaded, take(features, np.arange(20)))
@@ -101,7 +106,7 @@ def test_columns_of_a_mixed_table_add_up_and_the_planted_category_is_found(name)
     # their logits.
     other = take(features, [1, 1])
     other["numbers"] = other["numbers"] + np.float32([[0], [2]])
-    logits = keras.Model(model.input, model.get_layer("logits").output).predict(as_tensors(other), verbose=0)
+    logits = keras.Model(model.input, model.get_layer("logits").output).predict(tensors(other), verbose=0)
     contrast = logits[:, targets[1]] - logits.mean(axis=1)
     sums = [explanation.scores.sum() for explanation in explain_columns(loaded, other)]
     assert sums[1] - sums[0] == pytest.approx(contrast[1] - contrast[0], abs=0.05 * abs(contrast[0]))

@@ -163,7 +163,7 @@ def test_groups_have_rates_with_intervals_and_the_one_that_is_passed_over_is_tol
     assert first["p"] == second["p"] > 0.05 and not by_coin["worse"]
     table = slices_table(by_group)
     assert "selected is yes:" in table and "fewer than 30 rows, of which little can be said: c" in table
-    assert "told from the rest: true positives of a, " in table and "does not say why" in table
+    assert "true positives of b" in table.splitlines()[-1] and "does not say why" in table
 
 
 def test_numbers_of_a_mixed_table_are_cut_and_missing_ones_are_a_group():
@@ -189,3 +189,21 @@ def test_equal_groups_are_told_apart_as_seldom_as_the_level_says():
         figures = [one[key]["p"] for one in slices["slices"] for key in RATES] + [one["p"] for one in slices["slices"]]
         alarms += min(figures) < 0.05
     assert alarms <= 6
+
+
+def test_small_groups_of_rare_labels_are_seldom_told_apart(monkeypatch):
+    """Macro F1 of a few rows jumps: a t-test of its scores told one of these equal groups apart in 10 % of draws."""
+    monkeypatch.setattr("zoo.evaluation.slices.PERMUTATIONS", 199)
+    from zoo.schema import Schema
+
+    generator, worse = np.random.default_rng(0), 0
+    names = ["x", "y", "z"]
+    info = types.SimpleNamespace(name="days", kind="columns", label_names=tuple(names))
+    data = types.SimpleNamespace(info=info, report={}, schema=Schema.of(categories=["group"]), feature_names=None)
+    for _ in range(12):
+        targets = (generator.random((120, 3)) < [0.4, 0.3, 0.05]).astype("int8")
+        answers = np.clip(0.5 * targets + 0.3 + 0.25 * generator.normal(size=targets.shape), 0, 1)
+        groups = generator.choice(list("abcd"), 120).astype(object)[:, None]
+        split = Split({"categories": groups}, targets, np.arange(120))
+        worse += sliced(get_task("multi_label"), answers, split, data, "group", names)["worse"]
+    assert worse <= 2

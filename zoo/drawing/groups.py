@@ -36,6 +36,7 @@ def save_groups(columns: list[dict], path: str | Path, headline: Metric) -> None
                 axes.grid(axis="x", color="#E5E5E5", linewidth=0.8)
                 axes.tick_params(axis="x", labelsize=8)
                 axes.set_title(headline.words if name == "headline" else name.replace("_", " "), fontsize=9)
+            figure.supxlabel("orange: told from all other rows at 5 %, after Holm's correction", fontsize=8, color=GREY)
             row[0].set_ylabel(shortened(column["by"], 24), fontsize=9, color=GREY)
 
 

@@ -74,7 +74,7 @@ def explain_columns(loaded_model: "LoadedModel", features: Any) -> list[Explanat
     network, names = _network(loaded_model.model, loaded_model.task.explained), column_names(loaded_model)
     found = []
     for row in range(on_disk.count(features)):
-        one = on_disk.as_tensors(on_disk.take(features, [row]))
+        one = on_disk.each(lambda array: tf.constant(array[:]), on_disk.take(features, [row]))
         ends = [tf.cast(end, tf.float32) for end in network.first(one)]
         starts = [tf.cast(start, tf.float32) for start in network.middle(ends)]
         number = network.chosen(ends)

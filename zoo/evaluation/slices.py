@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FILE = "slices.json"
 MOST_SLICES = 50
 FEW_ROWS = 30
+PERMUTATIONS = 999
 _VALUES = 10  # a column of more different numbers is cut at its quartiles
 LEVEL = 0.05
 RATES = {
@@ -46,8 +47,9 @@ def evaluate_slices(
     """The headline in each group of rows, and of two classes whom the model selects, with intervals and tests.
 
     Each figure of each group is tested against that of all other rows: shares by Fisher's exact test, mid-p
-    (Lydersen, Fagerland & Laake 2009), scores that are not 0 or 1 by Welch's t-test. Holm's correction is for all these
-    tests together, of all columns and figures; what two groups have against each other is one test.
+    (Lydersen, Fagerland & Laake 2009), scores that are not 0 or 1 by Welch's t-test, a headline that is no mean over
+    rows by a permutation test. Holm's correction is for all these tests together, of all columns and figures; what two
+    groups have against each other is one test.
 
     Args:
         task: what the model is asked.
@@ -108,13 +110,13 @@ def _column_slices(
 
     for number in numbers:
         inside = slice_of_row == number
-        parts = [task.scores(answers[rows], split.targets[rows], labels) for rows in (inside, ~inside) if rows.any()]
-        interval = headline_interval(parts[0][None], task.headline_of)
+        scores = task.scores(answers[inside], split.targets[inside], labels)
+        interval = headline_interval(scores[None], task.headline_of)
         group = {"slice": names[number], "n": int(inside.sum()), "few": bool(inside.sum() < FEW_ROWS)}
         group |= {
-            task.headline.name: float(task.headline_of(parts[0].mean())),
+            task.headline.name: float(task.headline_of(scores.mean())),
             "interval": list(task.headline.within(interval)),
-            "p": tested("p", _scores_p(*parts) if len(parts) == 2 else 1.0),
+            "p": tested("p", _headline_p(task, answers, split.targets, labels, inside)),
         }
         if chosen:
             for rate, (selected, among) in _rates(*chosen[:2]).items():
@@ -140,6 +142,30 @@ def _rates(selected: np.ndarray, true: np.ndarray) -> dict[str, tuple[np.ndarray
         "true_positive_rate": (selected & true, true),
         "false_positive_rate": (selected & ~true, ~true),
     }
+
+
+def _headline_p(task: Task, answers: np.ndarray, targets: np.ndarray, labels: dict, inside: np.ndarray) -> float:
+    """Whether a group has another headline than the rest; 1 where there is no rest.
+
+    Where the headline is no mean over rows, in a small group little is known of its spread. There the group is compared
+    with random groups of its size (a permutation test).
+    """
+    if inside.all():
+        return 1.0
+
+    def scores(rows: np.ndarray) -> np.ndarray:
+        return task.scores(answers[rows], targets[rows], labels)
+
+    if task.scores_by_row:
+        return _scores_p(scores(inside), scores(~inside))
+    generator = np.random.default_rng(0)
+
+    def distance(rows: np.ndarray) -> float:
+        return abs(float(task.headline_of(scores(rows).mean())) - float(task.headline_of(scores(~rows).mean())))
+
+    found = distance(inside) - 1e-12
+    as_far = sum(distance(generator.permutation(inside)) >= found for _ in range(PERMUTATIONS))
+    return (1 + as_far) / (1 + PERMUTATIONS)
 
 
 def _scores_p(inside: np.ndarray, rest: np.ndarray) -> float:
@@ -264,6 +290,14 @@ def slices_table(slices: dict) -> str:
     lines += ["", f"worst slice: {printable(worst['slice'])}, {verdict}"]
     if few := [printable(one["slice"]) for one in groups if one["few"]]:
         lines.append(f"fewer than {FEW_ROWS} rows, of which little can be said: {', '.join(few)}")
+    counted = [
+        f"{RATES[rate]} of {printable(one['slice'])}"
+        for one in groups
+        for rate in rates
+        if not one["few"] and one.get(rate, {"n": 0})["n"] < FEW_ROWS
+    ]
+    if counted:
+        lines.append(f"counted among fewer than {FEW_ROWS} rows: {', '.join(counted)}")
     if rates:
         lines.append(caution(slices))
     return "\n".join(lines)

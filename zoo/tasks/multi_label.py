@@ -35,6 +35,7 @@ class MultiLabel(Task):
     explained = "label"
     verb = "classify"
     learned = ("thresholds",)
+    scores_by_row = False
 
     # ---- the data
 

@@ -68,6 +68,7 @@ class Task(abc.ABC):
     views: ClassVar[tuple[str, ...]] = ()  # what the report draws beside learning curves, see `zoo.comparison.details`
     baselines: ClassVar[tuple[str, ...]] = ()  # of scikit-learn, see `zoo.experiments.baseline`
     explains: ClassVar[bool] = False  # whether an answer is one of several `logits`, so that it can be explained
+    scores_by_row: ClassVar[bool] = True  # whether a row has the same score whichever rows it is judged with
     # What columns of a row are held responsible for: of several "class" logits, of "label" logits, or of a "value".
     explained: ClassVar[Literal["class", "label", "value"] | None] = None
     verb: ClassVar[str | None] = None  # TensorFlow Serving's, beside predict
