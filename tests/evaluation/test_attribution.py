@@ -80,7 +80,6 @@ def mixed_rows(rows=400):
 @pytest.mark.parametrize("name", ["table_mlp", "linear_table"])
 def test_columns_of_a_mixed_table_add_up_and_the_planted_category_is_found(name):
     import keras
-
     import tensorflow as tf
 
     from zoo.datasets.on_disk import each, take
