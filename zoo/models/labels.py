@@ -15,6 +15,7 @@ from zoo.registry import register_model
     reference="Rumelhart, Hinton & Williams (1986), Learning representations by back-propagating errors",
     input_shape=(271,),
     num_labels=19,
+    hidden_units=(512, 512),
 )
 def table_labeller(
     input_shape: Sequence[int],
