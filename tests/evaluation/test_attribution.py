@@ -108,7 +108,7 @@ def test_columns_of_a_mixed_table_add_up_and_the_planted_category_is_found(name)
     logits = keras.Model(model.input, model.get_layer("logits").output).predict(tensors(other), verbose=0)
     contrast = logits[:, targets[1]] - logits.mean(axis=1)
     sums = [explanation.scores.sum() for explanation in explain_columns(loaded, other)]
-    assert sums[1] - sums[0] == pytest.approx(contrast[1] - contrast[0], abs=0.05 * abs(contrast[0]))
+    assert sums[1] - sums[0] == pytest.approx(contrast[1] - contrast[0], abs=float(0.05 * abs(contrast[0])))
     split = Split(features, targets, np.arange(400))
     first, *others = permutation_importance(loaded, loaded.answers(features), split)["columns"]
     assert first["column"] == "colour" and first["interval"][0] > 0.2 and max(one["drop"] for one in others) < 0.05

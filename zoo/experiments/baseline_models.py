@@ -264,7 +264,7 @@ BASELINES = {
     "logistic_regression": Baseline(_C_GRID, _logistic_regression),
     "linear_svm": Baseline(_C_GRID, _linear_svm),
     "logistic_regression_per_label": Baseline(
-        dict.fromkeys(_KINDS, [{"C": c} for c in (0.01, 0.1, 1.0, 10.0)]), _logistic_regression_per_label
+        dict.fromkeys(_KINDS, [{"C": c} for c in (0.01, 0.1, 1.0, 10.0, 100.0)]), _logistic_regression_per_label
     ),
     "ridge": Baseline(dict.fromkeys(_KINDS, [{"alpha": alpha} for alpha in (0.1, 1.0, 10.0, 100.0, 1000.0)]), _ridge),
     "hist_gradient_boosting": Baseline(dict.fromkeys(_KINDS, _BOOSTING), _hist_gradient_boosting, of_trees=True),
