@@ -285,7 +285,7 @@ def _load_own(
 def from_memory(
     data: Any,
     task: Task,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     validation_data: Any = None,
     test_data: Any = None,
     validation_fraction: float | None = None,
@@ -301,7 +301,7 @@ def from_memory(
     Args:
         data: `(features, targets)` or a DataFrame.
         task: what the targets are for.
-        label: the DataFrame's column of targets; by default it is guessed by its name.
+        label: the DataFrame's column of targets, by default guessed by its name; or of several labels' columns.
         validation_data, test_data: `(features, targets)` beside arrays; by default tenths of `data`.
         validation_fraction, duplicates: as `load`.
         judges: the classes of a model to be judged on all rows, which are then each split's; they may be few.
