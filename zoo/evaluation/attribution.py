@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.keras_hooks import inputs_of_calls, outputs_of_calls
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
@@ -205,6 +204,8 @@ def _network(model, how: str) -> _Network:
 
 
 def _parts(model) -> list[_Part]:
+    from zoo.keras_hooks import outputs_of_calls
+
     inputs = model.input if isinstance(model.input, dict) else {"numbers": model.inputs[0]}
     makers = {id(tensor): operation for operation in model.operations for tensor in outputs_of_calls(operation)}
     keys = {id(makers[id(tensor)]): key for key, tensor in inputs.items()}
@@ -227,6 +228,8 @@ def _parts(model) -> list[_Part]:
 
 def _operations_before(operation, makers: dict) -> list:
     """All that an operation depends on, and itself; `makers` has the operation of each tensor by the tensor's id."""
+    from zoo.keras_hooks import inputs_of_calls
+
     found, waiting = [], [operation]
     while waiting:
         one = waiting.pop()
@@ -238,6 +241,8 @@ def _operations_before(operation, makers: dict) -> list:
 
 def _middle_of_numbers(model, tensor):
     """The mean, or the median, of the numbers that enter the model, as the layer behind its input has learned it."""
+    from zoo.keras_hooks import inputs_of_calls
+
     for layer in model.layers:
         if any(taken is tensor for taken in inputs_of_calls(layer)):
             if type(layer).__name__ == "Normalization":
