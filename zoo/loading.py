@@ -250,7 +250,8 @@ def with_labels(model, labels: dict[str, Any], path: pathlib.Path) -> LoadedMode
         num_labels = model.output_shape[-1]
         labels["label_names"] = labels.get("label_names") or [str(number) for number in range(num_labels)]
         check_number(labels["label_names"], num_labels, path)
-        if len(labels.get("thresholds") or labels["label_names"]) != num_labels:
+        labels["thresholds"] = labels.get("thresholds") or [0.5] * num_labels
+        if len(labels["thresholds"]) != num_labels:
             raise ZooError(f"{path}: {len(labels['thresholds'])} thresholds for {num_labels} labels; train again")
     return LoadedModel(model, task, labels["reads"], labels, path)
 
