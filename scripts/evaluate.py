@@ -5,6 +5,7 @@
     python scripts/evaluate.py --model_file=model.keras --dataset=mnist --json
     python scripts/evaluate.py --run='runs/mnist_*/*' --corruptions
     python scripts/evaluate.py --run=runs/linear_text/20250101-120000-abc123 --slice_by=length
+    python scripts/evaluate.py --run=runs/adult_mlp/20250101-120000-abc123 --slice_by=sex,race --importance
     python scripts/evaluate.py --run='runs/fashion_mnist_cnn/*' --tta --split=validation
     python scripts/evaluate.py --run=runs/movielens_deepfm/20250101-120000-abc123 --ranking
 
@@ -27,9 +28,14 @@ MODEL_FILE = flags.DEFINE_string(
 DATASET = flags.DEFINE_string("dataset", None, "Data set (default: the one that the model was trained on).")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data are (default: as in the run, or $TFDS_DATA_DIR).")
 SPLIT = flags.DEFINE_enum("split", "test", ["test", "validation", "train", "all"], "Which part of the data.")
-SLICE_BY = flags.DEFINE_string("slice_by", None, "Judge slices too: label, length (of texts), or a column of csv data.")
+SLICE_BY = flags.DEFINE_list(
+    "slice_by",
+    [],
+    "Judge groups of rows too: label, length (of texts), or columns of the data, with commas between them.",
+)
 CORRUPTIONS = flags.DEFINE_bool("corruptions", False, "Judge on corrupted test rows, and write corruptions.json.")
 RANKING = flags.DEFINE_bool("ranking", False, "Judge the lists of 10 of a recommender, and write ranking.json.")
+IMPORTANCE = flags.DEFINE_bool("importance", False, "Shuffle each column of a table: how much worse is the model then?")
 TTA = flags.DEFINE(
     command_line.Choice(["recipe", "mirror", "shift", "mirror_and_shift"]), "tta", None,
     "<recipe|mirror|shift|mirror_and_shift>: Judge the mean answer to several views of each picture too, in figures of "
@@ -46,7 +52,7 @@ def main() -> int:
 
     runs = [path for name in RUN.value for path in sorted(glob.glob(name)) or [name]]
     runs = [chosen_run(runs[0] if runs else None, MODEL.value, MODEL_FILE.value), *runs[1:]]
-    others = (SLICE_BY, OUTPUT, MODEL_FILE, MODEL, DATASET, TTA)
+    others = (SLICE_BY, IMPORTANCE, OUTPUT, MODEL_FILE, MODEL, DATASET, TTA)
     if CORRUPTIONS.value and (SPLIT.present or any(flag.value for flag in others)):
         raise ZooError(
             "--corruptions goes with --run, --data_dir and --seed alone: runs are judged on their test split"
@@ -93,7 +99,7 @@ def _evaluate(run: str | None):
     from zoo.evaluation.evaluate import evaluate, results_table
 
     where = (run, MODEL_FILE.value, DATASET.value, DATA_DIR.value, SPLIT.value, OUTPUT.value)
-    return results_table, evaluate(*where, SLICE_BY.value, TTA.value)
+    return results_table, evaluate(*where, SLICE_BY.value, TTA.value, IMPORTANCE.value)
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ TEXT = flags.DEFINE_multi_string("text", [], "A text to predict; may be repeated
 TEXT_FILE = flags.DEFINE_multi_string("text_file", [], "A .txt or .csv file of texts; may be repeated.")
 EXPLAIN = flags.DEFINE(
     command_line.Choice(["integrated_gradients", "grad_cam", "attention_rollout"]), "explain", None,
-    "<integrated_gradients|grad_cam|attention_rollout>: Show which words mattered, or write a PNG of which pixels; "
-    "alone, by integrated_gradients.", boolean=True,
+    "<integrated_gradients|grad_cam|attention_rollout>: Show which words or columns mattered, or write a PNG of which "
+    "pixels; alone, by integrated_gradients.", boolean=True,
 )  # fmt: skip
 TTA = flags.DEFINE(
     command_line.Choice(["recipe", "mirror", "shift", "mirror_and_shift"]), "tta", None,
@@ -56,7 +56,7 @@ IMPORT = flags.DEFINE_list("import", [], "Modules of yours that register the mod
 def main(arguments: list[str]) -> None:
     command_line.import_modules(IMPORT.value)
     from zoo.drawing import figures, highlight
-    from zoo.evaluation import explain, predict, recommend, tta
+    from zoo.evaluation import attribution, explain, predict, recommend, tta
     from zoo.published import chosen_run
 
     paths = list(arguments) + TEXT_FILE.value
@@ -74,6 +74,8 @@ def main(arguments: list[str]) -> None:
     explains, method = EXPLAIN.value or EXPLAIN_HTML.value, EXPLAIN.value or explain.METHODS[0]
     if explains:
         explain.check_explains(loaded_model, method)
+        if EXPLAIN_HTML.value and loaded_model.reads in ("table", "columns"):
+            raise ZooError("--explain_html shows words and pixels; of columns, --explain prints, and --json has all")
     sheet = None
     if EXPLAIN.value and loaded_model.reads == "image":
         sheet = os.path.join(os.path.dirname(OUTPUT.value or ""), "explained.png")
@@ -88,9 +90,11 @@ def main(arguments: list[str]) -> None:
     predictions = predict.predict(loaded_model, names, features, views)
     if OUTPUT.value:
         predict.write_predictions(loaded_model.task, predictions, OUTPUT.value)
-    pictures = loaded_model.reads == "image"
+    pictures, rows = loaded_model.reads == "image", loaded_model.reads in ("table", "columns")
     if explains:
-        if pictures:
+        if rows:
+            explanations = attribution.explain_columns(loaded_model, features)
+        elif pictures:
             explanations = explain.explain_images(loaded_model, features, method)
         else:
             explanations = explain.explain(loaded_model, features)
@@ -99,7 +103,10 @@ def main(arguments: list[str]) -> None:
         if sheet:
             figures.save_heat_maps(names, features, predictions, explanations, sheet, method)
             print(f"heat maps: {sheet}", file=sys.stderr)
-        if not pictures:
+        if rows:
+            for prediction, explanation in zip(predictions, explanations, strict=True):
+                prediction |= {"explained": explanation.of, "columns": attribution.as_json(explanation)}
+        elif not pictures:
             for prediction, scores in zip(predictions, explanations, strict=True):
                 prediction["words"] = [{"word": word, "score": score} for word, score in scores]
     if JSON.value:
@@ -109,7 +116,10 @@ def main(arguments: list[str]) -> None:
         if EXPLAIN.value and not pictures:
             colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # no-color.org
             for name, explanation in zip(names, explanations, strict=True):
-                print(f"{printable(name)}: {highlight.in_words(explanation, colored)}")
+                said = (
+                    printable(attribution.in_words(explanation)) if rows else highlight.in_words(explanation, colored)
+                )
+                print(f"{printable(name)}: {said}")
 
 
 def _recommend(loaded_model, run, paths: list[str]) -> None:

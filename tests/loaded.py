@@ -7,5 +7,6 @@ from zoo.tasks.catalog import get_task
 
 
 def named(model, reads, names=("a", "b"), path="m.keras", kind=LoadedModel, **labels):
-    """A classifier that reads images, tables or texts."""
-    return kind(model, get_task("classification"), reads, {"label_names": list(names)} | labels, Path(path))
+    """A model, by default a classifier, that reads images, tables or texts."""
+    task = get_task(labels.get("task", "classification"))
+    return kind(model, task, reads, {"label_names": list(names)} | labels, Path(path))

@@ -29,7 +29,7 @@ def train(
     runs_dir: str | os.PathLike = "runs",
     *,
     dataset: Any = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     validation_data: Any = None,
     test_data: Any = None,
     overrides: dict[str, Any] | None = None,
@@ -51,7 +51,8 @@ def train(
         runs_dir: where the run directory is made.
         dataset: the data to train on in place of the config's: the name of a dataset; a CSV file, or a folder with a
             folder a class; `(features, targets)`; a DataFrame; or a `zoo.datasets.Dataset`.
-        label: the column of a DataFrame or CSV file that is to be predicted; by default it is guessed by its name.
+        label: the column of a DataFrame or CSV file that is to be predicted, by default guessed by its name; of
+            several labels, all their columns.
         validation_data, test_data: `(features, targets)` beside arrays; by default they are cut from `dataset`.
         overrides: values of the config by full key, such as `{"training.optimizer.weight_decay": 1e-4}`.
         resume: an interrupted run to finish.

@@ -142,6 +142,17 @@ def save_model(model, path: pathlib.Path, labels: dict[str, Any], compress: bool
         shutil.move(temporary, path)
 
 
+def write_labels(path: pathlib.Path, labels: dict[str, Any]) -> None:
+    """Put other labels into a `.keras` file that `save_model` wrote; atomic."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
+        temporary = pathlib.Path(folder) / path.name
+        with zipfile.ZipFile(path) as archive, zipfile.ZipFile(temporary, "w") as new:
+            for member in archive.infolist():
+                content = json.dumps(labels, ensure_ascii=False) if member.filename == LABELS else archive.read(member)
+                new.writestr(member, content)
+        os.replace(temporary, path)
+
+
 @contextlib.contextmanager
 def _normalizing_alone(model):
     """Batch normalization without its exchange between replicas, which answers do not need.
@@ -235,6 +246,13 @@ def with_labels(model, labels: dict[str, Any], path: pathlib.Path) -> LoadedMode
         num_classes = max(model.output_shape[-1], 2)
         labels["label_names"] = labels.get("label_names") or [str(number) for number in range(num_classes)]
         check_number(labels["label_names"], num_classes, path)
+    if task.targets == "labels":
+        num_labels = model.output_shape[-1]
+        labels["label_names"] = labels.get("label_names") or [str(number) for number in range(num_labels)]
+        check_number(labels["label_names"], num_labels, path)
+        labels["thresholds"] = labels.get("thresholds") or [0.5] * num_labels
+        if len(labels["thresholds"]) != num_labels:
+            raise ZooError(f"{path}: {len(labels['thresholds'])} thresholds for {num_labels} labels; train again")
     return LoadedModel(model, task, labels["reads"], labels, path)
 
 

@@ -76,7 +76,7 @@ class _Figures(_File):
 
     n: NonNegativeInt = 0
     accuracy: _Accuracy | None = None
-    macro_f1: Share = 0.0
+    macro_f1: Share | _Accuracy = 0.0  # of several labels it is the headline, with an interval
     negative_log_likelihood: float = 0.0
     expected_calibration_error: Share = 0.0
     perplexity: PositiveFloat | None = None

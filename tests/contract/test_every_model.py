@@ -20,7 +20,7 @@ from zoo.tasks import Training
 from zoo.training import preprocessing
 
 MODELS = zoo.list_models()
-COUNTS = {"classification": 30, "regression": 10, "masked_language_model": 1}
+COUNTS = {"classification": 31, "regression": 10, "multi_label": 1, "masked_language_model": 1}
 SMALL = {"length": 16, "vocabulary_size": 500, "num_layers": 2}  # of texts
 SMALL_PICTURES = {"input_shape": (64, 64, 3), "image_size": 64}  # of models that choose their size
 
@@ -65,6 +65,8 @@ def example_targets(name, model, size):
         return np.arange(size, dtype="int32") % max(model.output_shape[-1], 2)
     if kind == "number":
         return (1000 + 50 * np.random.default_rng(1).normal(size=size)).astype("float32")
+    if kind == "labels":
+        return (np.arange(size)[:, None] % np.arange(2, 2 + model.output_shape[-1]) == 0).astype("int8")
     return None
 
 
@@ -116,7 +118,7 @@ def test_it_answers_as_its_task_says(name):
     value, (low, high) = task.value(results), results[task.headline.name]["interval"]
     assert task.headline.bounds[0] <= low <= value <= high <= task.headline.bounds[1]
     assert f"{task.headline.text(value)}" in " ".join(task.results_lines(results, labels))
-    scores = task.scores(answers, targets)
+    scores = task.scores(answers, targets, labels)
     assert scores.shape == (7,) and float(task.headline_of(scores.mean())) == pytest.approx(value, rel=1e-6)
 
 

@@ -113,3 +113,22 @@ def test_rows_to_be_judged_may_be_few_and_of_one_class():
     frame = FRAME.head(1).assign(label=3)
     dataset = datasets.from_memory(frame, get_task("regression"), "label", judges=[])
     assert dataset.test.targets.tolist() == [3] and len(dataset.test) == 1
+
+
+def test_several_labels_are_columns_of_an_array_or_of_a_frame():
+    task, generator = get_task("multi_label"), np.random.default_rng(0)
+    features, targets = generator.normal(size=(60, 2)), generator.integers(0, 2, (60, 3))
+    dataset = datasets.from_memory((features, targets), task)
+    assert dataset.info.targets == "labels" and dataset.info.label_names == ("0", "1", "2")
+    parts = [dataset.train, dataset.validation, dataset.test]
+    for part in parts:
+        np.testing.assert_array_equal(part.targets, targets[part.ids.astype(int)])
+    assert sum(map(len, parts)) == 60 and dataset.train.targets.dtype == "int8"
+    frame = pandas.DataFrame(features, columns=["a", "b"]).assign(sunny=targets[:, 0] == 1, late=targets[:, 2])
+    dataset = datasets.from_memory(frame, task, label=["late", "sunny"])
+    assert dataset.info.label_names == ("late", "sunny") and dataset.feature_names == ("a", "b")
+    np.testing.assert_array_equal(dataset.test.targets, targets[dataset.test.ids.astype(int)][:, [2, 0]])
+    with pytest.raises(ZooError, match=r"targets of shape \(60,\).*of 0 and 1 are needed"):
+        datasets.from_memory((features, targets[:, 0]), task)
+    with pytest.raises(ZooError, match="'2' is neither yes nor no"):
+        datasets.from_memory((features, targets + 1), task)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from zoo.schema import NO_DATE, Schema
 
 from zoo.datasets import interactions, splits
 from zoo.datasets.splits import Split
 from zoo.errors import ZooError
+from zoo.schema import NO_DATE, Schema
 
 SCHEMA = Schema.of(categories=("city", "user", "genre", "item"), numbers=("age",), dates=("rated",))
 

@@ -79,7 +79,7 @@ def test_one_bad_run_does_not_cost_the_others_theirs(run, run_script, tmp_path):
 
 
 def test_slices_by_label(run, run_script):
-    slices = answer(run_script("evaluate", f"--run={run.path}", "--slice_by=label", "--json"))["slices"]
+    slices = answer(run_script("evaluate", f"--run={run.path}", "--slice_by=label", "--json"))["slices"][0]
     recalls = {name: values["recall"] for name, values in run.results["test"]["per_class"].items()}
     assert {one["slice"]: one["accuracy"] for one in slices["slices"]} == pytest.approx(recalls)
     assert recalls[slices["worst"]] == min(recalls.values())

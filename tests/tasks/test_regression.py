@@ -45,8 +45,9 @@ def test_a_table_of_numbers_from_training_to_export(run_script, tmp_path):
     (tmp_path / "new.csv").write_text("distance,size\n10,50\n")
     ((answer),) = json.loads(run("predict", f"--run={folder}", "new.csv", "--json"))
     assert answer["value"] == pytest.approx(100 + 600 - 90, abs=40)
-    said = run("predict", f"--run={folder}", "new.csv", "--explain", status=2)
-    assert said.count("\n") == 1 and "explain" in said
+    ((answer),) = json.loads(run("predict", f"--run={folder}", "new.csv", "--json", "--explain"))
+    assert [one["column"] for one in answer["columns"]] == ["size", "distance"]  # 50 m² are below the mean
+    assert answer["explained"] == "rent" and answer["columns"][0]["score"] < 0 < answer["columns"][1]["score"]
 
     run("baseline", *OWN, "--task=regression", "--models=ridge")
     (rows,) = json.loads(run("compare", "--format=json", "--columns=rank,model,rmse,difference,p,verdict"))

@@ -5,17 +5,18 @@ import os
 import pathlib
 import tempfile
 
+from zoo.comparison import card_groups
 from zoo.config import load_as_run, recipe
 from zoo.errors import ZooError
 from zoo.models import catalog
 from zoo.runs import Run, write_atomically
 
-WIDTHS = {"training": 900, "confusion_matrix": 640, "residuals": 760}  # pixels, at most
+WIDTHS = {"training": 900, "confusion_matrix": 640, "residuals": 760, "labels": 640}  # pixels, at most
 COLOURS = 256
 
 
 def draw(names: list[str], runs_dir: str | os.PathLike, root: pathlib.Path) -> list[pathlib.Path]:
-    """Draw learning curves, and answers, of each model that has a finished run of its config with seed 0.
+    """Draw curves and answers, and keep groups of rows, of each model with a finished run of its config with seed 0.
 
     Args:
         names: registered models with a config.
@@ -40,6 +41,7 @@ def draw(names: list[str], runs_dir: str | os.PathLike, root: pathlib.Path) -> l
             pictures = {kind: pathlib.Path(temporary, f"{kind}.png") for kind in WIDTHS}
             task = catalog.model_info(name).task
             figures.save_training_curves(run.history, pictures["training"], task.headline)
+            drawn += card_groups.keep(run, name, folder)
             task.draw_card(test, run.read_predictions("test"), run.labels, pathlib.Path(temporary))
             for kind, picture in pictures.items():
                 if picture.exists():

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from zoo import reference
+from zoo.comparison import card_groups
 from zoo.comparison.receipts import read_leaderboard
 from zoo.config import Config, config_path, load_config, read_yaml
 from zoo.datasets.catalog import dataset_info, list_datasets
@@ -29,6 +30,7 @@ PICTURES = {
     "training": "learning curves",
     "confusion_matrix": "confusion matrix",
     "residuals": "predicted against true, and residuals",
+    "labels": "F1 of each label",
 }
 
 
@@ -140,6 +142,7 @@ def _card(name: str, rows: Sequence[dict], written: dict, root: pathlib.Path) ->
         *(_figures(row) for row in own),
         "" if own else f"## No figure yet\n\n{written['no_figure'][name]}",
         _pictures(name, root),
+        card_groups.section(name, root / "docs/models"),
         f"## Data\n\n{_data(config, written)}",
         f"## Layers\n\n{layers}",
         f"## Training\n\n{_recipe(name, root)}",
@@ -277,12 +280,7 @@ def _limits(name: str, task: str, config: Config, written: dict) -> list[str]:
 
 def _commands(name: str, config: Config, rows: Sequence[dict], needs_text: bool) -> str:
     info, run = catalog.model_info(name), f"--run=runs/{name}/…"
-    example = {
-        "image": "digit.png",
-        "table": "rows.csv",
-        "columns": "rows.csv",
-        "text": '--text="Shares fell after the vote."',
-    }
+    example = {"image": "digit.png", "text": '--text="Shares fell after the vote."'}.get(info.reads, "rows.csv")
     lines = ["pip install -e '.[text]'"] if needs_text else []
     if info.task.pretrains:
         lines += [
@@ -294,6 +292,6 @@ def _commands(name: str, config: Config, rows: Sequence[dict], needs_text: bool)
             f"python scripts/train.py --model={name}",
             *([f"python scripts/reproduce.py {name}"] if rows and config.claim else []),
             f"python scripts/evaluate.py {run}",
-            f"python scripts/predict.py {run} {example[info.reads]}",
+            f"python scripts/predict.py {run} {example}",
         ]
     return "\n".join(f"    {line}" for line in lines)

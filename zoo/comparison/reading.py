@@ -153,7 +153,7 @@ def _read(run: Run) -> tuple[Result, list[str]]:
             raise ValueError(f"{len(predictions.ids)} rows where results.json has {test['n']}")
         scores = predictions.scores
         if scores is None and predictions.answers is not None:
-            scores = task.scores(predictions.answers, predictions.targets)
+            scores = task.scores(predictions.answers, predictions.targets, labels)
         if scores is not None and not np.isfinite(scores).all():
             raise ValueError(f"{run.predictions_file().name}: a score is not finite")
         parts, notices = _read_parts(run, record, task, test, predictions)

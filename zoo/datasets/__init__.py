@@ -84,7 +84,7 @@ def load(
     image_shape: Sequence[int] | None = None,
     task: Task | None = None,
     ask: bool = False,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     duplicates: str | None = None,
     columns: Mapping[str, str] | None = None,
     drop: Sequence[str] = (),
@@ -100,7 +100,7 @@ def load(
         image_shape: (height, width, channel) to which the user's own pictures are brought.
         task: what the label column of the user's own table is for; by default classification.
         ask: refuse a label column of many different numbers, which may be classes or numbers to predict.
-        label: name of the label column of the user's own table; by default it is guessed.
+        label: name of the label column of the user's own table, by default guessed; or of several labels' columns.
         duplicates: "drop" equal training examples but the first, or "keep" them, all on one side of each split; by
             default rows of the user's own table are kept, and all else dropped.
         columns: to read the user's own table as one of mixed columns: what some of them are, if the user says it, one
@@ -140,10 +140,14 @@ def load(
     if info.needs_data_dir:
         if task is None or task.targets is None:  # tasks without targets learn from the same split as classifiers
             task, ask = get_task("classification"), ask and task is None
+        if label is not None and not isinstance(label, str) and task.targets != "labels":
+            raise ZooError(f"dataset.label names {len(label)} columns; {task.words} has one: dataset.label=NAME")
         reading = Reading(task, ask, label, None, mixed, tuple(drop), group, weight)
         return _load_own(info, path, validation_fraction or 0.1, image_shape, reading, duplicates)
     train, test, origin = official.load_arrays(info.stored_as or name, path)
     fraction = validation_fraction or (0.1 if test is None else _VALIDATION_ROWS / len(train))
+    if fraction > 0.5:  # few rows
+        fraction = 0.1
     return _split(info, train, test, origin, fraction, duplicates)
 
 
@@ -296,7 +300,7 @@ def _load_own(
 def from_memory(
     data: Any,
     task: Task,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     validation_data: Any = None,
     test_data: Any = None,
     validation_fraction: float | None = None,
@@ -312,7 +316,7 @@ def from_memory(
     Args:
         data: `(features, targets)` or a DataFrame.
         task: what the targets are for.
-        label: the DataFrame's column of targets; by default it is guessed by its name.
+        label: the DataFrame's column of targets, by default guessed by its name; or of several labels' columns.
         validation_data, test_data: `(features, targets)` beside arrays; by default tenths of `data`.
         validation_fraction, duplicates: as `load`.
         judges: the classes of a model to be judged on all rows, which are then each split's; they may be few.
@@ -374,7 +378,7 @@ def _of_examples(
     names = examples.feature_names
     if names:
         report["schema"] = dict.fromkeys(names, "float32")
-    if info.label_names:
+    if info.targets == "class":
         report["notes"] += notes_on_classes(info.label_names, examples.split.targets)
     if examples.left_out:
         report["left_out"] = fewer_kinds(examples.left_out)
@@ -402,7 +406,7 @@ def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Readi
         return "image", own_pictures.read_image_folder(path, image_shape)
     if info.kind == "text":
         return "text", own_texts.read_text_folder(path)
-    if own_texts.is_text_table(path, reading.label):
+    if not reading.is_several and own_texts.is_text_table(path, reading.label):
         return "text", own_texts.read_text_csv(path, reading)
     return "table", own_tables.read_csv(path, reading)
 
@@ -458,7 +462,9 @@ def _add_features(digest, features: on_disk.Features) -> None:
 def _counts(split: Split, info: DatasetInfo) -> dict[str, Any]:
     """How many rows; for classes, how many of each; for numbers, their range."""
     rows: dict[str, Any] = {"rows": len(split)}
-    if info.label_names:
+    if info.targets == "labels":
+        return rows | {"labels": dict(zip(info.label_names, split.targets.sum(axis=0).tolist(), strict=True))}
+    if info.targets == "class":
         of_classes = np.bincount(split.targets, minlength=len(info.label_names)).tolist()
         return rows | {"classes": dict(zip(info.label_names, of_classes, strict=True))}
     if info.targets == "number":

@@ -14,8 +14,9 @@ class DatasetInfo:
     Attributes:
         feature_names: of the columns of a table of numbers.
         schema: of the columns of a mixed table, which is of kind "columns".
-        targets: what is to be learned, in the words of `zoo.tasks.Task.targets`; "class" has `label_names`, "number" a
-            `target_name` and a `unit`. None: the user's file and the model's task decide.
+        targets: what is to be learned, in the words of `zoo.tasks.Task.targets`; "class" and "labels", of which a
+            row may have several, have `label_names`, "number" a `target_name` and a `unit`. None: the user's file and
+            the model's task decide.
         time_column: a date by which rows are split, the latest into test; else they are split by content.
         liked_from: the least number that becomes the class 1, where numbers become classes.
         unrated: rows of class 0 for each of class 1, of items that its user did not rate; their ids are negative.
@@ -65,6 +66,14 @@ _MOVIELENS = DatasetInfo(
     source="https://grouplens.org/datasets/movielens/100k/",
     licence="GroupLens; for research, not to be redistributed without permission",
     citation="Harper & Konstan (2015), The MovieLens datasets: history and context",
+)  # fmt: skip
+
+# Mulan's names: of the spectrum, of clusters of segments, of the segments' sizes; and where it was recorded.
+_BIRDS = (
+    *(f"audio-ssd{n}" for n in range(1, 167) if n not in (23, 24, 47, 48, 71, 72, 95, 96, 119, 120, 142, 143, 144)),
+    *(f"cluster{n}" for n in range(1, 101) if n not in (58, 77)),
+    "segments", "mean_rect_width", "std_rect_width", "mean_rect_height", "std_rect_height", "mean_rect_volume",
+    "std_rect_volume", "hasSegments", *(f"location {n}" for n in (1, 2, 4, 5, 7, 8, 10, 11, 13, 15, 16, 17)),
 )  # fmt: skip
 
 _CATALOG = (
@@ -148,6 +157,25 @@ _CATALOG = (
         source="https://www.dcc.fc.up.pt/~ltorgo/Regression/cal_housing.html",
         licence="unknown; figures of the United States census, which are in the public domain",
         citation="Pace & Barry (1997), Sparse spatial autoregressions",
+    ),
+    DatasetInfo(
+        name="birds",
+        kind="table",
+        description="645 recordings of ten seconds in a forest, 271 numbers of each, and which of 19 birds are heard; "
+        "323 are the test split",
+        label_names=(
+            "Brown Creeper", "Pacific Wren", "Pacific-slope Flycatcher", "Red-breasted Nuthatch", "Dark-eyed Junco",
+            "Olive-sided Flycatcher", "Hermit Thrush", "Chestnut-backed Chickadee", "Varied Thrush", "Hermit Warbler",
+            "Swainson's Thrush", "Hammond's Flycatcher", "Western Tanager", "Black-headed Grosbeak",
+            "Golden Crowned Kinglet", "Warbling Vireo", "MacGillivray's Warbler", "Stellar's Jay", "Common Nighthawk",
+        ),
+        feature_shape=(271,),
+        targets="labels",
+        feature_names=_BIRDS,
+        source="http://mulan.sourceforge.net/datasets-mlc.html",
+        licence="unknown; recordings of the H. J. Andrews Experimental Forest, given to the contest for research",
+        citation="Briggs et al. (2013), The 9th annual MLSP competition: new methods for acoustic classification of "
+        "multiple simultaneous bird species in a noisy environment",
     ),
     DatasetInfo(
         name="adult",

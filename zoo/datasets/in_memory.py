@@ -34,14 +34,14 @@ def read_frame(frame, reading: Reading) -> tuple[str, Examples]:
     if frame.columns.nlevels > 1:
         raise ZooError("DataFrame: its columns have names of several levels; give each one name")
     named = frame.rename(columns=str)
-    if reading.label is not None:
+    if reading.label is not None and not reading.is_several:
         reading = dataclasses.replace(reading, label=str(reading.label))
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "DataFrame.csv")
         try:
             own_tables.check_header(file, list(named.columns), numbers_may_name=True)
             _write(named, file, reading)
-            if own_texts.is_text_table(file, reading.label):
+            if not reading.is_several and own_texts.is_text_table(file, reading.label):
                 kind, examples = "text", own_texts.read_text_csv(file, reading)
             else:
                 kind, examples = "table", own_tables.read_csv(file, reading, has_header=True)
@@ -82,7 +82,7 @@ def _write(frame, file: pathlib.Path, reading: Reading) -> None:
     from zoo.datasets.own_tables import find_label
 
     names = list(frame.columns)
-    label = names[find_label(file, names, reading.label)[0]] if names else None
+    label = names[find_label(file, names, reading.label)[0]] if names and not reading.is_several else None
     for name in names:
         kind = str(frame[name].dtype)
         if kind in ("bool", "boolean") and name != label:
@@ -131,9 +131,15 @@ def read_arrays(
     if len(kinds | shapes) != 2:
         raise ZooError(f"train, validation and test hold {' and '.join(map(str, sorted(map(str, shapes))))}; one shape")
     features = np.concatenate([features for _, features, _ in parts.values()])
-    cells = [str(cell) for _, _, targets in parts.values() for cell in targets]
-    column = Column(pathlib.Path("targets"), "y", cells, range(len(cells)))
-    targets, described = reading.targets(column)
+    words = (lambda row: [str(cell) for cell in row]) if reading.is_several else str
+    cells = [words(target) for _, _, targets in parts.values() for target in targets]
+    where, rows = pathlib.Path("targets"), range(len(cells))
+    if reading.is_several:
+        labels = _label_names(train[1], len(cells[0]), reading)
+        several = [Column(where, *named, rows) for named in zip(labels, zip(*cells, strict=True), strict=True)]
+        targets, described = reading.several(several)
+    else:
+        targets, described = reading.targets(Column(where, "y", cells, rows))
     if features.ndim != 2:
         names = None
     else:
@@ -179,6 +185,13 @@ def _targets(values: Any, count: int, name: str, reading: Reading) -> list:
         targets = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:  # such as of a PyTorch tensor with a gradient
         raise ZooError(f"{name}: targets: no array ({one_line(error)})") from None
+    if reading.is_several:
+        if targets.ndim != 2 or count != len(targets) or not targets.size or targets.dtype.kind not in "biuf":
+            raise ZooError(
+                f"{name}: targets of shape {targets.shape} and type {targets.dtype} beside {count:,} examples; numbers "
+                "[examples, labels] of 0 and 1 are needed"
+            )
+        return targets.tolist()
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]
     if targets.ndim != 1:
@@ -193,6 +206,13 @@ def _targets(values: Any, count: int, name: str, reading: Reading) -> list:
     if missing is not None:
         raise ZooError(f"{name}: target {missing} is {cells[missing]}; fill it, or leave the example out")
     return [int(cell) for cell in cells] if _are_whole(cells, f"{name}: targets", reading) else cells
+
+
+def _label_names(values: Any, count: int, reading: Reading) -> list[str]:
+    """Those of a DataFrame of targets, or of the model that is judged; else numbers from 0."""
+    if hasattr(values, "columns"):
+        return [str(column) for column in values.columns]
+    return list(reading.judges) if len(reading.judges or ()) == count else [str(number) for number in range(count)]
 
 
 def _are_whole(cells: Sequence, where: str, reading: Reading) -> bool:

@@ -93,6 +93,7 @@ class Reading:
     """What a label column is for, whether to ask where that is not sure, and its name where the user says it.
 
     Attributes:
+        label: of a task of several labels a list of names, or one text with commas between them.
         judges: the classes of a model that is judged on the rows, which may all be of one; None: to learn from them.
         columns: what columns of a mixed table are, where the user says it; None: the table is one of numbers or texts.
         drop: names of columns to be left out of a mixed table.
@@ -102,7 +103,7 @@ class Reading:
 
     task: Task
     ask: bool = False
-    label: str | None = None
+    label: str | Sequence[str] | None = None
     judges: tuple[str, ...] | None = None
     columns: Mapping[str, str] | None = None
     drop: tuple[str, ...] = ()
@@ -133,6 +134,36 @@ class Reading:
         if "label_names" in more:
             refuse_odd_classes(more["label_names"], str(column.file))
         return targets, described | more
+
+    @property
+    def is_several(self) -> bool:
+        """Whether the targets are several columns, each yes or no."""
+        return self.task.targets == "labels"
+
+    def label_columns(self, where: str) -> list[str]:
+        """The names of several labels' columns: a list, or names with commas between them.
+
+        Raises:
+            ZooError: none is named, or one twice.
+        """
+        given = self.label if self.label is not None else self.judges or ""
+        names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given)]
+        if not all(names):
+            raise ZooError(f"{where}: which columns are the labels? Name them: --set 'dataset.label=[a, b]'")
+        if repeated := [name for name in names if names.count(name) > 1]:
+            raise ZooError(f"{where}: dataset.label names {repeated[0]!r} twice; once is enough")
+        return names
+
+    def several(self, columns: Sequence[Column]) -> tuple[np.ndarray, dict[str, Any]]:
+        """`int8[rows, labels]`, a column each, and the fields of `DatasetInfo` that describe them.
+
+        Raises:
+            ZooError: a cell is neither yes nor no, or of those to learn from, a column is the same in all rows.
+        """
+        names = tuple(column.name for column in columns)
+        refuse_odd_classes(names, str(columns[0].file))
+        targets = np.stack([self.task.read_targets(column, self.judges is None)[0] for column in columns], axis=1)
+        return targets, {"targets": self.task.targets, "label_names": names}
 
     def _places(self, cells: set[str], where: str) -> dict[str, int]:
         """The numbers of the model's classes by what the cells call them: their names, or the numbers themselves."""

@@ -130,34 +130,39 @@ def read_csv(file: pathlib.Path, reading: Reading, has_header: bool = False) -> 
         ZooError: as `open_table`; a header that is none, a missing or wrong number (with file, line and column), a
             column that float32 cannot hold, or a label column that the task cannot learn from.
     """
-    cells, labels, lines = array.array("d"), [], array.array("q")
+    cells, labels, lines = array.array("d"), [], array.array("q")  # labels: of each row, a tuple
     with open_table(file) as table:
         check_header(file, table.header, has_header)
         if len(table.header) == 1:
             raise ZooError(
                 f"{file}: only one column; numbers and a label are needed, parted by commas, semicolons or tabs"
             )
-        label_column, notes = find_label(file, table.header, reading.label)
-        names = table.header[:label_column] + table.header[label_column + 1 :]
+        label_columns, notes = _find_labels(file, table.header, reading)
+        others = [place for place in range(len(table.header)) if place not in label_columns]
+        names = [table.header[place] for place in others]
         for number, row in table.rows:
-            label = row.pop(label_column).strip()
-            if not label:
+            label = tuple(sys.intern(row[place].strip()) for place in label_columns)
+            if not all(label):
+                empty = table.header[label_columns[label.index("")]]
                 raise ZooError(
-                    f"{file}:{number}: the label is missing: {shortened(repr(table.header[label_column]))} is empty; "
-                    "fill it, or take the row away; or another column is the label: --set dataset.label=NAME"
+                    f"{file}:{number}: the label is missing: {shortened(repr(empty))} is empty; fill it, or take the "
+                    "row away; or another column is the label: --set dataset.label=NAME"
                 )
             try:
-                cells.extend(finite_numbers(row, names, f"{file}:{number}"))
+                cells.extend(finite_numbers([row[place] for place in others], names, f"{file}:{number}"))
             except ZooError as error:
                 raise ZooError(f"{error}; or take --model=table_mlp, which reads words, dates and gaps too") from None
-            labels.append(sys.intern(label))
+            labels.append(label)
             lines.append(number)
     if not labels:
         raise ZooError(f"{file}: no rows under the header")
     features = np.frombuffer(cells, "float64").reshape(len(labels), len(names))
     features, names, more = _without_index(file, features, names)
-    column = Column(file, table.header[label_column], labels, lines)
-    targets, described = reading.targets(column)
+    columns = [
+        Column(file, table.header[place], of_label, lines)
+        for place, of_label in zip(label_columns, zip(*labels, strict=True), strict=True)
+    ]
+    targets, described = reading.several(columns) if reading.is_several else reading.targets(*columns)
     split = Split(as_float32(features, names, str(file)), targets, np.arange(len(labels)).astype(str))
     notes += [
         f"{len(names)} features: {first_few(names, 20)}",
@@ -206,6 +211,22 @@ def find_label(file: pathlib.Path, header: list[str], named: str | None) -> tupl
     how = "by its name" if known else "the last column"
     other = f"; or is it {' or '.join(map(repr, likely[:3]))}? Say it" if likely else "; another"
     return place, [f"label {header[place]!r}, {how}{other}: --set dataset.label=NAME"]
+
+
+def _find_labels(file: pathlib.Path, header: list[str], reading: Reading) -> tuple[list[int], list[str]]:
+    """Where the labels are, and lines that say so. Of a task of several labels, the user names their columns.
+
+    Raises:
+        ZooError: one of them is not there, or none is left for the features.
+    """
+    if not reading.is_several:
+        place, notes = find_label(file, header, reading.label)
+        return [place], notes
+    names = reading.label_columns(str(file))
+    places = [find_label(file, header, name)[0] for name in names]
+    if len(names) == len(header):
+        raise ZooError(f"{file}:1: all columns are labels; leave one out, to learn from")
+    return places, [f"{len(names)} labels, as dataset.label says: {first_few(names, 20)}"]
 
 
 def find_text(header: list[str], first_row: Sequence[str] = ()) -> int | None:

@@ -1,6 +1,7 @@
 """The user's own texts: a folder of text files per class, or a table with a column of texts and a label."""
 
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,7 +21,7 @@ def is_text(file: pathlib.Path) -> bool:
     return file.suffix.lower() in (".txt", "")
 
 
-def is_text_table(file: pathlib.Path, label: str | None = None) -> bool:
+def is_text_table(file: pathlib.Path, label: str | Sequence[str] | None = None) -> bool:
     """Whether a table holds texts beside its label; what cannot be read is left to the reader to complain of."""
     try:
         with open_table(file) as table:

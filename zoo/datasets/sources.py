@@ -150,6 +150,7 @@ SOURCES = {
         "&& … --data_dir=.",
     ),
     "california_housing": _widedeep(),
+    "birds": _widedeep(),
     "adult": _widedeep(
         content_digest="sha256:6533e20df74210236db1832101a5a602a39b12e575ba59800ac5e5825eb8c1bc",
         arrays_digest="sha256:4d1a553e135c7ccc60045cb085c1cff4d3b8fd3edc42bf7b0aaea52d7f58e7a6",

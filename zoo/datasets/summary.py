@@ -103,6 +103,9 @@ def _lines(report: dict[str, Any]) -> list[str]:
     if isinstance(counts["train"].get("targets"), dict):
         lines += [f"  {split} targets: {_spread(of_split['targets'])}" for split, of_split in counts.items()]
         return lines
+    if labels := counts["train"].get("labels"):
+        shown = ", ".join(f"{name} {count:,}" for name, count in list(labels.items())[:20])
+        return [*lines, f"  training rows that have each label: {shown}{', …' if len(labels) > 20 else ''}"]
     classes = {split: of_split.get("classes") for split, of_split in counts.items()}
     if not classes["train"]:
         return lines

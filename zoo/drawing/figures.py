@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 MISTAKES = 25
 HEAT_MAPS = 30
+MOST_LABELS = 60
 MAXIMUM_CLASSES_WITH_NUMBERS = 25
 _FONTS_OF_OTHER_SCRIPTS = ("Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Zen Hei", "PingFang SC", "Microsoft YaHei")
 
@@ -37,7 +38,7 @@ def save_training_curves(history: dict[str, np.ndarray], path: str | Path, headl
     validation = history.get(f"validation_{headline.name}")
     known = validation is not None and not np.isnan(validation).all()
     best = int(np.nanargmax(headline.goodness(validation))) if known else None
-    with _picture(path, figsize=(10, 5.4)) as figure:
+    with picture(path, figsize=(10, 5.4)) as figure:
         grid = figure.add_gridspec(2, 2, height_ratios=(3, 1))
         for column, (metric, words) in enumerate((("loss", "loss"), (headline.name, headline.words))):
             axes = figure.add_subplot(grid[0, column], ylabel=words)
@@ -75,10 +76,10 @@ def save_confusion_matrix(results: dict, label_names: Sequence[str], path: str |
     counts = np.asarray(results["confusion_matrix"])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     classes = len(label_names)
-    names = [_shortened(str(name), 18) for name in label_names]
+    names = [shortened(str(name), 18) for name in label_names]
     turned = max(map(len, names)) > 4
     side = max(4.0, 0.62 * min(classes, 40) + 2)
-    with _picture(path, figsize=(side + 0.8, side)) as figure:
+    with picture(path, figsize=(side + 0.8, side)) as figure:
         axes = figure.add_subplot(xlabel="predicted", ylabel="true")
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         axes.set_xticks(range(classes), names, rotation=90 if turned and classes > 3 else 0)
@@ -124,12 +125,12 @@ def save_worst_mistakes(
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
-    names = [_shortened(name, 20) for name in label_names]
+    names = [shortened(name, 20) for name in label_names]
     titles = [f"{names[labels[i]]} → {names[predicted[i]]}  {confidence[i]:.2f}" for i in worst]
-    origins = [_shortened(ids[i], 24) for i in worst]
+    origins = [shortened(ids[i], 24) for i in worst]
     heading = f"{len(wrong):,} mistakes in {len(labels):,} examples"
     if not len(worst):
-        with _picture(path, figsize=(6, 2)) as figure:
+        with picture(path, figsize=(6, 2)) as figure:
             figure.text(0.5, 0.5, f"No mistake in {len(labels):,} examples", ha="center", va="center", fontsize=14)
     elif np.ndim(features) == 4:
         heading += ", the surest first: true → predicted  probability"
@@ -148,10 +149,10 @@ def save_residuals(targets: np.ndarray, answers: np.ndarray, labels: dict, path:
         path: the PNG to write.
     """
     truth, said = (np.asarray(part, "float64").ravel() for part in (targets, answers))
-    name = _shortened(labels.get("target_name") or "value", 24)
+    name = shortened(labels.get("target_name") or "value", 24)
     unit = f", {labels['unit']}" if labels.get("unit") else ""
     points = {"s": 9, "color": BLUE, "alpha": min(1.0, max(0.08, 120 / max(len(truth), 1))), "linewidths": 0}
-    with _picture(path, figsize=(10, 4.6)) as figure:
+    with picture(path, figsize=(10, 4.6)) as figure:
         left, right = figure.subplots(1, 2)
         low, high = min(truth.min(), said.min()), max(truth.max(), said.max())
         left.plot([low, high], [low, high], color=GREY, linestyle=":", zorder=3)
@@ -167,6 +168,30 @@ def save_residuals(targets: np.ndarray, answers: np.ndarray, labels: dict, path:
         for axes in (left, right):
             axes.grid(color="#E5E5E5", linewidth=0.8)
             axes.set_axisbelow(True)
+
+
+def save_labels(results: dict, path: str | Path) -> None:
+    """Draws F1 of each label, the most frequent on top, and on how many rows it stands.
+
+    Args:
+        results: of a task of several labels, with `per_label`.
+        path: the PNG to write.
+    """
+    named = sorted(results["per_label"].items(), key=lambda item: item[1]["support"])[-MOST_LABELS:]
+    with picture(path, figsize=(8, 0.26 * len(named) + 1.3)) as figure:
+        axes = figure.add_subplot()
+        axes.barh(range(len(named)), [values["f1"] for _, values in named], color=BLUE, height=0.7)
+        for place, (_, values) in enumerate(named):
+            words = f"{values['f1']:.2f}, precision {values['precision']:.2f}, recall {values['recall']:.2f}"
+            axes.text(values["f1"] + 0.01, place, words, va="center", fontsize=7.5, color=GREY)
+        names = [f"{shortened(name, 28)} ({values['support']:,} rows)" for name, values in named]
+        axes.set_yticks(range(len(named)), names, fontsize=8)
+        macro = results["macro_f1"]["value"]
+        axes.axvline(macro, color=ORANGE, linestyle=":")
+        left_out = len(results["per_label"]) - len(named)
+        more = f"; {left_out:,} rarer labels are not drawn" if left_out else ""
+        axes.set(xlim=(0, 1.25), xlabel="F1", xticks=(0, 0.25, 0.5, 0.75, 1))
+        axes.set_title(f"F1 of each label; dotted: macro F1, {macro:.4f}{more}", fontsize=10)
 
 
 def save_heat_maps(
@@ -191,8 +216,8 @@ def save_heat_maps(
         np.concatenate([np.broadcast_to(image, (*map_.shape, 3)), gap, overlay(image, map_)], axis=1)
         for image, map_ in zip(images[:HEAT_MAPS], scores[:HEAT_MAPS], strict=True)
     ]
-    titles = [f"{_shortened(p['label'], 20)}  {p['probability']:.4f}" for p in predictions[:HEAT_MAPS]]
-    origins = [_shortened(name, 40) for name in names[:HEAT_MAPS]]
+    titles = [f"{shortened(p['label'], 20)}  {p['probability']:.4f}" for p in predictions[:HEAT_MAPS]]
+    origins = [shortened(name, 40) for name in names[:HEAT_MAPS]]
     heading = LEGENDS[method]
     if len(images) > HEAT_MAPS:
         heading += f", the first {HEAT_MAPS} of {len(images):,}; --explain_html shows all"
@@ -214,7 +239,7 @@ def _draw_images(
     rows = -(-len(images) // columns)
     if max(map(len, titles)) > 24:
         titles = [title.replace(" → ", "\n→ ") for title in titles]
-    with _picture(path, figsize=(10, 2.3 * rows + 0.6)) as figure:
+    with picture(path, figsize=(10, 2.3 * rows + 0.6)) as figure:
         figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
         figure.suptitle(heading, fontsize=12)
         for position, (image, title, origin) in enumerate(zip(images, titles, origins, strict=True), start=1):
@@ -231,12 +256,12 @@ def _draw_list(
     examples: Sequence, titles: Sequence[str], origins: Sequence[str], heading: str, path: str | Path
 ) -> None:
     """Lists up to 25 examples that cannot be drawn: feature values or a text, one line each."""
-    with _picture(path, figsize=(10, 0.26 * len(titles) + 1)) as figure:
+    with picture(path, figsize=(10, 0.26 * len(titles) + 1)) as figure:
         axes = figure.add_subplot()
         axes.set_axis_off()
         axes.set_title(heading + ", the surest first", fontsize=12, loc="left")
         rows = [
-            (title, _shortened(_in_words(example), 72), origin)
+            (title, shortened(_in_words(example), 72), origin)
             for title, example, origin in zip(titles, examples, origins, strict=True)
         ]
         table = axes.table(
@@ -255,7 +280,7 @@ def _draw_list(
 
 
 @contextlib.contextmanager
-def _picture(path: str | Path, figsize: tuple[float, float]) -> Iterator["Figure"]:
+def picture(path: str | Path, figsize: tuple[float, float]) -> Iterator["Figure"]:
     """Gives a figure and saves it as PNG. It is made without pyplot, which keeps global state and may open windows."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -301,7 +326,7 @@ def _in_words(example: object) -> str:
     return example.decode("utf-8", "replace") if isinstance(example, bytes) else str(example)
 
 
-def _shortened(text: object, length: int) -> str:
+def shortened(text: object, length: int) -> str:
     """Cuts out the middle: the ends of names and paths tell most."""
     text = printable(" ".join(str(text).split()))
     return text if len(text) <= length else f"{text[: length // 2]}…{text[len(text) - (length - 1) // 2 :]}"

@@ -54,7 +54,7 @@ def write_answers(
     if targets is not None:
         header.insert(1, "truth")
         columns.insert(1, [_truth(task, target, labels) for target in targets])
-    scores = task.scores(answers, targets)
+    scores = task.scores(answers, targets, labels)
     if scores is not None and are_right_or_wrong(scores):
         header.insert(2, "right")
         columns.insert(2, ["yes" if score else "no" for score in scores])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,15 @@ import numpy as np
 
 from zoo.datasets import on_disk
 from zoo.datasets.splits import concatenate
+from zoo.drawing.groups import save_groups
 from zoo.errors import ZooError
 from zoo.escaping import json_text, printable
 from zoo.evaluation import tta
 from zoo.evaluation.answers_table import write_answers
+from zoo.evaluation.importance import importance_table, permutation_importance, write_importance
 from zoo.evaluation.outcome import drawn
 from zoo.evaluation.predict import open_model
-from zoo.evaluation.slices import evaluate_slices, slices_table
+from zoo.evaluation.slices import evaluate_slices, slices_table, write_slices
 from zoo.runs import open_run
 from zoo.tasks.catalog import get_task
 
@@ -34,8 +37,9 @@ def evaluate(
     data_dir: str | None = None,
     split_name: str = "test",
     output: str | os.PathLike | None = None,
-    slice_by: str | None = None,
+    slice_by: Sequence[str] = (),
     tta_views: str | None = None,
+    importance: bool = False,
 ) -> dict:
     """Evaluates a run's model, or a lone file, on a data set: by default the one it was trained on.
 
@@ -46,12 +50,14 @@ def evaluate(
         data_dir: where the data are, if not where the run, or the environment, says.
         split_name: "test", "validation" or "train"; "all" of data that are a test set of their own.
         output: a folder for evaluation.json, predictions.csv and the pictures of the task.
-        slice_by: also judge slices of the split, as `evaluate_slices` says.
+        slice_by: columns, by which groups of the split's rows are judged too, as `evaluate_slices` says; of a run's own
+            test split, they are written into its folder too.
+        importance: also shuffle each column of a table, see `permutation_importance`.
         tta_views: also judge the mean answer to several views of each picture, see `tta.views_of`.
 
     Returns:
         {"model", "task", "unit", "dataset", "data_digest", "split", "results": what the task's `results` returns}, and
-        "slices", and "tta", what `tta.against_plain` returns.
+        "slices", one for each of `slice_by`, "importance", and "tta", what `tta.against_plain` returns.
 
     Raises:
         ZooError: the model or data cannot be read, or do not fit each other, or `output` cannot be written.
@@ -79,8 +85,16 @@ def evaluate(
         "split": split_name,
         "results": task.results(answers, split.targets, labels),
     }
-    if slice_by is not None:
-        evaluation["slices"] = evaluate_slices(task, answers, split, dataset, slice_by)
+    if slice_by:
+        evaluation["slices"] = evaluate_slices(
+            task, answers, split, in_model_order(loaded_model, dataset), labels, slice_by
+        )
+        if run and not dataset_name and split_name == "test":
+            write_slices(open_run(run), evaluation["slices"], split_name, dataset.digest)
+    if importance:
+        evaluation["importance"] = permutation_importance(loaded_model, answers, split)
+        if run and not dataset_name and split_name == "test":
+            write_importance(open_run(run), evaluation["importance"])
     if views:
         evaluation["tta"] = tta.against_plain(loaded_model, split, answers, views)
     if output is not None:
@@ -108,7 +122,10 @@ def results_table(evaluation: dict) -> str:
         *task.results_lines(results, evaluation),
     ]
     if "slices" in evaluation:
-        lines += ["", slices_table(evaluation["slices"])]
+        for slices in evaluation["slices"]:
+            lines += ["", slices_table(slices)]
+    if "importance" in evaluation:
+        lines += ["", importance_table(evaluation["importance"])]
     if "tta" in evaluation:
         lines += ["", *tta.lines(evaluation["tta"], evaluation, task)]
     return "\n".join(lines)
@@ -143,19 +160,18 @@ def load_dataset(
     return in_classes_of(loaded_model, dataset)
 
 
-def _label_column(dataset_name: str, loaded_model: "LoadedModel") -> str | None:
+def _label_column(dataset_name: str, loaded_model: "LoadedModel") -> str | list[str] | None:
     """Of the user's own table that the model was trained on: guessed anew, it may be another in another file."""
-    return (
-        loaded_model.labels.get("target_name")
-        if dataset_name in ("csv", "parquet") and dataset_name == loaded_model.dataset
-        else None
-    )
+    if dataset_name not in ("csv", "parquet") or dataset_name != loaded_model.dataset:
+        return None
+    several = loaded_model.task.targets == "labels"
+    return loaded_model.label_names if several else loaded_model.labels.get("target_name")
 
 
 def in_classes_of(loaded_model: "LoadedModel", dataset: "Dataset") -> "Dataset":
     """The user's own data with the model's classes in its order, where some of them do not occur in the data."""
     classes, known = dataset.info.label_names, list(loaded_model.label_names)
-    if not (dataset.info.needs_data_dir and classes and set(classes) < set(known)):
+    if not (dataset.info.needs_data_dir and dataset.info.targets == "class" and set(classes) < set(known)):
         return dataset
     places = np.array([known.index(name) for name in classes], "int32")
     parts = {
@@ -238,6 +254,13 @@ def _few(names: list[str]) -> str:
     return f"{len(names)}: {', '.join(names[:4])}{', …' if len(names) > 4 else ''}"
 
 
+def in_model_order(loaded_model: "LoadedModel", dataset: "Dataset") -> "Dataset":
+    """The dataset with the names of its columns as `fitting_split` orders them."""
+    names, schema = loaded_model.feature_names, loaded_model.schema
+    named = dataclasses.replace(dataset, feature_names=tuple(names)) if names else dataset
+    return named if schema is None else dataclasses.replace(named, schema=schema)
+
+
 def _refuse_overwriting(output: Path, dataset: "Dataset") -> None:
     """Raises: ZooError: the user's own table is the file that would be written."""
     written, origin = output / _ANSWERS, Path(dataset.report.get("origin", ""))
@@ -249,13 +272,14 @@ def _write(
     evaluation: dict, answers: np.ndarray, dataset: "Dataset", split: "Split", loaded_model: "LoadedModel", output: Path
 ) -> None:
     task, labels = loaded_model.task, loaded_model.labels
-    if loaded_model.feature_names:  # the split's columns are in the order of the model
-        dataset = dataclasses.replace(dataset, feature_names=tuple(loaded_model.feature_names))
+    dataset = in_model_order(loaded_model, dataset)
     try:
         output.mkdir(parents=True, exist_ok=True)
         text = json_text(evaluation) + "\n"
         (output / "evaluation.json").write_text(text, encoding="utf-8")
         write_answers(output / _ANSWERS, dataset, split, answers, split.targets, task, labels)
+        if "slices" in evaluation:
+            drawn(lambda: save_groups(evaluation["slices"], output / "slices.png", task.headline), output)
         drawn(lambda: task.draw(evaluation["results"], split, answers, labels, output), output)
     except OSError as error:
         raise ZooError(f"--output={output}: cannot be written ({error.strerror}); name another folder") from None

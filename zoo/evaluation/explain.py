@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.errors import ZooError, nearest
+from zoo.evaluation.attribution import check_attributes
 from zoo.evaluation.heat_maps import attention_rollout, grad_cam, two_logits_or_more
 from zoo.registry import plural
 
@@ -26,6 +27,11 @@ METHODS = ("integrated_gradients", "grad_cam", "attention_rollout")
 
 def check_explains(loaded_model: "LoadedModel", method: str = METHODS[0]) -> None:
     """Raises: ZooError: this explanation cannot be given of the model's answers."""
+    if loaded_model.reads in ("table", "columns"):
+        if method != METHODS[0]:
+            raise ZooError(f"--explain={method}: of pictures alone, and {loaded_model.path} reads a table")
+        check_attributes(loaded_model)
+        return
     _logits_layer(loaded_model)
     if loaded_model.reads == "image":
         shape = [size or 1 for size in loaded_model.input_shape]
@@ -138,9 +144,7 @@ def _front(loaded_model: "LoadedModel"):
 
     front = text_layer(loaded_model.model)
     if front is None:
-        raise ZooError(
-            f"--explain: {loaded_model.path} reads {plural(loaded_model.reads)}; it explains texts and pictures alone"
-        )
+        raise ZooError(f"--explain: {loaded_model.path} reads {plural(loaded_model.reads)}; it has no layer of texts")
     return front
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo.escaping import tell
 from zoo.evaluation.answers_table import FILE, write_answers
+from zoo.loading import write_labels
 from zoo.runs import Run
 from zoo.tasks import Task
 
@@ -35,8 +36,11 @@ def write_outcome(
         if split is None:
             continue
         answers, targets = answer(split)
+        if split_name == "validation" and (learned := task.learned_labels(answers, targets, labels)):
+            labels |= learned
+            _keep(run, learned)
         results[split_name] = task.results(answers, targets, labels)
-        run.write_predictions(split_name, split.ids, targets, answers, task.scores(answers, targets))
+        run.write_predictions(split_name, split.ids, targets, answers, task.scores(answers, targets, labels))
     run.write_json("results.json", results | dataset.known)
     if dataset.test is not None and task.judged_by == "model":
         write_answers(run.path / FILE, dataset, dataset.test, answers, targets, task, labels)
@@ -50,6 +54,14 @@ def write_outcome(
             task.draw(results["test"], dataset.test, answers, labels, run.path)
 
     return lambda: drawn(draw, run.path)
+
+
+def _keep(run: Run, learned: dict[str, Any]) -> None:
+    """Write what was learned on validation into the labels of a run, and into those inside its model, if it has one."""
+    labels = run.read_json("labels.json") | learned
+    run.write_json("labels.json", labels)
+    if run.model_file.exists():
+        write_labels(run.model_file, labels)
 
 
 def drawn(draw, where: str | os.PathLike) -> None:

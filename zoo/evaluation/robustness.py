@@ -86,16 +86,15 @@ def headline_under(
     Raises:
         ZooError: the model's task has no score a row to make it of.
     """
-    task, scores, start = loaded_model.task, [], 0
+    task, answers = loaded_model.task, []
     for number, block in enumerate(on_disk.blocks(split.features)):
         if corruption is not None:
             block = corruptions.corrupt(block, corruption, severity, [seed, number])
-        targets = split.targets[start : start + len(block)]
-        scores.append(task.scores(loaded_model.answers(block), targets))
-        start += len(block)
-    if scores[0] is None:
+        answers.append(loaded_model.answers(block))
+    scores = task.scores(np.concatenate(answers), split.targets, loaded_model.labels)
+    if scores is None:
         raise ZooError(f"{loaded_model.path}: {task.words} has no score a row, which corruptions are judged by")
-    return float(task.headline_of(np.concatenate(scores).mean()))
+    return float(task.headline_of(scores.mean()))
 
 
 def corruptions_table(outcome: dict) -> str:

@@ -102,7 +102,9 @@ def against_plain(loaded_model: "LoadedModel", split, plain: np.ndarray, views: 
     """
     task = loaded_model.task
     answers = mean_answers(loaded_model, split.features, views)
-    scores = [task.scores(each, split.targets)[None].astype("float64") for each in (answers, plain)]
+    scores = [
+        task.scores(each, split.targets, loaded_model.labels)[None].astype("float64") for each in (answers, plain)
+    ]
     values = [float(task.headline_of(each.mean())) for each in scores]
     return {
         "views": [str(view) for view in views],

@@ -16,7 +16,7 @@ from zoo.comparison.reading import find_runs
 from zoo.config import Config
 from zoo.errors import ZooError
 from zoo.escaping import tell
-from zoo.evaluation.evaluate import evaluate_model, fitting_split, load_dataset, refuse_other_data
+from zoo.evaluation.evaluate import fitting_split, load_dataset, refuse_other_data
 from zoo.evaluation.outcome import write_outcome
 from zoo.loading import LoadedModel, load_model, save_model
 from zoo.measures.metric import Metric
@@ -68,9 +68,12 @@ def soup(
     refuse_other_data(runs[0].path, dataset)
     made = create_run(runs_dir, f"{config.model.name}_soup")  # a folder that cannot be written is told of before work
     features, settings = fitting_split(loaded, dataset, "train").features, config.training
+    held_out = fitting_split(loaded, dataset, "validation")
 
     def value() -> float:
-        return task.value(evaluate_model(loaded, dataset, "validation"))
+        answers = loaded.answers(held_out.features)
+        labels = loaded.labels | task.learned_labels(answers, held_out.targets, loaded.labels)
+        return task.value(task.results(answers, held_out.targets, labels))
 
     def stir(parts: Sequence[Ingredient]) -> float:
         """Put the average of some ingredients into the model; its value on validation."""
@@ -140,7 +143,7 @@ def _refuse_other_layers(runs: Sequence[Run], models: Sequence[LoadedModel]) -> 
         raise ZooError(f"{runs[0].path}: models of {models[0].task.words} are judged while they train; no soup of them")
     shapes = [tuple(weight.shape) for weight in models[0].model.weights]
     for run, model in zip(runs, models, strict=True):
-        if [tuple(weight.shape) for weight in model.model.weights] != shapes or model.labels != models[0].labels:
+        if [tuple(weight.shape) for weight in model.model.weights] != shapes or _given(model) != _given(models[0]):
             raise ZooError(f"{run.path}: its layers or labels are not those of {runs[0].path}; leave it out")
 
 
@@ -179,6 +182,11 @@ def _write(
     run.write_json("run.json", record)
     draw()
     return run
+
+
+def _given(model: LoadedModel) -> dict[str, Any]:
+    """Its labels but those that it has learned: other weights learn others."""
+    return {key: value for key, value in model.labels.items() if key not in model.task.learned}
 
 
 def in_words(run: SoupRun) -> str:

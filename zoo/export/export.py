@@ -178,7 +178,7 @@ def _export_one(target, source, run, task: Task, test, reference, run_file, work
         if measured["one_by_one"] > facts["limits"].get("max_abs_difference", np.inf):
             facts["failed"].append(f"single examples are {measured['one_by_one']:.4g} off those of a batch")
         finite = np.isfinite(answers).all()
-        scores = task.scores(answers, test.targets) if finite else None
+        scores = task.scores(answers, test.targets, run.labels) if finite else None
         made.write_predictions("test", test.ids, test.targets, answers, scores)
         if finite:
             made.write_json("results.json", {"test": task.results(answers, test.targets, run.labels)})

@@ -34,7 +34,7 @@ def judge(
         shape = "not finite" if answers.shape == reference.shape else f"of shape {answers.shape}"
         return facts | {"failed": [f"its answers are {shape}"]}
     value = task.value(task.results(answers, targets, labels))
-    scores = [task.scores(of, targets) for of in (answers, reference)]
+    scores = [task.scores(of, targets, labels) for of in (answers, reference)]
     interval = None
     if scores[0] is not None:
         interval = list(paired_headline_interval(*(one[None] for one in scores), task.headline_of))

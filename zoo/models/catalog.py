@@ -15,6 +15,7 @@ from zoo.models import (  # noqa: F401
     columns,
     efficientnet,
     inception,
+    labels,
     mlp,
     recommendation,
     resnet,
@@ -22,7 +23,7 @@ from zoo.models import (  # noqa: F401
     texts,
     vgg,
     vit,
-)  # fmt: skip
+)
 from zoo.quiet import import_tensorflow
 from zoo.registry import KINDS, ModelInfo, check_options, check_types, registered
 from zoo.tasks.catalog import get_task

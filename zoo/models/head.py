@@ -15,6 +15,18 @@ def classification_head(features, num_classes: int):
     return keras.layers.Activation(activation, dtype="float32", name="probabilities")(logits)
 
 
+def label_head(features, num_labels: int):
+    """`float[batch, feature]` → `float32[batch, num_labels]`, a probability a label, each yes or no.
+
+    Training reads the logits. Both layers, `logits` and `label_probabilities`, are float32 under mixed precision.
+    """
+    import keras
+
+    features = keras.layers.Identity(name="features")(features)
+    logits = keras.layers.Dense(num_labels, dtype="float32", name="logits")(features)
+    return keras.layers.Activation("sigmoid", dtype="float32", name="label_probabilities")(logits)
+
+
 def regression_head(features, num_outputs: int = 1):
     """`float[batch, feature]` → `float32[batch, num_outputs]` values, by layers `standardized` and `values`.
 

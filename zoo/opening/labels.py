@@ -36,6 +36,7 @@ def _different(names: list[str]) -> list[str]:
 
 _Text = Annotated[str, pydantic.Strict(), pydantic.AfterValidator(_readable)]
 _Name = Annotated[_Text, pydantic.AfterValidator(_short)]
+_Probability = Annotated[float, pydantic.Strict(), pydantic.Field(ge=0, le=1)]
 _Size = Annotated[int, pydantic.Strict(), pydantic.Field(ge=1, le=1 << 20)]
 
 
@@ -79,6 +80,7 @@ class Labels(pydantic.BaseModel):
     unit: _Name | None = None
     dataset: _Name | None = None
     feature_names: list[_Name] | None = None
+    thresholds: list[_Probability] | None = None
     schema_: Annotated[list[_Column] | None, pydantic.Field(alias="schema")] = None
     tokenizer: Tokenizer | None = None
 

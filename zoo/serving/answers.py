@@ -22,11 +22,12 @@ def results(model: "LoadedModel", answers: np.ndarray) -> dict[str, Any]:
     return {"results": model.task.serve(answers, model.labels)}
 
 
-def explanations(probabilities: np.ndarray, found: list[dict[str, Any]], label_names: list[str]) -> dict[str, Any]:
-    """`float32[rows, classes]` and what was found for each row → both, with the label of the most probable class."""
+def explanations(model: "LoadedModel", answers: np.ndarray, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """`float32[rows, …]` answers and what was found for each row → both, the answers as the task describes them."""
     named = [
-        {"label": label_names[row.argmax()], "probability": float(row.max()), **explanation}
-        for row, explanation in zip(probabilities, found, strict=True)
+        {key: value for key, value in model.task.describe(row, model.labels).items() if key != "probabilities"}
+        | explanation
+        for row, explanation in zip(answers, found, strict=True)
     ]
     return {"explanations": named}
 
@@ -54,6 +55,7 @@ def metadata(model: "LoadedModel", name: str, signature: Signature, extra: dict[
         "dataset": model.dataset,
         "label_names": model.label_names,
         "feature_names": model.feature_names,
+        "thresholds": model.labels.get("thresholds"),
         "schema": model.labels.get("schema"),
         **extra,
     }

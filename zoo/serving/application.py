@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.evaluation import explain
+from zoo.evaluation import attribution, explain
 from zoo.loading import LoadedModel
 from zoo.serving import answers
 from zoo.serving.batching import Batcher, QueueFull
-from zoo.serving.compiled import batch_sizes, compiled
+from zoo.serving.compiled import batch_sizes, by_kind, compiled
 from zoo.serving.guard import Guard
 from zoo.serving.limits import Limits
 from zoo.serving.messages import RETRY, Refused, Request, Response, json_response
@@ -56,7 +56,8 @@ class Service:
         self._explaining = SideThread("explanations", _MAX_SIDE_JOBS)
         layers = getattr(loaded_model.model, "layers", [])  # an exported model has no layers
         possible = loaded_model.task.explains and loaded_model.reads in ("image", "text")
-        self._explains = possible and any(layer.name == "logits" for layer in layers)
+        of_words_or_pixels = possible and any(layer.name == "logits" for layer in layers)
+        self._explains = of_words_or_pixels or _explains_columns(loaded_model)
         self._page = _page(name, guard.asks_token)
         self._get, self._post = self._addresses()
 
@@ -105,13 +106,13 @@ class Service:
         return json_response(answers.results(self.model, await self._answers(rows.features)))
 
     async def explain(self, request: Request) -> Response:
-        """What each row's answer rests on: a heat map of a picture, the words of a text."""
+        """What each row's answer rests on: a heat map of a picture, the words of a text, the columns of a table."""
         if not self._explains:
-            raise Refused(400, "no explanations of this model; there are of Keras models of pictures and texts")
+            raise Refused(400, "no explanations of this model; there are of Keras models of pictures, texts and tables")
         features = (await self._features(request, max_rows=MAX_EXPLAINED)).features
         probabilities = await self._answers(features)
         found = [await self._explaining.run(self._explain_one, row) for row in np.split(features, len(features))]
-        return json_response(answers.explanations(probabilities, found, self.model.label_names))
+        return json_response(answers.explanations(self.model, probabilities, found))
 
     async def model_status(self, request: Request) -> Response:
         return json_response(answers.status())
@@ -188,10 +189,22 @@ class Service:
             if self.model.reads == "text":
                 (scores,) = explain.explain(self.model, features)
                 return {"words": [{"word": word, "score": round(score, 4)} for word, score in scores]}
+            if self.model.reads != "image":
+                rows = by_kind(features) if self.model.schema is not None else features
+                (explanation,) = attribution.explain_columns(self.model, rows)
+                return {"explained": explanation.of, "columns": attribution.as_json(explanation)}
             (heat_map,) = explain.explain_images(self.model, features)
             return {"heat_map": np.round(heat_map.astype("float64"), 4).tolist()}
         except ZooError as error:
             raise Refused(400, str(error)) from None
+
+
+def _explains_columns(loaded_model: LoadedModel) -> bool:
+    try:
+        attribution.check_attributes(loaded_model)
+    except ZooError:
+        return False
+    return True
 
 
 def _read_large(*arguments) -> Features:

@@ -48,7 +48,7 @@ def compiled(loaded_model: "LoadedModel", max_batch_size: int) -> Callable[[np.n
 
     def function(rows: np.ndarray) -> np.ndarray:
         if not functions:
-            return loaded_model.answers(_by_kind(rows) if mixed else rows)
+            return loaded_model.answers(by_kind(rows) if mixed else rows)
         size = next(size for size in sizes if size >= len(rows))
         padded = np.concatenate([rows, np.repeat(rows[-1:], size - len(rows), axis=0)]) if size > len(rows) else rows
         return functions[size](padded)[: len(rows)]
@@ -75,7 +75,7 @@ def batch_sizes(max_batch_size: int) -> list[int]:
     return [size for size in powers if size < max_batch_size] + [max(2, max_batch_size)]
 
 
-def _by_kind(rows: np.ndarray) -> dict[str, np.ndarray]:
+def by_kind(rows: np.ndarray) -> dict[str, np.ndarray]:
     """`object[rows]` of arrays by kind, as `requests` makes them → one array of each kind."""
     return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
 
@@ -89,7 +89,7 @@ def _traced(loaded_model: "LoadedModel", sizes: list[int]) -> dict[int, Callable
 
         def call_mixed(concrete):
             def answer(rows):
-                tensors = {key: tf.constant(array, model.input[key].dtype) for key, array in _by_kind(rows).items()}
+                tensors = {key: tf.constant(array, model.input[key].dtype) for key, array in by_kind(rows).items()}
                 return task.answers(concrete(tensors).numpy().astype("float32"))
 
             return answer

@@ -64,8 +64,9 @@ class DatasetSection(Section):
     """Where prepared data are, or your own file or folder. It is made absolute: runs are read from elsewhere too."""
     task: str | None = None
     """What the label column of your own table is for; by default the model's own task says it."""
-    label: str | None = None
-    """The label column of your own table; by default one with such a name, else the last."""
+    label: str | list[str] | None = None
+    """The label column of your own table; by default one with such a name, else the last. Of several labels, all their
+    columns: `[a, b]`, or `a,b`."""
     columns: dict[str, Literal["number", "category", "date", "text", "drop"]] | None = None
     """What columns of your own table are, where what is guessed is wrong; a run has all of them. For models that read
     columns."""

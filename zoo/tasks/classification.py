@@ -31,6 +31,7 @@ class Classification(Task):
     views = ("roc", "reliability", "confusion", "disagreements")
     baselines = ("logistic_regression", "linear_svm", "hist_gradient_boosting", "random_forest", "lightgbm")
     explains = True
+    explained = "class"
     verb = "classify"
     mixes = True
 
@@ -97,7 +98,7 @@ class Classification(Task):
 
         return classification_results(answers, targets, labels["label_names"])
 
-    def scores(self, answers, targets):
+    def scores(self, answers, targets, labels: dict[str, Any]):
         """1 where the most probable class is right, else 0."""
         return (answers.argmax(axis=1) == targets).astype("float64")
 
@@ -108,6 +109,11 @@ class Classification(Task):
     def wanted(self, targets, training_targets):
         """The second class."""
         return targets == 1
+
+    def selection(self, answers, targets, labels: dict[str, Any]):
+        """Of two classes, the second is taken for yes."""
+        names = labels["label_names"]
+        return (answers.argmax(axis=1) == 1, targets == 1, names[1]) if len(names) == 2 else None
 
     def check_predictions(self, predictions, labels: dict[str, Any]) -> None:
         targets, answers, classes = predictions.targets, predictions.answers, len(labels["label_names"])

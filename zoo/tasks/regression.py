@@ -29,6 +29,7 @@ class Regression(Task):
     settings = frozenset({"length_buckets", "progressive_resizing"})
     views = ("residuals",)
     baselines = ("ridge", "hist_gradient_boosting", "random_forest", "lightgbm")
+    explained = "value"
     verb = "regress"
 
     # ---- the data
@@ -109,7 +110,7 @@ class Regression(Task):
 
         return regression_results(answers, targets)
 
-    def scores(self, answers, targets):
+    def scores(self, answers, targets, labels: dict[str, Any]):
         """The squared error, with a minus."""
         errors = (answers.astype("float64") - targets) ** 2
         return -errors.reshape(len(errors), -1).mean(axis=1)

@@ -68,8 +68,12 @@ class Task(abc.ABC):
     views: ClassVar[tuple[str, ...]] = ()  # what the report draws beside learning curves, see `zoo.comparison.details`
     baselines: ClassVar[tuple[str, ...]] = ()  # of scikit-learn, see `zoo.experiments.baseline`
     explains: ClassVar[bool] = False  # whether an answer is one of several `logits`, so that it can be explained
+    scores_by_row: ClassVar[bool] = True  # whether a row has the same score whichever rows it is judged with
+    # What columns of a row are held responsible for: of several "class" logits, of "label" logits, or of a "value".
+    explained: ClassVar[Literal["class", "label", "value"] | None] = None
     verb: ClassVar[str | None] = None  # TensorFlow Serving's, beside predict
     pretrains: ClassVar[bool] = False  # whether its models are only a start for others
+    learned: ClassVar[tuple[str, ...]] = ()  # the keys that `learned_labels` gives
     mixes: ClassVar[bool] = False  # whether there are targets between two targets, see `soft_targets`
 
     @property
@@ -97,6 +101,10 @@ class Task(abc.ABC):
     def labels(self, info) -> dict[str, Any]:
         """What names the answers of a model that was trained on such data."""
         return {"label_names": []}
+
+    def learned_labels(self, answers, targets, labels: dict[str, Any]) -> dict[str, Any]:
+        """What more travels with a trained model, learned from its answers to validation, such as thresholds."""
+        return {}
 
     # ---- the training
 
@@ -184,8 +192,15 @@ class Task(abc.ABC):
             ZooError: there is no row, or an answer is not finite.
         """
 
-    def scores(self, answers, targets):
-        """One number a row, larger is better, `float[rows]`: what paired tests need. None: models are never tested."""
+    def scores(self, answers, targets, labels: dict[str, Any]):
+        """One number a row, larger is better, `float[rows]`: what paired tests need. None: models are never tested.
+
+        Where the headline is no mean over rows, scores depend on which rows are judged together.
+        """
+        return None
+
+    def selection(self, answers, targets, labels: dict[str, Any]) -> tuple[Any, Any, str] | None:
+        """Of a question of yes or no: `bool[rows]` which are selected, which are to be, and what selected is called."""
         return None
 
     def preference(self, answers):
