@@ -244,4 +244,4 @@ def test_commands_of_the_readme_on_own_data_and_of_the_comparison(run_script, tm
     compared = [arguments for script, arguments in page if script == "compare" and "--where=seconds<100" in arguments]
     (arguments,) = compared
     done = run_script("compare", *arguments)
-    assert done.returncode == 0 and "binary_mlp" in done.stdout and "linear_text" in done.stdout, done.stderr
+    assert done.returncode == 0 and "table_mlp" in done.stdout and "linear_text" in done.stdout, done.stderr
