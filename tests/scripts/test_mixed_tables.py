@@ -67,7 +67,7 @@ def test_train_predict_and_evaluate(run_script, tmp_path):
 
     done = run_script("evaluate", f"--run={run}", f"--output={tmp_path / 'judged'}")
     assert done.returncode == 0, done.stderr
-    judged = answers(tmp_path / "judged" / "test_predictions.csv")
+    judged = answers(tmp_path / "judged" / "predictions.csv")
     assert {"input_age", "input_city", "input_joined"} <= set(judged[0])
     assert {row["input_joined"][-9:] for row in judged} == {"T00:00:00"}
 

@@ -117,7 +117,8 @@ def linear_table(
     """Columns by kind → what `table_mlp` gives, by one dense layer; options as there."""
     import keras
 
-    sizes = (least_count, normalization, bins, vocabulary_size, text_length)
+    units = num_outputs or num_classes
+    sizes = (least_count, normalization, bins, vocabulary_size, text_length, units)
     inputs, x = _linear_vector(input_shape, category_counts, *sizes)
     return keras.Model(inputs, head_of(x, num_classes, num_outputs), name="linear_table")
 
@@ -201,9 +202,13 @@ def _vector(
     return inputs, keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
 
 
-def _linear_vector(input_shape, category_counts, least_count, normalization, bins, vocabulary_size, text_length):
-    """The inputs, and all that a linear model reads of a row, `float[batch, feature]`: categories are 0 and 1."""
+def _linear_vector(input_shape, category_counts, least_count, normalization, bins, vocabulary_size, text_length, units):
+    """The inputs, and all that a linear model reads of a row, `float[batch, feature]`.
+
+    Of the categories that is the sum of a weight for each, `units` of them: as 0 and 1 they would be too many.
+    """
     import keras
+    from keras import ops
 
     from zoo.layers.columns import CalendarFeatures
 
@@ -213,7 +218,8 @@ def _linear_vector(input_shape, category_counts, least_count, normalization, bin
         parts += numbers_of(inputs["numbers"], normalization, bins)[1:]
     if "categories" in inputs:
         ids, rows = category_ids(inputs["categories"], category_counts, least_count)
-        parts.append(keras.layers.CategoryEncoding(rows, "multi_hot", name="categories_marked")(ids))
+        weights = keras.layers.Embedding(rows, units, "zeros", name="category_weights")
+        parts.append(ops.sum(weights(ids), axis=1))
     if "dates" in inputs:
         parts.append(CalendarFeatures(name="calendar")(inputs["dates"]))
     if "texts" in inputs:
