@@ -11,6 +11,9 @@ _DEEPFM = "Guo, Tang, Ye, Li & He (2017), DeepFM: a factorization-machine based 
 _WIDE_AND_DEEP = "Cheng et al. (2016), Wide & Deep learning for recommender systems"
 _MOVIELENS = {"categories": (5,), "numbers": (20,), "dates": (1,)}
 _ADULT = {"numbers": (5,), "categories": (8,)}
+# Categories of each column of the training rows; of other data they follow from these.
+_MOVIELENS_COUNTS = (943, 1634, 2, 21, 19)
+_ADULT_COUNTS = (8, 16, 7, 14, 6, 5, 2, 40)
 
 
 @register_model(
@@ -37,6 +40,7 @@ _ADULT = {"numbers": (5,), "categories": (8,)}
     reference=_DEEPFM,
     input_shape=_ADULT,
     least_count=3,
+    category_counts=_ADULT_COUNTS,
 )
 @register_model(
     "movielens_deepfm",
@@ -49,6 +53,7 @@ _ADULT = {"numbers": (5,), "categories": (8,)}
     hidden_units=(128, 64),
     dropout=0.4,
     unread=("dates",),
+    category_counts=_MOVIELENS_COUNTS,
 )
 @register_model(
     "movielens_deepfm_liked",
@@ -57,6 +62,7 @@ _ADULT = {"numbers": (5,), "categories": (8,)}
     description="DeepFM for which of all films a user would choose and like",
     reference=_DEEPFM,
     unread=("dates",),
+    category_counts=_MOVIELENS_COUNTS,
 )
 def deepfm(
     input_shape: Mapping[str, Sequence[int]] = _MOVIELENS,
@@ -145,6 +151,7 @@ def deepfm(
     input_shape=_ADULT,
     least_count=3,
     crosses="pairs",
+    category_counts=_ADULT_COUNTS,
 )
 @register_model(
     "movielens_wide_and_deep",
@@ -157,6 +164,7 @@ def deepfm(
     hidden_units=(128, 64),
     dropout=0.4,
     unread=("dates",),
+    category_counts=_MOVIELENS_COUNTS,
 )
 def wide_and_deep(
     input_shape: Mapping[str, Sequence[int]] = _MOVIELENS,
@@ -225,6 +233,7 @@ def wide_and_deep(
     task="regression",
     description="matrix factorization for the stars that a user gives a film, from who and which alone",
     reference="Koren, Bell & Volinsky (2009), Matrix factorization techniques for recommender systems",
+    category_counts=_MOVIELENS_COUNTS,
 )
 def matrix_factorization(
     input_shape: Mapping[str, Sequence[int]] = _MOVIELENS,
