@@ -114,7 +114,7 @@ def test_rows_in_any_form_get_the_same_answer(run, frame, of):
 
 
 def test_rows_of_a_model_without_names_keep_the_order_of_their_keys():
-    model = types.SimpleNamespace(reads="table", input_shape=(8,), feature_names=None)
+    model = types.SimpleNamespace(reads="table", input_shape=(8,), feature_names=None, schema=None)
     row = {letter: number for number, letter in enumerate("hgfedcba")}  # a set of them has an order of its own
     np.testing.assert_array_equal(memory.features_of([row], model), [range(8)])
 

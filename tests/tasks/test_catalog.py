@@ -11,7 +11,12 @@ from zoo.tasks.regression import Regression
 
 
 def test_a_task_is_found_by_name_and_a_wrong_one_answered():
-    assert [task.name for task in all_tasks()][:3] == ["classification", "regression", "masked_language_model"]
+    assert [task.name for task in all_tasks()][:4] == [
+        "classification",
+        "regression",
+        "multi_label",
+        "masked_language_model",
+    ]
     with pytest.raises(ZooError, match="'regresion'.*regression"):
         get_task("regresion")
     with pytest.raises(ZooError, match="reads 'table', task 'classification'"):
