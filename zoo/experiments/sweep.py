@@ -82,7 +82,6 @@ def _search(study, config: Config, space: SearchSpace, folder: pathlib.Path, num
             lost.append(trial.number)
             raise
 
-    _write_best(study, config, space, folder)  # the search may have been killed just before
     if done := len(studies.judged(study)):
         print(f"{folder}: {done} of {num_trials} trials are judged already", file=sys.stderr)
     dataset, waits = None, False
@@ -106,6 +105,7 @@ def _search(study, config: Config, space: SearchSpace, folder: pathlib.Path, num
         if lost:
             tell(f"trial {lost.pop()}: this process stood still for so long that another search took the trial up")
         _write_best(study, config, space, folder)
+    _write_best(study, config, space, folder)  # of the trials that others ended last
 
 
 def _train_trial(study, trial, config: Config, space: SearchSpace, folder: pathlib.Path, dataset, num_trials: int):
