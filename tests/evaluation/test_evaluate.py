@@ -39,7 +39,7 @@ def dataset_of(label_names=("dark", "bright"), **splits):
         "validation": bright_and_dark(30, 1),
         "test": bright_and_dark(50, 2),
     } | splits
-    return SimpleNamespace(info=info, digest="sha256:0", report={}, feature_names=None, **splits)
+    return SimpleNamespace(info=info, digest="sha256:0", report={}, feature_names=None, schema=None, **splits)
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,7 @@ def test_what_is_shown_is_safe(tmp_path):
 
 def test_a_model_of_tables_is_refused():
     model = named(zoo.create_model("xor_mlp"), "table", ["0", "1"], "model.keras")
-    with pytest.raises(ZooError, match="explains texts and pictures alone"):
+    with pytest.raises(ZooError, match="it has no layer of texts"):
         explain(model, np.zeros((1, 2), "float32"))
 
 
