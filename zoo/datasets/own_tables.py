@@ -130,7 +130,7 @@ def read_csv(file: pathlib.Path, reading: Reading, has_header: bool = False) -> 
         ZooError: as `open_table`; a header that is none, a missing or wrong number (with file, line and column), a
             column that float32 cannot hold, or a label column that the task cannot learn from.
     """
-    cells, labels, lines = array.array("d"), [], array.array("q")  # labels: of each row, a tuple
+    cells, lines = array.array("d"), array.array("q")
     with open_table(file) as table:
         check_header(file, table.header, has_header)
         if len(table.header) == 1:
@@ -138,32 +138,30 @@ def read_csv(file: pathlib.Path, reading: Reading, has_header: bool = False) -> 
                 f"{file}: only one column; numbers and a label are needed, parted by commas, semicolons or tabs"
             )
         label_columns, notes = _find_labels(file, table.header, reading)
-        others = [place for place in range(len(table.header)) if place not in label_columns]
-        names = [table.header[place] for place in others]
+        names = [name for place, name in enumerate(table.header) if place not in label_columns]
+        labels: dict[int, list[str]] = {place: [] for place in label_columns}
+        from_behind = [(place, labels[place]) for place in sorted(labels, reverse=True)]
         for number, row in table.rows:
-            label = tuple(sys.intern(row[place].strip()) for place in label_columns)
-            if not all(label):
-                empty = table.header[label_columns[label.index("")]]
-                raise ZooError(
-                    f"{file}:{number}: the label is missing: {shortened(repr(empty))} is empty; fill it, or take the "
-                    "row away; or another column is the label: --set dataset.label=NAME"
-                )
+            for place, of_label in from_behind:
+                label = row.pop(place).strip()
+                if not label:
+                    raise ZooError(
+                        f"{file}:{number}: the label is missing: {shortened(repr(table.header[place]))} is empty; fill "
+                        "it, or take the row away; or another column is the label: --set dataset.label=NAME"
+                    )
+                of_label.append(sys.intern(label))
             try:
-                cells.extend(finite_numbers([row[place] for place in others], names, f"{file}:{number}"))
+                cells.extend(finite_numbers(row, names, f"{file}:{number}"))
             except ZooError as error:
                 raise ZooError(f"{error}; or take --model=table_mlp, which reads words, dates and gaps too") from None
-            labels.append(label)
             lines.append(number)
-    if not labels:
+    if not lines:
         raise ZooError(f"{file}: no rows under the header")
-    features = np.frombuffer(cells, "float64").reshape(len(labels), len(names))
+    features = np.frombuffer(cells, "float64").reshape(len(lines), len(names))
     features, names, more = _without_index(file, features, names)
-    columns = [
-        Column(file, table.header[place], of_label, lines)
-        for place, of_label in zip(label_columns, zip(*labels, strict=True), strict=True)
-    ]
+    columns = [Column(file, table.header[place], of_label, lines) for place, of_label in labels.items()]
     targets, described = reading.several(columns) if reading.is_several else reading.targets(*columns)
-    split = Split(as_float32(features, names, str(file)), targets, np.arange(len(labels)).astype(str))
+    split = Split(as_float32(features, names, str(file)), targets, np.arange(len(lines)).astype(str))
     notes += [
         f"{len(names)} features: {first_few(names, 20)}",
         *more,
