@@ -78,3 +78,19 @@ def test_a_model_of_numbers_names_the_one_that_reads_words(run_script, tmp_path)
     done = run_script("train", "--model=binary_mlp", "--dataset=csv", f"--data_dir={table}")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "'Basel' is not a finite number" in done.stderr and "--model=table_mlp" in done.stderr
+
+
+def test_searches_changes_and_folds_read_the_table_as_the_model_does(run_script, tmp_path):
+    table = tmp_path / "customers.csv"
+    write(table, HEADER, [row_of(number) for number in range(400)])
+    data = ["--set=dataset.name=csv", f"--set=dataset.data_dir={table}", "--set=training.epochs=1"]
+    (tmp_path / "space.yaml").write_text("training.optimizer.learning_rate: {low: 0.001, high: 0.01, log: true}\n")
+    (tmp_path / "changes.yaml").write_text("no dropout: {model.options.dropout: 0.0}\n")
+    flags = ["--model=table_mlp", *data]
+    for name, more in (
+        ("sweep", ["--space=space.yaml", "--study=search", "--trials=1"]),
+        ("ablate", ["--changes=changes.yaml", "--study=craft", "--num_seeds=2"]),
+        ("train", ["--cross_validation=2"]),
+    ):
+        done = run_script(name, *flags, *more)
+        assert done.returncode == 0, f"{name}: {done.stderr}"

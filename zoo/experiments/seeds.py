@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from zoo.config import Config, recipe, with_values
 from zoo.errors import ZooError
 from zoo.escaping import tell
-from zoo.models import catalog
 from zoo.runs import Run
 from zoo.training import claims
 from zoo.training.cluster import is_first_task
@@ -85,8 +84,7 @@ def dataset_without_test(config: Config):
     import_tensorflow(start=False)
     make_strategy(config.training)  # before data, whose preparation starts TensorFlow
     checks.refuse_unfitting(config, datasets.dataset_info(config.dataset.name))
-    task = catalog.model_info(config.model.name).task
-    return dataclasses.replace(datasets.load_configured(config.dataset, task=task, ask=True), test=None)
+    return dataclasses.replace(checks.load_data(config), test=None)
 
 
 def earlier_run(

@@ -161,7 +161,7 @@ def cross_validate(config: Config, runs_dir: str, num_folds: int) -> int:
         starting.refuse_learned(config.model.init_from, config.dataset.name)
     task = catalog.model_info(config.model.name).task
     checks.refuse_unfitting(config, datasets.dataset_info(config.dataset.name))
-    whole = datasets.load_configured(config.dataset, task=task, ask=True)
+    whole = checks.load_data(config)
     figures, headline = [], task.headline
     for number, fold in enumerate(datasets.cross_validation_folds(whole, num_folds), start=1):
         try:

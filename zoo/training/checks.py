@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from zoo import datasets
 from zoo.config import Config, with_values
-from zoo.datasets import dataset_info
 from zoo.errors import ZooError, shortened
 from zoo.models import catalog
 from zoo.registry import plural
@@ -117,6 +117,16 @@ def model_options(config: Config, dataset) -> dict[str, Any]:
     return {name: value for name, value in fitting.items() if name in info.option_names} | config.model.options
 
 
+def load_data(config: Config):
+    """The `zoo.datasets.Dataset` of a config, as its model reads it.
+
+    Raises:
+        ZooError: the data cannot be had, or it is not sure what they are for.
+    """
+    info = catalog.model_info(config.model.name)
+    return datasets.load_configured(config.dataset, task=info.task, ask=True, reads=info.reads)
+
+
 def row_weights(task, config: Config, dataset):
     """How much each training row counts, `float32[rows]`, by its class and by itself; None: all the same."""
     of_classes, own = task.row_weights(config, dataset), dataset.train.weights
@@ -126,7 +136,7 @@ def row_weights(task, config: Config, dataset):
 def with_columns(config: Config, dataset) -> Config:
     """The config with what each column of a table that was read as a mixed one is: so the run reads its data again."""
     own = dataset.info.name in ("csv", "parquet")
-    if dataset.schema is None or not own and dataset_info(dataset.info.name).kind != "table":
+    if dataset.schema is None or not own and datasets.dataset_info(dataset.info.name).kind != "table":
         return config
     found = {column.name: column.kind for column in dataset.schema.columns} if own else {}
     kinds = (config.dataset.columns or {}) | found

@@ -67,8 +67,7 @@ def train(
     callbacks = [*callbacks, *map(Tracker, trackers)]
     run_callbacks = [each for each in callbacks if isinstance(each, zoo_callbacks.RunCallback)]
     strategy = strategies.make_strategy(config.training)  # before data, whose preparation starts TensorFlow
-    reads = catalog.model_info(config.model.name).reads
-    dataset = dataset or datasets.load_configured(config.dataset, task=task, ask=True, reads=reads)
+    dataset = dataset or checks.load_data(config)
     config = checks.with_columns(config, dataset)
     config, notices = building.fit_config(config, dataset, strategy.num_replicas_in_sync)
     settings, options = config.training, checks.model_options(config, dataset)
