@@ -58,6 +58,7 @@ def main(arguments: list[str]) -> None:
     from zoo.drawing import figures, highlight
     from zoo.evaluation import attribution, explain, predict, recommend, tta
     from zoo.published import chosen_run
+    from zoo.registry import TABLES
 
     paths = list(arguments) + TEXT_FILE.value
     for value in INPUT.value:
@@ -74,7 +75,7 @@ def main(arguments: list[str]) -> None:
     explains, method = EXPLAIN.value or EXPLAIN_HTML.value, EXPLAIN.value or explain.METHODS[0]
     if explains:
         explain.check_explains(loaded_model, method)
-        if EXPLAIN_HTML.value and loaded_model.reads in ("table", "columns"):
+        if EXPLAIN_HTML.value and loaded_model.reads in TABLES:
             raise ZooError("--explain_html shows words and pixels; of columns, --explain prints, and --json has all")
     sheet = None
     if EXPLAIN.value and loaded_model.reads == "image":
@@ -90,7 +91,7 @@ def main(arguments: list[str]) -> None:
     predictions = predict.predict(loaded_model, names, features, views)
     if OUTPUT.value:
         predict.write_predictions(loaded_model.task, predictions, OUTPUT.value)
-    pictures, rows = loaded_model.reads == "image", loaded_model.reads in ("table", "columns")
+    pictures, rows = loaded_model.reads == "image", loaded_model.reads in TABLES
     if explains:
         if rows:
             explanations = attribution.explain_columns(loaded_model, features)

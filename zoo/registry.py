@@ -13,6 +13,7 @@ from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
 
 KINDS = ("image", "table", "columns", "text")  # of what a model may read
+TABLES = ("table", "columns")  # those whose rows have columns
 
 
 def plural(kind: str) -> str:

@@ -188,6 +188,20 @@ class Run:
         text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
         write_atomically(self.path / name, text.encode("utf-8", "replace"))  # a command line may be no UTF-8
 
+    def write_figures(self, name: str, figures: Any) -> None:
+        """As `write_json`, of what is measured of a finished run.
+
+        Raises:
+            ZooError: the file cannot be written.
+        """
+        try:
+            self.write_json(name, figures)
+        except OSError as error:
+            where = self.path / name
+            raise ZooError(
+                f"{where}: cannot be written ({error.strerror}); copy the run to a folder of yours"
+            ) from None
+
     def write_text(self, name: str, text: str) -> None:
         write_atomically(self.path / name, text.encode())
 

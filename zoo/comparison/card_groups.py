@@ -3,9 +3,10 @@
 import json
 import pathlib
 
+from zoo.drawing.groups import LEVEL, RATES
 from zoo.errors import ZooError
 from zoo.escaping import markdown_cell
-from zoo.evaluation.slices import FEW_ROWS, FILE, RATES, caution
+from zoo.evaluation.slices import FEW_ROWS, FILE, caution
 from zoo.runs import Run, write_atomically
 from zoo.safe_reading import read_mapping
 from zoo.tasks.catalog import get_task
@@ -67,7 +68,7 @@ def _cell(figure: dict | None) -> str:
     if figure is None:
         return ""
     low, high = figure["interval"]
-    return f"{figure['value']:.3f}{'*' if figure['p'] < 0.05 else ''} ({low:.3f}–{high:.3f})".replace("*", "\\*")
+    return f"{figure['value']:.3f}{'*' if figure['p'] < LEVEL else ''} ({low:.3f}–{high:.3f})".replace("*", "\\*")
 
 
 def _path(name: str, folder: pathlib.Path) -> pathlib.Path:

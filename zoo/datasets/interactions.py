@@ -24,6 +24,16 @@ def keys_of(schema: Schema | None) -> tuple[str, str] | None:
     return (found[0][0], found[1][0]) if all(found) else None
 
 
+def users_and_items(schema: Schema, split: Split) -> list[np.ndarray]:
+    """`str[rows]` of users and of items; the schema has both."""
+    return [schema.column(split.features, key).astype(str) for key in keys_of(schema)]
+
+
+def are_real(split: Split) -> np.ndarray:
+    """`bool[rows]`: which were not drawn, see `with_unrated`."""
+    return split.ids >= 0 if split.ids.dtype.kind == "i" else np.ones(len(split), bool)
+
+
 def notes_on_unseen(schema: Schema | None, train: Split, others: dict[str, Split | None]) -> list[str]:
     """A line for each other split with users or items that no training row has."""
     keys, lines = keys_of(schema), []
@@ -98,14 +108,14 @@ _MISSING = {"numbers": np.nan, "categories": "", "dates": NO_DATE, "texts": ""}
 def catalogue(schema: Schema, train: Split) -> Catalogue:
     """What training rows say of users and items; the schema has both, see `keys_of`."""
     numbers, names, last = [], [], []
-    for key in keys_of(schema):
-        found, place = np.unique(schema.column(train.features, key).astype(str), return_inverse=True)
+    for column in users_and_items(schema, train):
+        found, place = np.unique(column, return_inverse=True)
         names.append(found)
         numbers.append(place)
         last.append(np.zeros(len(found), int))
         np.maximum.at(last[-1], place, np.arange(len(place)))
     user, item = numbers
-    real = train.ids >= 0 if train.ids.dtype.kind == "i" else np.ones(len(train), bool)
+    real = are_real(train)
     met = np.zeros((len(names[0]), len(names[1])), bool)
     met[user[real], item[real]] = True
     of_user = each(lambda array: _depends_on(user, array), train.features)
@@ -139,10 +149,10 @@ def with_unrated(schema: Schema, parts: Sequence[Split], each_liked: int, seed: 
     """
     known = catalogue(schema, parts[0])
     generator, found = np.random.default_rng(seed), []
-    users = np.unique(np.concatenate([schema.column(part.features, keys_of(schema)[0]).astype(str) for part in parts]))
+    users = np.unique(np.concatenate([users_and_items(schema, part)[0] for part in parts]))
     rated = np.zeros((len(users), len(known.items)), bool)
     for part in parts:
-        user, item = (schema.column(part.features, key).astype(str) for key in keys_of(schema))
+        user, item = users_and_items(schema, part)
         user, of_train = np.searchsorted(users, user), np.isin(item, known.items)
         rated[user[of_train], np.searchsorted(known.items, item[of_train])] = True
         has_choice = ~rated.all(axis=1)[user]

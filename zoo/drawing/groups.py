@@ -5,7 +5,12 @@ from pathlib import Path
 from zoo.drawing.figures import BLUE, GREY, ORANGE, picture, shortened
 from zoo.measures.metric import Metric
 
-_RATES = ("selection_rate", "true_positive_rate", "false_positive_rate")
+LEVEL = 0.05  # of tests
+RATES = {
+    "selection_rate": "selection rate",
+    "true_positive_rate": "true positives",
+    "false_positive_rate": "false positives",
+}
 
 
 def save_groups(columns: list[dict], path: str | Path, headline: Metric) -> None:
@@ -16,7 +21,7 @@ def save_groups(columns: list[dict], path: str | Path, headline: Metric) -> None
         path: the PNG to write.
         headline: of the task.
     """
-    rates = [rate for rate in _RATES if any(rate in group for column in columns for group in column["slices"])]
+    rates = [rate for rate in RATES if any(rate in group for column in columns for group in column["slices"])]
     heights = [0.28 * len(column["slices"]) + 0.9 for column in columns]
     with picture(path, figsize=(3.4 + 2.4 * (1 + len(rates)), sum(heights))) as figure:
         grid = figure.subplots(len(columns), 1 + len(rates), squeeze=False, height_ratios=heights)
@@ -27,7 +32,7 @@ def save_groups(columns: list[dict], path: str | Path, headline: Metric) -> None
                     figures = {**group, "value": group[headline.name]} if name == "headline" else group.get(name)
                     if figures is None:
                         continue
-                    colour = ORANGE if figures["p"] < 0.05 else BLUE
+                    colour = ORANGE if figures["p"] < LEVEL else BLUE
                     axes.plot(figures["interval"], [height, height], color=colour, linewidth=1.6)
                     axes.plot(figures["value"], height, marker="o", markersize=4, color=colour)
                 words = [f"{shortened(group['slice'], 24)} ({group['n']:,})" for group in groups]

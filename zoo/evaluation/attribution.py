@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.registry import TABLES, plural
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
@@ -41,8 +42,8 @@ def column_names(loaded_model: "LoadedModel") -> tuple[str, ...]:
 
 def check_attributes(loaded_model: "LoadedModel") -> None:
     """Raises: ZooError: columns of this model's rows cannot be explained."""
-    if loaded_model.reads not in ("table", "columns"):
-        raise ZooError(f"{loaded_model.path} reads {loaded_model.reads}s; columns are explained of tables alone")
+    if loaded_model.reads not in TABLES:
+        raise ZooError(f"{loaded_model.path} reads {plural(loaded_model.reads)}; columns are explained of tables alone")
     if not hasattr(loaded_model.model, "get_layer"):
         raise ZooError(f"{loaded_model.path}: an exported file has no gradients; explain the run's model.keras")
     if isinstance(loaded_model.input_shape, dict) and loaded_model.schema is None:

@@ -85,15 +85,16 @@ def evaluate(
         "split": split_name,
         "results": task.results(answers, split.targets, labels),
     }
+    is_runs_own_test = run and not dataset_name and split_name == "test"
     if slice_by:
         evaluation["slices"] = evaluate_slices(
             task, answers, split, in_model_order(loaded_model, dataset), labels, slice_by
         )
-        if run and not dataset_name and split_name == "test":
+        if is_runs_own_test:
             write_slices(open_run(run), evaluation["slices"], split_name, dataset.digest)
     if importance:
         evaluation["importance"] = permutation_importance(loaded_model, answers, split)
-        if run and not dataset_name and split_name == "test":
+        if is_runs_own_test:
             write_importance(open_run(run), evaluation["importance"])
     if views:
         evaluation["tta"] = tta.against_plain(loaded_model, split, answers, views)

@@ -13,7 +13,7 @@ import numpy as np
 from zoo.errors import ZooError, nearest
 from zoo.evaluation.attribution import check_attributes
 from zoo.evaluation.heat_maps import attention_rollout, grad_cam, two_logits_or_more
-from zoo.registry import plural
+from zoo.registry import TABLES, plural
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
@@ -27,7 +27,7 @@ METHODS = ("integrated_gradients", "grad_cam", "attention_rollout")
 
 def check_explains(loaded_model: "LoadedModel", method: str = METHODS[0]) -> None:
     """Raises: ZooError: this explanation cannot be given of the model's answers."""
-    if loaded_model.reads in ("table", "columns"):
+    if loaded_model.reads in TABLES:
         if method != METHODS[0]:
             raise ZooError(f"--explain={method}: of pictures alone, and {loaded_model.path} reads a table")
         check_attributes(loaded_model)

@@ -11,6 +11,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.measures.statistics import paired_headline_interval
+from zoo.registry import TABLES, plural
 from zoo.runs import Run
 from zoo.tasks.catalog import get_task
 from zoo.text_table import align_columns
@@ -50,8 +51,9 @@ def permutation_importance(
     from zoo.evaluation.attribution import column_names
 
     task, labels = loaded_model.task, loaded_model.labels
-    if loaded_model.reads not in ("table", "columns"):
-        raise ZooError(f"--importance: {loaded_model.path} reads {loaded_model.reads}s; it shuffles columns of tables")
+    if loaded_model.reads not in TABLES:
+        kind = plural(loaded_model.reads)
+        raise ZooError(f"--importance: {loaded_model.path} reads {kind}; it shuffles columns of tables")
     generator = np.random.default_rng(seed)
     if len(split) > MOST_ROWS:
         rows = np.sort(generator.choice(len(split), MOST_ROWS, replace=False))

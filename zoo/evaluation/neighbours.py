@@ -39,7 +39,7 @@ def labels_of(split: "Split", dataset: "Dataset") -> np.ndarray | None:
     """The names of the classes of a split's rows, or its numbers; None where a row has no label or several."""
     if split.targets is None or split.targets.ndim != 1:
         return None
-    if dataset.info.label_names and split.targets.ndim == 1:
+    if dataset.info.label_names:
         return np.array(dataset.info.label_names)[split.targets]
     return split.targets.astype("float64")
 

@@ -148,11 +148,7 @@ def evaluate_ranking(
         "count": count,
         "seed": seed,
     } | judged
-    try:
-        run.write_json(FILE, outcome)
-    except OSError as error:
-        where = run.path / FILE
-        raise ZooError(f"{where}: cannot be written ({error.strerror}); copy the run to a folder of yours") from None
+    run.write_figures(FILE, outcome)
     return {"run": str(run.path)} | outcome
 
 
@@ -202,9 +198,7 @@ def _preferences(loaded_model: "LoadedModel", known: "Catalogue", users: on_disk
 
 def _judge(loaded_model: "LoadedModel", dataset: "Dataset", split_name: str, count: int, seed: int) -> dict:
     known, split = interactions.catalogue(dataset.schema, dataset.train), getattr(dataset, split_name)
-    user, item = (
-        dataset.schema.column(split.features, key).astype(str) for key in interactions.keys_of(dataset.schema)
-    )
+    user, item = interactions.users_and_items(dataset.schema, split)
     wanted = loaded_model.task.wanted(split.targets, dataset.train.targets)
     met_since = _met(dataset.schema, dataset.validation) if split_name == "test" else {}
     users = np.unique(user[wanted])
@@ -253,8 +247,8 @@ def _row_of(known: "Catalogue", split: "Split", user: np.ndarray, name: str) -> 
 
 def _met(schema: Schema, split: "Split") -> dict[str, np.ndarray]:
     """The items of each user's rows that were not drawn."""
-    user, item = (schema.column(split.features, key).astype(str) for key in interactions.keys_of(schema))
-    real = split.ids >= 0 if split.ids.dtype.kind == "i" else np.ones(len(split), bool)
+    user, item = interactions.users_and_items(schema, split)
+    real = interactions.are_real(split)
     return {name: item[real & (user == name)] for name in np.unique(user)}
 
 

@@ -70,11 +70,7 @@ def evaluate_corruptions(run_path: str | os.PathLike, data_dir: str | None = Non
         "mean": float(np.mean(measured[1:])),
         "values": table,
     }
-    try:
-        run.write_json(FILE, outcome)
-    except OSError as error:
-        where = run.path / FILE
-        raise ZooError(f"{where}: cannot be written ({error.strerror}); copy the run to a folder of yours") from None
+    run.write_figures(FILE, outcome)
     return {"run": str(run.path)} | outcome
 
 

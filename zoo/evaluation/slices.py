@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.drawing.groups import save_groups
+from zoo.drawing.groups import LEVEL, RATES, save_groups
 from zoo.errors import ZooError, nearest
 from zoo.escaping import printable, tell
 from zoo.measures.classes import wilson_interval
@@ -28,12 +28,6 @@ MOST_SLICES = 50
 FEW_ROWS = 30
 PERMUTATIONS = 999
 _VALUES = 10  # a column of more different numbers is cut at its quartiles
-LEVEL = 0.05
-RATES = {
-    "selection_rate": "selection rate",
-    "true_positive_rate": "true positives",
-    "false_positive_rate": "false positives",
-}
 
 
 def evaluate_slices(
@@ -69,12 +63,14 @@ def evaluate_slices(
     Raises:
         ZooError: there is nothing of that name to slice by, it has too many values, or the task has no score a row.
     """
-    if task.scores(answers, split.targets, labels) is None:
+    scores, headline = task.scores(answers, split.targets, labels), task.headline
+    if scores is None:
         raise ZooError(f"--slice_by={columns[0]}: {task.words} has no score a row, which slices are judged by")
     found = [_column_slices(task, answers, split, dataset, labels, column) for column in columns]
     tests = [test for one in found for test in one.pop("_tests")]
     for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
         test["p"] = p
+    whole = headline.goodness(float(task.headline_of(scores.mean())))
     for one in found:
         one["tests"] = len(tests)
         for group in one["slices"]:
@@ -82,9 +78,7 @@ def evaluate_slices(
             for rate in RATES:
                 if rate in group:
                     group[rate]["p"] = group[rate]["p"]["p"]
-        headline = task.headline
         worst = min(one["slices"], key=lambda group: headline.goodness(group[headline.name]))
-        whole = headline.goodness(one.pop("_whole"))
         one["worst"] = worst["slice"]
         one["worse"] = bool(worst["p"] < LEVEL and headline.goodness(worst[headline.name]) < whole)
     return found
@@ -128,10 +122,9 @@ def _column_slices(
                     p = tested(rate, _shares_p(*of_group, *of_rest))
                     group[rate] = {"value": value, "interval": interval, "n": of_group[1], "p": p}
         slices.append(group)
-    scores = task.scores(answers, split.targets, labels)
+    selected = chosen[2] if chosen else None
     return {
-        "task": task.name, "by": column, "n": len(scores), "selected": chosen[2] if chosen else None, "slices": slices,
-        "_tests": tests, "_whole": float(task.headline_of(scores.mean())),
+        "task": task.name, "by": column, "n": len(split), "selected": selected, "slices": slices, "_tests": tests,
     }  # fmt: skip
 
 

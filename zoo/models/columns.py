@@ -10,7 +10,8 @@ from zoo.registry import register_model
 _ENTITIES = "Guo & Berkhahn (2016), Entity embeddings of categorical variables"
 _REVISITED = "Gorishniy, Rubachev, Khrulkov & Babenko (2021), Revisiting deep learning models for tabular data"
 _LINEAR = "Berkson (1944), Application of the logistic function to bio-assay"
-_ADULT = {"numbers": (5,), "categories": (8,)}
+ADULT = {"numbers": (5,), "categories": (8,)}
+ADULT_COUNTS = (8, 16, 7, 14, 6, 5, 2, 40)  # categories of each column of the training rows
 
 
 @register_model(
@@ -34,13 +35,13 @@ _ADULT = {"numbers": (5,), "categories": (8,)}
     task="classification",
     description="a perceptron with embedded numbers and categories for the census of 1994",
     reference=_REVISITED,
-    category_counts=(8, 16, 7, 14, 6, 5, 2, 40),
+    category_counts=ADULT_COUNTS,
     encoding="piecewise_linear",
     bins=128,
     dropout=0.3,
 )
 def table_mlp(
-    input_shape: Mapping[str, Sequence[int]] = _ADULT,
+    input_shape: Mapping[str, Sequence[int]] = ADULT,
     num_classes: int = 2,
     num_outputs: int = 0,
     category_counts: Sequence[int] = (),
@@ -103,7 +104,7 @@ def table_mlp(
     num_outputs=1,
 )
 def linear_table(
-    input_shape: Mapping[str, Sequence[int]] = _ADULT,
+    input_shape: Mapping[str, Sequence[int]] = ADULT,
     num_classes: int = 2,
     num_outputs: int = 0,
     category_counts: Sequence[int] = (),

@@ -3,17 +3,14 @@
 import itertools
 from collections.abc import Mapping, Sequence
 
-from zoo.models.columns import category_ids, head_of, inputs_of_columns, numbers_of
+from zoo.models.columns import ADULT, ADULT_COUNTS, category_ids, head_of, inputs_of_columns, numbers_of
 from zoo.models.mlp import hidden_layers
 from zoo.registry import register_model
 
 _DEEPFM = "Guo, Tang, Ye, Li & He (2017), DeepFM: a factorization-machine based neural network for CTR prediction"
 _WIDE_AND_DEEP = "Cheng et al. (2016), Wide & Deep learning for recommender systems"
 _MOVIELENS = {"categories": (5,), "numbers": (20,), "dates": (1,)}
-_ADULT = {"numbers": (5,), "categories": (8,)}
-# Categories of each column of the training rows; of other data they follow from these.
-_MOVIELENS_COUNTS = (943, 1634, 2, 21, 19)
-_ADULT_COUNTS = (8, 16, 7, 14, 6, 5, 2, 40)
+_MOVIELENS_COUNTS = (943, 1634, 2, 21, 19)  # as ADULT_COUNTS
 
 
 @register_model(
@@ -22,7 +19,7 @@ _ADULT_COUNTS = (8, 16, 7, 14, 6, 5, 2, 40)
     task="classification",
     description="a factorization machine and a network on the same vectors, for a table of many categories",
     reference=_DEEPFM,
-    input_shape=_ADULT,
+    input_shape=ADULT,
 )
 @register_model(
     "deepfm_regressor",
@@ -38,9 +35,9 @@ _ADULT_COUNTS = (8, 16, 7, 14, 6, 5, 2, 40)
     task="classification",
     description="DeepFM for the census of 1994",
     reference=_DEEPFM,
-    input_shape=_ADULT,
+    input_shape=ADULT,
     least_count=3,
-    category_counts=_ADULT_COUNTS,
+    category_counts=ADULT_COUNTS,
 )
 @register_model(
     "movielens_deepfm",
@@ -130,7 +127,7 @@ def deepfm(
     task="classification",
     description="a linear model of categories and their crosses beside a network, for a table of mixed columns",
     reference=_WIDE_AND_DEEP,
-    input_shape=_ADULT,
+    input_shape=ADULT,
     least_count=3,
     crosses="pairs",
 )
@@ -148,10 +145,10 @@ def deepfm(
     task="classification",
     description="Wide & Deep for the census of 1994, with crosses of all pairs of categories",
     reference=_WIDE_AND_DEEP,
-    input_shape=_ADULT,
+    input_shape=ADULT,
     least_count=3,
     crosses="pairs",
-    category_counts=_ADULT_COUNTS,
+    category_counts=ADULT_COUNTS,
 )
 @register_model(
     "movielens_wide_and_deep",

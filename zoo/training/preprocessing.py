@@ -27,13 +27,9 @@ def adapt(model, features: Features, has_vocabulary: bool = False) -> None:
     for name, layer in ahead.items():
         layer.adapt(features[name])
     features = encode(model, features) if ahead else features
+    adapted = [front, *ahead.values()]
     for layer in model.layers:
-        if (
-            layer is not front
-            and layer not in ahead.values()
-            and hasattr(layer, "adapt")
-            and not getattr(layer, "invert", False)
-        ):
+        if layer not in adapted and hasattr(layer, "adapt") and not getattr(layer, "invert", False):
             seen = _input_of(layer, model, features) if isinstance(features, dict) else features
             # Of numbers far from 0, such as seconds since 1970, sums in float32 lose more than their spread.
             layer.adapt(seen.astype("float64") if getattr(seen, "dtype", None) == "float32" else seen)
