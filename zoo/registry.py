@@ -12,7 +12,7 @@ from zoo.errors import ZooError, nearest, shortened
 from zoo.tasks import Task
 from zoo.tasks.catalog import get_task
 
-KINDS = ("image", "table", "columns", "text")  # of what a model may read
+KINDS = ("image", "table", "columns", "text", "sequence")  # of what a model may read
 TABLES = ("table", "columns")  # those whose rows have columns
 
 

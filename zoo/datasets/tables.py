@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zoo.datasets import sequences
 from zoo.datasets.catalog import dataset_info
 from zoo.datasets.on_disk import Features, take
 from zoo.datasets.splits import Split
@@ -129,7 +130,10 @@ def movielens_titles(folder: pathlib.Path) -> dict[str, str]:
     return dict(zip(map(str, items["movie_id"].to_pylist()), items["movie_title"].to_pylist(), strict=True))
 
 
-READERS = {"california_housing": california_housing, "adult": adult, "movielens_100k": movielens_100k, "birds": birds}
+READERS = {
+    "california_housing": california_housing, "adult": adult, "movielens_100k": movielens_100k, "birds": birds,
+    "japanese_vowels": sequences.japanese_vowels,
+}  # fmt: skip
 # Words for the values of the column `item`, which lie beside the prepared data; no model holds them.
 ITEM_NAMES = {"movielens_100k": movielens_titles}
 

@@ -6,6 +6,7 @@ from zoo.layers import (  # noqa: F401
     interactions,
     numeric_embeddings,
     positions,
+    sequences,
     tf_idf,
     word_piece,
 )

@@ -19,6 +19,7 @@ from zoo.models import (  # noqa: F401
     mlp,
     recommendation,
     resnet,
+    sequences,
     tables,
     texts,
     vgg,

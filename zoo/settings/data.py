@@ -71,7 +71,7 @@ class DatasetSection(Section):
     """What columns of your own table are, where what is guessed is wrong; a run has all of them. For models that read
     columns."""
     drop: list[str] = []
-    """Columns of your own table that are left out."""
+    """Columns of your own table, or channels of your own sequences, that are left out."""
     group: str | None = None
     """A column of your own table: rows of one group, such as a patient, stay on one side of each split."""
     weight: str | None = None

@@ -32,7 +32,8 @@ def adapt(model, features: Features, has_vocabulary: bool = False) -> None:
         if layer not in adapted and hasattr(layer, "adapt") and not getattr(layer, "invert", False):
             seen = _input_of(layer, model, features) if isinstance(features, dict) else features
             # Of numbers far from 0, such as seconds since 1970, sums in float32 lose more than their spread.
-            layer.adapt(seen.astype("float64") if getattr(seen, "dtype", None) == "float32" else seen)
+            is_table = seen.dtype == "float32" and seen.ndim == 2
+            layer.adapt(seen.astype("float64") if is_table else seen)
 
 
 def _input_of(layer, model, features: dict) -> np.ndarray:
