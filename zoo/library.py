@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zoo.datasets import Dataset
     from zoo.loading import LoadedModel
 
-_FOLDERS = {"image": "image_folder", "text": "text_folder"}
+_FOLDERS = {"image": "image_folder", "text": "text_folder", "sequence": "sequence_folder"}
 
 
 def train(
@@ -266,24 +266,27 @@ def _in_memory(config: Config, dataset, label, validation_data, test_data) -> "D
     cut = section.validation_fraction, section.duplicates
     columns = {} if section.columns is None and info.reads == "columns" else section.columns
     of_columns = {"columns": columns, "drop": section.drop, "group": section.group, "weight": section.weight}
-    data = datasets.from_memory(dataset, info.task, label, validation_data, test_data, *cut, **of_columns)
+    data = datasets.from_memory(
+        dataset, info.task, label, validation_data, test_data, *cut, **of_columns, reads=info.reads
+    )
     return data if section.train_fraction == 1 else datasets.with_fraction_of_train(data, section.train_fraction)
 
 
 def _named_data(dataset: str | os.PathLike) -> dict[str, Any]:
     """A dataset's name, or the user's own file or folder and what it holds."""
-    from zoo.datasets import list_datasets, pictures, walk
+    from zoo.datasets import list_datasets, own_tables, pictures, walk
 
     path, known = pathlib.Path(dataset), [info.name for info in list_datasets()]
     if str(dataset) in known and not path.suffix:
         return {"dataset.name": str(dataset)}
     if path.is_file():
-        name = "parquet" if path.suffix.lower() == ".parquet" else "csv"
+        name = {".parquet": "parquet", ".ts": "ts"}.get(path.suffix.lower(), "csv")
         return {"dataset.name": name, "dataset.data_dir": str(path)}
     if not path.is_dir():
         raise ZooError(f"dataset {str(dataset)!r}: no such dataset, file or folder; {nearest(str(dataset), known)}")
-    found, _ = walk.walk(path, pictures.is_picture)
-    return {"dataset.name": _FOLDERS["image" if found else "text"], "dataset.data_dir": str(path)}
+    kinds = {"image": pictures.is_picture, "sequence": own_tables.is_table, "text": lambda file: True}
+    kind = next((kind for kind, is_wanted in kinds.items() if walk.walk(path, is_wanted).files), "text")
+    return {"dataset.name": _FOLDERS[kind], "dataset.data_dir": str(path)}
 
 
 def _run_or_file(model: runs.Run | str | os.PathLike) -> tuple[runs.Run | str | None, str | None]:
@@ -314,7 +317,9 @@ def _judged_on(dataset: Any, loaded: "LoadedModel", split_name: str):
         if columns is not None and hasattr(dataset, "to_csv"):
             others = [str(name) for name in dataset.columns if str(name) not in {*columns, target}]
             columns |= dict.fromkeys(others, "drop")
-        data = datasets.from_memory(dataset, loaded.task, target, judges=loaded.label_names, columns=columns)
+        data = datasets.from_memory(
+            dataset, loaded.task, target, judges=loaded.label_names, columns=columns, reads=loaded.reads
+        )
         names = loaded.feature_names
         if (
             names

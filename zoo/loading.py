@@ -35,7 +35,7 @@ class LoadedModel:
     Attributes:
         model: a `keras.Model`, or a `zoo.opening.exported.ExportedModel`.
         task: what it is asked.
-        reads: image, table, columns or text.
+        reads: one of `zoo.registry.KINDS`.
         labels: what travels with it, see `zoo.tasks.Task.labels`.
         path: of its file.
     """
@@ -77,7 +77,7 @@ class LoadedModel:
         """Raw input → answers, `[examples, …]`, as the task gives them: probabilities of classes, or numbers.
 
         Args:
-            inputs: pictures, rows or texts, one or many; in the forms that `zoo.inputs.memory.features_of` says.
+            inputs: pictures, rows, texts or sequences, one or many, as `zoo.inputs.memory.features_of` says.
             batch_size: how many are computed together.
 
         Raises:
@@ -266,4 +266,4 @@ def input_shape_of(model) -> Any:
 
 def _kind_of(model) -> str:
     shape = input_shape_of(model)
-    return "table" if isinstance(shape, dict) else {0: "text", 1: "table"}.get(len(shape), "image")
+    return "table" if isinstance(shape, dict) else {0: "text", 1: "table", 2: "sequence"}.get(len(shape), "image")

@@ -20,7 +20,7 @@ from zoo.tasks import Training
 from zoo.training import preprocessing
 
 MODELS = zoo.list_models()
-COUNTS = {"classification": 31, "regression": 10, "multi_label": 1, "masked_language_model": 1}
+COUNTS = {"classification": 33, "regression": 10, "multi_label": 1, "masked_language_model": 1}
 SMALL = {"length": 16, "vocabulary_size": 500, "num_layers": 2}  # of texts
 SMALL_PICTURES = {"input_shape": (64, 64, 3), "image_size": 64}  # of models that choose their size
 
@@ -56,7 +56,11 @@ def example_batch(model, size):
         return as_array(" ".join(generator.choice(words, 12)) for _ in range(size))
     if len(shape) == 4:
         return generator.integers(0, 256, shape, dtype="uint8")
-    return generator.normal(size=shape).astype("float32")
+    numbers = generator.normal(size=shape).astype("float32")
+    if len(shape) == 3:  # sequences of several lengths, with gaps
+        numbers[generator.random(shape) < 0.1] = np.nan
+        numbers[np.arange(shape[1]) >= generator.integers(1, shape[1] + 1, (size, 1))] = np.nan
+    return numbers
 
 
 def example_targets(name, model, size):

@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo.command_words import command
 from zoo.datasets import on_disk
+from zoo.datasets.sequences import length
 from zoo.errors import ZooError
 from zoo.runs import Predictions, Run
 from zoo.tasks.catalog import get_task
@@ -116,7 +117,7 @@ def _shown_row(dataset, place: int) -> dict[str, str]:
 
 
 def _shown(features: Any, feature_names: Sequence[str] | None) -> dict[str, str]:
-    """uint8[height, width, channel], float32[feature], a text, or several of them by name."""
+    """uint8[height, width, channel], float32[time, channel], float32[feature], a text, or several of them by name."""
     if isinstance(features, dict):
         parts = {name: _shown(np.atleast_1d(part), [name]) for name, part in features.items()}
         return {"text": _shortened(", ".join(part["text"] for part in parts.values() if "text" in part))}
@@ -125,8 +126,13 @@ def _shown(features: Any, feature_names: Sequence[str] | None) -> dict[str, str]
         return {"text": _shortened(text)}
     if np.ndim(features) == 3:
         return {"picture": _data_uri(features)}
+    steps = ""
+    if np.ndim(features) == 2:
+        features = features[: length(features)]
+        steps, features = f"{len(features)} steps, means: ", np.nanmean(features, axis=0)
     names = feature_names or [f"x{number}" for number in range(len(features))]
-    return {"text": _shortened(", ".join(f"{name} {value:.4g}" for name, value in zip(names, features, strict=True)))}
+    cells = ", ".join(f"{name} {value:.4g}" for name, value in zip(names, features, strict=True))
+    return {"text": _shortened(steps + cells)}
 
 
 def _data_uri(image: np.ndarray) -> str:

@@ -310,6 +310,7 @@ def from_memory(
     drop: Sequence[str] = (),
     group: str | None = None,
     weight: str | None = None,
+    reads: str = "",
 ) -> Dataset:
     """The user's own arrays or DataFrame, split as files of theirs would be: by content, so that nothing leaks.
 
@@ -321,6 +322,7 @@ def from_memory(
         validation_fraction, duplicates: as `load`.
         judges: the classes of a model to be judged on all rows, which are then each split's; they may be few.
         columns, drop, group, weight: as `load`, of a DataFrame.
+        reads: what the model reads, where shapes leave it open: "sequence" takes arrays `[time, channel]`.
 
     Raises:
         ZooError: as `load`.
@@ -340,7 +342,7 @@ def from_memory(
     else:
         if label is not None:
             raise ZooError(f"label={label!r} names a column of a DataFrame; of arrays, give (features, targets)")
-        kind, examples = in_memory.read_arrays(data, validation_data, test_data, reading)
+        kind, examples = in_memory.read_arrays(data, validation_data, test_data, reading, reads)
         origin = "arrays"
     if judges is not None:
         info = _described(dataset_info("arrays"), kind, examples)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.datasets import sequences
 from zoo.datasets.cells import as_float32
 from zoo.datasets.own_data import Column, Examples, Reading
 from zoo.datasets.pictures import Notices, fit_picture, is_grey, refuse_odd_pixels, to_bytes, to_eight_bits
@@ -103,7 +104,11 @@ def _of_frame(message: str, file: pathlib.Path) -> str:
 
 
 def read_arrays(
-    train: Sequence[Any], validation: Sequence[Any] | None, test: Sequence[Any] | None, reading: Reading
+    train: Sequence[Any],
+    validation: Sequence[Any] | None,
+    test: Sequence[Any] | None,
+    reading: Reading,
+    reads: str = "",
 ) -> tuple[str, Examples]:
     """Pairs of features and targets; what kind the features are, and all examples.
 
@@ -112,6 +117,7 @@ def read_arrays(
             or texts; a class or number an example.
         validation, test: the same; None: a part of train.
         reading: what the targets are for.
+        reads: "sequence" where the features are sequences, `[time, channel]` each, which may be of different lengths.
 
     Raises:
         ZooError: they are no pair, of unequal length, or of a shape that nothing here reads.
@@ -122,10 +128,14 @@ def read_arrays(
     notes: list[str] = []
     pairs = {name: _pair(pair, name) for name, pair in given.items() if pair is not None}
     names = _column_names(pairs["train"][0], "train")
-    parts = {}
-    for name, (values, targets) in pairs.items():
-        kind, features = _features(_in_order(values, names, name), name, notes)
-        parts[name] = kind, features, _targets(targets, len(features), name, reading)
+    if reads == "sequence":
+        found = _sequences({name: values for name, (values, _) in pairs.items()})
+    else:
+        found = {name: _features(_in_order(values, names, name), name, notes) for name, (values, _) in pairs.items()}
+    parts = {
+        name: (kind, features, _targets(pairs[name][1], len(features), name, reading))
+        for name, (kind, features) in found.items()
+    }
     kinds = {kind for kind, _, _ in parts.values()}
     shapes = {features.shape[1:] for _, features, _ in parts.values()}
     if len(kinds | shapes) != 2:
@@ -177,6 +187,13 @@ def _in_order(values: Any, names: list[str] | None, name: str) -> Any:
     if set(own) != set(names):
         raise ZooError(f"{name}: its columns are {first_few(own, 10)}, those of train {first_few(names, 10)}")
     return values.iloc[:, [own.index(column) for column in names]]
+
+
+def _sequences(given: dict[str, Any]) -> dict[str, tuple[str, Any]]:
+    """As `_features`, of each part: all as long as the longest of any."""
+    found = {name: sequences.of_arrays(values, name) for name, values in given.items()}
+    longest = max(features.shape[1] for features in found.values())
+    return {name: ("sequence", sequences.fitted(features, longest)[0]) for name, features in found.items()}
 
 
 def _targets(values: Any, count: int, name: str, reading: Reading) -> list:

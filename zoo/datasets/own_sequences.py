@@ -79,7 +79,7 @@ def read_sequence_folder(folder: pathlib.Path, reading: Reading) -> Examples:
     if unknown := [name for name in reading.drop if not any(name in sequence.left_out for sequence in found)]:
         raise ZooError(f"{folder}: dataset.drop names {unknown[0]!r}, no column; {nearest(unknown[0], channels)}")
     values = [one.values[:, [one.channels.index(name) for name in channels]] for one in found]
-    features = padded(values, folder)
+    features = padded(values, folder=folder)
     notes = [_about(features, channels), *_cut(sum(sequence.is_cut for sequence in found))]
     examples = classes.examples(Split(features, classes.targets, classes.ids))
     return dataclasses.replace(examples, feature_names=tuple(channels), notes=notes)
@@ -109,7 +109,7 @@ def read_ts_files(path: pathlib.Path, reading: Reading) -> Examples:
         )
     column = Column(path, "label", [one.label for one in series], [one.line for one in series])
     targets, described = reading.targets(column)
-    features = padded([one.values for one in series], path.parent)
+    features = padded([one.values for one in series], folder=path.parent)
     channels = [str(number) for number in range(1, features.shape[2] + 1)]
     notes = [_about(features, channels), *_cut(sum(len(one.values) == MOST_STEPS for one in series))]
     part_of_row = np.array(parts) if len(files) > 1 else None

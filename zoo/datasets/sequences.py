@@ -8,7 +8,7 @@ import math
 import pathlib
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,10 +36,11 @@ def numbers_of(cells: Sequence[str], names: Sequence[str], where: str) -> list[f
 
 def lengths(features: np.ndarray | StoredRows) -> np.ndarray:
     """`int64[examples]`, how many steps each sequence has: up to the last that has a value."""
-    return np.array([_length(sequence) for sequence in features], "int64")
+    return np.array([length(sequence) for sequence in features], "int64")
 
 
-def _length(sequence: np.ndarray) -> int:
+def length(sequence: np.ndarray) -> int:
+    """How many steps `float[time, channel]` has."""
     return int(np.flatnonzero(~np.isnan(sequence).all(axis=1)).max(initial=-1)) + 1
 
 
@@ -54,18 +55,58 @@ def fitted(features: np.ndarray | StoredRows, steps: int) -> tuple[np.ndarray | 
     return np.pad(features, behind, constant_values=np.nan), cut
 
 
-def padded(sequences: Sequence[np.ndarray], folder: pathlib.Path = pathlib.Path()) -> np.ndarray | StoredRows:
-    """Arrays `float32[time, channel]` as one, as long as the longest; in a file in `folder` if memory is too small.
+def padded(
+    sequences: Sequence[np.ndarray], steps: int | None = None, folder: pathlib.Path = pathlib.Path()
+) -> np.ndarray | StoredRows:
+    """Arrays `float[time, channel]` as one, `float32[examples, time, channel]`, NaN behind the last step of each.
+
+    Args:
+        sequences: of as many channels.
+        steps: how long it is; by default as the longest.
+        folder: where it lies in a file, if memory is too small for it.
 
     Raises:
         ZooError: there is no room for it.
     """
-    longest = max(map(len, sequences))
+    longest = steps or max(map(len, sequences))
     array = allocate((len(sequences), longest, sequences[0].shape[1]), "float32", folder)
-    for row, sequence in enumerate(sequences):
-        array[row, : len(sequence)] = sequence
-        array[row, len(sequence) :] = np.nan
+    with np.errstate(over="ignore"):  # what float32 does not hold becomes infinite
+        for row, sequence in enumerate(sequences):
+            array[row, : len(sequence)] = sequence
+            array[row, len(sequence) :] = np.nan
     return filled(array)
+
+
+def of_arrays(values: Any, where: str) -> np.ndarray | StoredRows:
+    """Sequences `[time, channel]`, an array of them or a list, as `float32[examples, time, channel]`.
+
+    Raises:
+        ZooError: one is empty, of another shape, or holds what is no number; the text names it.
+    """
+    if hasattr(values, "numpy") or not hasattr(values, "__len__"):
+        values = np.atleast_1d(np.asarray(values))
+    sequences: list[np.ndarray] = []
+    for row, one in enumerate(values):
+        place = f"{where}: sequence {row}"
+        try:
+            given = np.asarray(one)
+            with np.errstate(over="ignore"):
+                narrow = given[:MOST_STEPS].astype("float32") if given.ndim else given
+        except (ValueError, TypeError, RuntimeError) as error:
+            reason = shortened(" ".join(str(error).split()), 100)
+            raise ZooError(f"{place}: no array of numbers ({reason}); [time, channel] is needed") from None
+        if narrow.ndim != 2 or given.dtype.kind in "US":
+            raise ZooError(
+                f"{place}: of shape {given.shape} and type {given.dtype}; numbers [time, channel] are needed"
+            )
+        if np.isinf(narrow).any():
+            raise ZooError(f"{place}: a number is infinite, or too large for float32; NaN says that one is missing")
+        if np.isnan(narrow).all():
+            raise ZooError(f"{place}: is empty, no step has a value; leave it out")
+        if sequences and narrow.shape[1] != sequences[0].shape[1]:
+            raise ZooError(f"{place}: {narrow.shape[1]} channels, but sequence 0 has {sequences[0].shape[1]}; mend it")
+        sequences.append(narrow)
+    return padded(sequences) if sequences else np.zeros((0, 0, 0), "float32")
 
 
 class Series(NamedTuple):
@@ -134,9 +175,9 @@ def _of_channels(values: Sequence[str], place: str) -> np.ndarray:
     steps = np.full((max(map(len, columns)), len(columns)), np.nan, "float32")
     for channel, column in enumerate(columns):
         steps[: len(column), channel] = column
-    if not (length := _length(steps)):
+    if not (end := length(steps)):
         raise ZooError(f"{place}: the sequence is empty; take the line away")
-    return steps[:length]
+    return steps[:end]
 
 
 def read_lines(file: pathlib.Path) -> Iterator[str]:

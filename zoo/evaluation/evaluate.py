@@ -19,6 +19,7 @@ from zoo.evaluation.importance import importance_table, permutation_importance, 
 from zoo.evaluation.outcome import drawn
 from zoo.evaluation.predict import open_model
 from zoo.evaluation.slices import evaluate_slices, slices_table, write_slices
+from zoo.inputs import sequences
 from zoo.runs import open_run
 from zoo.tasks.catalog import get_task
 
@@ -223,6 +224,8 @@ def fitting_features(loaded_model: "LoadedModel", dataset: "Dataset", split: "Sp
     if loaded_model.schema is not None and dataset.schema is not None:
         split = dataclasses.replace(split, features=loaded_model.schema.taken_from(split.features, dataset.schema))
     shape, wanted = on_disk.shapes(split.features), loaded_model.input_shape
+    if loaded_model.reads == "sequence" and len(shape) == 2 and shape[1:] == wanted[1:]:
+        return sequences.fitting(split.features, loaded_model)
     if not _fits(wanted, shape):
         raise ZooError(
             f"{loaded_model.path}: it reads examples of shape {wanted}, but those of {dataset.info.name} are {shape}; "
@@ -237,7 +240,7 @@ def _in_order(split: "Split", names: list[str], given: list[str], path: Path) ->
         return split
     if missing := [name for name in names if name not in given]:
         raise ZooError(f"{path}: it reads the column {missing[0]!r}, which the data do not have ({_few(given)})")
-    return dataclasses.replace(split, features=split.features[:, [given.index(name) for name in names]])
+    return dataclasses.replace(split, features=split.features[..., [given.index(name) for name in names]])
 
 
 def _fits(wanted, shape) -> bool:

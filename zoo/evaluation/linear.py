@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from zoo.datasets import sequences as sequences_of_numbers
 from zoo.schema import NO_DATE
 
 MOST_TERMS = 30_000
@@ -27,8 +28,9 @@ def fit_reader(kind: str, features: np.ndarray):
     """A function from features of a split to the rows that a linear model reads, fitted on the training split.
 
     Args:
-        kind: image (pixels from 0 to 1), table (columns of mean 0 and deviation 1), text (`term_counts`), or columns:
-            numbers as of a table, the median where they are missing, with a mark; a column for each category.
+        kind: image (pixels from 0 to 1), table (columns of mean 0 and deviation 1), text (`term_counts`), sequence (a
+            summary of each channel, as columns of a table), or columns: numbers as of a table, the median where they
+            are missing, with a mark; a column for each category.
         features: of the training split.
     """
     if kind == "text":
@@ -40,7 +42,26 @@ def fit_reader(kind: str, features: np.ndarray):
         return _mixed_rows(features)
     from sklearn.preprocessing import StandardScaler
 
+    if kind == "sequence":
+        scaler = StandardScaler().fit(_summaries(features))
+        return lambda sequences: scaler.transform(_summaries(sequences))
     return StandardScaler().fit(features).transform
+
+
+def _summaries(sequences) -> np.ndarray:
+    """`float[examples, 6 * channel + 1]`: mean, deviation, least, greatest, first and last of each channel; the length.
+
+    A channel without a value counts as 0 throughout.
+    """
+
+    def summary(sequence: np.ndarray) -> np.ndarray:
+        steps, found = sequence[: sequences_of_numbers.length(sequence)].astype("float64"), []
+        for values in steps.T:
+            values = values[~np.isnan(values)] if not np.isnan(values).all() else np.zeros(1)
+            found += [values.mean(), values.std(), values.min(), values.max(), values[0], values[-1]]
+        return np.array([*found, len(steps)])
+
+    return np.stack([summary(sequence) for sequence in sequences])
 
 
 def fit_tree_reader(features: dict[str, np.ndarray]):

@@ -12,7 +12,7 @@ from zoo.datasets import own_tables, walk
 from zoo.errors import ZooError
 from zoo.escaping import spreadsheet_cell, tell
 from zoo.evaluation import tta
-from zoo.inputs import columns, images, tables, texts
+from zoo.inputs import columns, images, sequences, tables, texts
 from zoo.registry import plural
 from zoo.tasks import Task
 from zoo.text_table import align_columns
@@ -34,6 +34,7 @@ READERS = {
     "table": Reader(".csv or .tsv files", own_tables.is_table, tables.read),
     "columns": Reader(".csv, .tsv or .parquet files", columns.is_table, columns.read),
     "text": Reader(".txt, .csv or .tsv files", texts.is_wanted, texts.read),
+    "sequence": Reader(".csv, .tsv, .npy or .ts files", sequences.is_wanted, sequences.read),
 }
 
 
@@ -78,8 +79,8 @@ def read_inputs(paths: Sequence[str | os.PathLike], loaded_model: "LoadedModel")
     Notices about values that had to be converted go to stderr, one line a kind.
 
     Returns:
-        A name for each example, and uint8[examples, height, width, channel], float32[examples, feature] or texts,
-        object[examples].
+        A name for each example, and uint8[examples, height, width, channel], float32[examples, feature], texts,
+        object[examples], or float32[examples, time, channel].
 
     Raises:
         ZooError: a path or its content cannot be read, the text says where and what to do.

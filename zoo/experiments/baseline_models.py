@@ -256,8 +256,9 @@ def _regressor(
     return Candidate(predict=answer, settings=settings | found, rank=(-error,), **costs)
 
 
-_KINDS = ("image", "table", "columns", "text")
-_OF_C = {"image": (0.01, 0.1, 1.0), "table": (0.01, 0.1, 1.0), "columns": (0.1, 1.0, 10.0), "text": (0.1, 1.0, 10.0)}
+_KINDS = ("image", "table", "columns", "text", "sequence")
+_OF_C = {"image": (0.01, 0.1, 1.0), "table": (0.01, 0.1, 1.0), "columns": (0.1, 1.0, 10.0), "text": (0.1, 1.0, 10.0),
+         "sequence": (0.01, 0.1, 1.0)}  # fmt: skip
 _C_GRID = {kind: [{"C": c} for c in values] for kind, values in _OF_C.items()}  # the inverse penalty
 _BOOSTING = [{"learning_rate": rate, "max_leaf_nodes": leaves} for rate in (0.03, 0.1) for leaves in (7, 31, 63)]
 _LIGHTGBM = [{"learning_rate": rate, "num_leaves": leaves} for rate in (0.03, 0.1) for leaves in (7, 31, 63)]

@@ -12,7 +12,8 @@ from zoo.shipped import shipped
 from zoo.weights.record import Entry
 
 _HUB_LICENCES = {"Apache-2.0": "apache-2.0", "MIT, as the data": "mit", "CC BY-SA 3.0, as the data": "cc-by-sa-3.0"}
-_HUB_KINDS = {"image": "image", "text": "text", "table": "tabular", "columns": "tabular"}
+_HUB_KINDS = {"image": "image", "text": "text", "table": "tabular", "columns": "tabular",
+              "sequence": "tabular"}  # fmt: skip
 _SECTIONS = ("Data", "Limits")
 
 _HEAD = """# Weights of the Keras model zoo

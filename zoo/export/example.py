@@ -77,6 +77,14 @@ def _reading(form: str, labels: dict[str, Any], model) -> tuple[list[str], str, 
             f'features = np.asarray(picture, "uint8").reshape(1, {height}, {width}, {channels})'
         )
         return ["import numpy as np", "from PIL import Image"], read, "picture.png"
+    if len(sizes) == 2 and labels["reads"] == "sequence":
+        steps, channels = sizes
+        read = (
+            f'rows = np.genfromtxt(sys.argv[1], "float32", delimiter=",", skip_header=1, ndmin=2)[:{steps}]\n'
+            f'features = np.full((1, {steps}, {channels}), np.nan, "float32")  # behind the last step\n'
+            "features[0, : len(rows)] = rows"
+        )
+        return ["import numpy as np"], read, "STEPS.csv"
     if len(sizes) == 1:
         return ["import numpy as np"], 'features = np.array([sys.argv[1:]], "float32")', "NUMBER NUMBER …"
     if form in ("keras", "saved_model"):

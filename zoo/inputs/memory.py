@@ -14,7 +14,7 @@ from zoo.datasets.own_tables import find_text
 from zoo.datasets.pictures import Notices, to_bytes
 from zoo.errors import ZooError, nearest, shortened
 from zoo.escaping import tell
-from zoo.inputs import columns, images, texts
+from zoo.inputs import columns, images, sequences, texts
 
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
@@ -27,7 +27,7 @@ def features_of(inputs: Any, loaded_model: "LoadedModel") -> Features:
         inputs: for pictures, arrays `[height, width]`, with a channel axis or not, with a batch axis or not, of 0 to
             255 or floats of 0 to 1; or paths of pictures. For tables, a row, rows, a dictionary of columns, or a
             DataFrame, whose columns are found by name; of mixed columns also dictionaries, one a row. For texts, a
-            string or many.
+            string or many. For sequences, arrays `[time, channel]`, one or many, of any length.
         loaded_model: what is to read them.
 
     Raises:
@@ -37,6 +37,8 @@ def features_of(inputs: Any, loaded_model: "LoadedModel") -> Features:
         return _texts(inputs)
     if loaded_model.reads == "image":
         return _pictures(inputs, loaded_model)
+    if loaded_model.reads == "sequence":
+        return sequences.of_memory(inputs, loaded_model)
     if loaded_model.schema is not None:
         return columns.of_memory(inputs, loaded_model.schema)
     if isinstance(loaded_model.input_shape, dict):

@@ -9,7 +9,8 @@ from zoo.serving.requests import Signature
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
-_TYPES = {"uint8": "DT_UINT8", "float32": "DT_FLOAT", "string": "DT_STRING", "row": "DT_STRING"}
+_TYPES = {"uint8": "DT_UINT8", "float32": "DT_FLOAT", "string": "DT_STRING", "row": "DT_STRING",
+          "series": "DT_FLOAT"}  # fmt: skip
 
 
 def predictions(answers: np.ndarray, columnar: bool) -> dict[str, Any]:

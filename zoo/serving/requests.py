@@ -3,12 +3,14 @@
 import base64
 import binascii
 import dataclasses
+import math
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
 
+from zoo.datasets.sequences import lengths, padded
 from zoo.datasets.texts import as_array, clean
 from zoo.errors import ZooError, first_few
 from zoo.inputs.columns import of_rows
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
 MAX_CHARACTERS = 200_000  # of a text: no model of the zoo reads further
-_DTYPES = {"image": "uint8", "table": "float32", "columns": "row", "text": "string"}
-_VALUES = {"uint8": "whole numbers 0 to 255", "float32": "finite numbers", "string": "texts", "row": "objects"}
+_DTYPES = {"image": "uint8", "table": "float32", "columns": "row", "text": "string", "sequence": "series"}
+_VALUES = {"uint8": "whole numbers 0 to 255", "float32": "finite numbers", "string": "texts", "row": "objects",
+           "series": "finite numbers, null where one is missing; a row may have fewer steps"}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +61,8 @@ class Signature:
         if self.schema is not None:
             names = [column.name for column in self.schema.columns]
             return f"an object a row, with a value or null for each of {first_few(names, 30)}"
-        return f"{self.dtype}[row{''.join(f', {size}' for size in self.shape)}], {_VALUES[self.dtype]}"
+        dtype = "float32" if self.dtype == "series" else self.dtype
+        return f"{dtype}[row{''.join(f', {size}' for size in self.shape)}], {_VALUES[self.dtype]}"
 
 
 class Features(NamedTuple):
@@ -155,6 +159,8 @@ def to_features(values: list[Any], signature: Signature) -> np.ndarray:
     """Rows without pictures' files → `uint8` or `float32[rows, …]`, or `object[rows]` of cleaned texts."""
     if signature.dtype == "string":
         return as_array(clean(_as_text(value)) for value in values)
+    if signature.dtype == "series":
+        return _series(values, signature)
     shape = signature.shape
     if shape[-1] == 1 and len(shape) == 3 and _depth(values) == len(shape):  # grey pictures need no channel axis
         shape = shape[:-1]
@@ -169,6 +175,25 @@ def to_features(values: list[Any], signature: Signature) -> np.ndarray:
     if not np.isfinite(flat).all():
         raise Refused(400, f"a number is out of float32's range; expected {signature}")
     return flat.reshape(-1, *signature.shape)
+
+
+def _series(values: list[Any], signature: Signature) -> np.ndarray:
+    """`float32[rows, time, channel]`, NaN behind the last step of a row and where a number is null."""
+    most, channels = signature.shape
+    if set(map(type, values)) != {list} or not all(values):
+        raise Refused(400, f"a row is no list of steps, or an empty one; expected {signature}")
+    longest = max(map(len, values))
+    if longest > most:
+        raise Refused(400, f"a row has {longest:,} steps; the model reads {most:,}; expected {signature}")
+    numbers = _flat(list(chain.from_iterable(values)), (channels,), signature)
+    steps = np.array([math.nan if number is None else number for number in numbers], "float64").reshape(-1, channels)
+    ends = np.cumsum(list(map(len, values)))
+    features = padded([part for part in np.split(steps, ends[:-1])], most)
+    if np.isinf(features).any():
+        raise Refused(400, f"a number is out of float32's range; expected {signature}")
+    if not lengths(features).all():
+        raise Refused(400, f"a row has no value; expected {signature}")
+    return features
 
 
 def _of_input(value: dict[str, Any], signature: Signature) -> Any:
@@ -207,7 +232,7 @@ def _flat(values: list[Any], shape: tuple[int, ...], signature: Signature) -> li
             raise Refused(400, f"{_found(values)}; expected {signature}")
         level = list(chain.from_iterable(level))
     kinds = set(map(type, level))
-    allowed = {int} if signature.dtype == "uint8" else {int, float}
+    allowed = {"uint8": {int}, "series": {int, float, type(None)}}.get(signature.dtype, {int, float})
     if not kinds <= allowed:
         strange = min(kind.__name__ for kind in kinds - allowed)
         raise Refused(400, f"a value is of type {strange}; expected {signature}")
