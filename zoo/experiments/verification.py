@@ -46,6 +46,7 @@ TRIALS = {
         "bbc_news", 4, 211, 421,
         "{num_layers: 1, hidden_size: 32, num_heads: 2, feed_forward_size: 64, length: 32, vocabulary_size: 500}",
     ),
+    "japanese_vowels_lstm": Trial("japanese_vowels", 3, 23, 101, "{units: 8}"),
 }  # fmt: skip
 LIMITS = {"weights": 1e-5, "evaluation": 1e-6, "predictions": 1e-5}
 
