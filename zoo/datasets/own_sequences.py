@@ -29,6 +29,8 @@ class OneSequence(NamedTuple):
 def read_sequence(file: pathlib.Path, drop: Sequence[str] = (), wanted: Sequence[str] | None = None) -> OneSequence:
     """A CSV file whose rows are the steps of one sequence, its columns the channels; an empty cell is a gap.
 
+    A first column without a name is an index, and left out.
+
     Args:
         file: with a header.
         drop: columns that are left out.
@@ -41,7 +43,7 @@ def read_sequence(file: pathlib.Path, drop: Sequence[str] = (), wanted: Sequence
     is_cut = False
     with open_table(file) as table:
         check_header(file, table.header)
-        channels = [name for name in table.header if name not in drop] if wanted is None else list(wanted)
+        channels = [name for name in table.header if name and name not in drop] if wanted is None else list(wanted)
         if missing := [name for name in channels if name not in table.header]:
             raise ZooError(f"{file}:1: no column {missing[0]!r}; {nearest(missing[0], table.header)}")
         if not channels:

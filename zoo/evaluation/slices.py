@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.datasets.sequences import lengths
 from zoo.drawing.groups import LEVEL, RATES, save_groups
 from zoo.errors import ZooError, nearest
 from zoo.escaping import printable, tell
@@ -51,8 +52,9 @@ def evaluate_slices(
         split: of the dataset.
         dataset: what the split is of; its columns are in the order of the split's features.
         labels: those of the model.
-        columns: each label; length, of texts in characters; or a column of the data, of the user's table a feature or
-            not. Columns of more than ten different numbers, and lengths, are cut at their quartiles.
+        columns: each label; length, of texts in characters, of sequences in steps; or a column of the data, of the
+            user's table a feature or not. Columns of more than ten different numbers, and lengths, are cut at their
+            quartiles.
 
     Returns:
         For each column {"task", "by", "n", "selected": the class that counts as selected, or None, "tests": of the
@@ -194,8 +196,11 @@ def _assign(split: "Split", dataset: "Dataset", slice_by: str) -> tuple[list[str
         return _by_value(dataset.schema.written(split.features, slice_by), slice_by)
     if info.name == "csv" and Path(dataset.report["origin"]).is_file():
         return _by_value(_cells_of_file(Path(dataset.report["origin"]), split.ids, slice_by), slice_by)
-    known = [*(["label"] if one_target else []), *(["length"] if info.kind == "text" else [])]
-    names = list(dataset.schema.names if dataset.schema else dataset.feature_names or ())
+    if slice_by == "length" and info.kind == "sequence":
+        return _quartiles(lengths(split.features).astype(float), "steps")
+    known = [*(["label"] if one_target else []), *(["length"] if info.kind in ("text", "sequence") else [])]
+    of_rows = () if info.kind == "sequence" else dataset.feature_names or ()  # a channel has many values a row
+    names = list(dataset.schema.names if dataset.schema else of_rows)
     if slice_by not in names:
         if names:
             raise ZooError(

@@ -80,7 +80,8 @@ def _reading(form: str, labels: dict[str, Any], model) -> tuple[list[str], str, 
     if len(sizes) == 2 and labels["reads"] == "sequence":
         steps, channels = sizes
         read = (
-            f'rows = np.genfromtxt(sys.argv[1], "float32", delimiter=",", skip_header=1, ndmin=2)[:{steps}]\n'
+            f'rows = np.genfromtxt(sys.argv[1], "float32", delimiter=",", skip_header=1)\n'
+            f"rows = rows.reshape(-1, {channels})[:{steps}]\n"
             f'features = np.full((1, {steps}, {channels}), np.nan, "float32")  # behind the last step\n'
             "features[0, : len(rows)] = rows"
         )
