@@ -232,9 +232,8 @@ def _data(config: Config, written: dict) -> str:
         ("pretrained weights", written["weights"].get(config.model.init_from)),
     ]
     lines = [f"- {words}: {value}" for words, value in facts if value]
-    return "\n".join(
-        [*lines, "\nThe weights are those of the epoch with the best validation; test is read once, at the end."]
-    )
+    kept = "the last epoch" if config.training.selection == "last" else "the epoch with the best validation"
+    return "\n".join([*lines, f"\nThe weights are those of {kept}; test is read once, at the end."])
 
 
 def _layers(name: str, config: Config) -> tuple[str, bool]:
@@ -280,7 +279,9 @@ def _limits(name: str, task: str, config: Config, written: dict) -> list[str]:
 
 def _commands(name: str, config: Config, rows: Sequence[dict], needs_text: bool) -> str:
     info, run = catalog.model_info(name), f"--run=runs/{name}/…"
-    example = {"image": "digit.png", "text": '--text="Shares fell after the vote."'}.get(info.reads, "rows.csv")
+    example = {"image": "digit.png", "text": '--text="Shares fell after the vote."', "sequence": "steps.csv"}.get(
+        info.reads, "rows.csv"
+    )
     lines = ["pip install -e '.[text]'"] if needs_text else []
     if info.task.pretrains:
         lines += [
