@@ -14,7 +14,7 @@ import zoo
 pytestmark = pytest.mark.slow
 
 HEADER = ["age", "city", "rooms", "joined", "left", "remark", "churned"]
-CITIES = ("Bern", "Zürich", "", "O'Fallon, \"IL\"", "東京")
+CITIES = ("Bern", "Zürich", "", 'O\'Fallon, "IL"', "東京")
 ODD = {"age": None, "city": "Lugano", "rooms": 9, "joined": "1891-03-01T23:59:59", "left": None,
        "remark": "Great!!! it's [UNK] a\tGREAT café"}  # fmt: skip
 
