@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 
 from zoo import datasets
-from zoo.datasets import own_columns
+from zoo.datasets import own_columns, own_tables
 from zoo.datasets.own_data import Reading
 from zoo.errors import ZooError
 from zoo.schema import NO_DATE
@@ -274,6 +274,23 @@ def test_rows_without_a_group_are_no_group(tmp_path):
     dataset = datasets.load("csv", table(tmp_path, rows_of(columns, 400)), columns={}, group="g")
     assert "200 rows have no group: each is taken for a group of its own" in dataset.report["notes"]
     assert len(dataset.test) > 10 and (dataset.test.ids.astype(int) % 2).any() and len(dataset.train) > 200
+
+
+def test_several_labels_of_a_mixed_table_are_one_line(tmp_path):
+    with pytest.raises(ZooError, match="several labels are read of tables of numbers alone"):
+        read(table(tmp_path, rows_of(USUAL)), task="multi_label", label=["a", "label"])
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [("classification", "--model=table_mlp,"), ("regression", "--model=table_mlp_regressor,"), ("multi_label", None)],
+)
+def test_a_model_that_reads_words_is_named_where_there_is_one(tmp_path, task, said):
+    label = {"multi_label": "c,d"}.get(task, "c")
+    file = table(tmp_path, "a,b,c,d\n1,x,0,1\n2,y,1,0\n3,y,1,1\n")
+    with pytest.raises(ZooError, match="'x' is not a finite number") as raised:
+        own_tables.read_csv(file, Reading(get_task(task), label=label))
+    assert said in str(raised.value) if said else "--model" not in str(raised.value)
 
 
 def parquet_of(folder, **columns):

@@ -85,6 +85,8 @@ def read(file: pathlib.Path, reading: Reading) -> Examples:
 
 def of_table(table: pa.Table, file: pathlib.Path, reading: Reading, separator: str = "") -> Examples:
     """As `read`, of a table in memory; `file` is what messages call it."""
+    if reading.is_several:
+        raise ZooError(f"{file}: several labels are read of tables of numbers alone; take a column for the label")
     table = column_types.plain(table)
     _refuse_unknown(file, table.column_names, reading)
     others = [n for n in table.column_names if n not in {*reading.drop, reading.group, reading.weight}]

@@ -31,6 +31,7 @@ _MAYBE_LABELS = {
 }  # fmt: skip
 _TEXTS = ("text", "review", "sentence", "comment", "message", "content", "body", "document", "tweet")
 _IDENTIFIER = re.compile(r"(^|.*[_ ])(id|ids|index|key|no|nr|number|uuid)|.*(Id|ID)")
+_MODELS_OF_WORDS = {"class": "table_mlp", "number": "table_mlp_regressor"}
 _INDEX = re.compile(r"|Unnamed: 0(\.\d+)?")  # what pandas calls the index that it has written
 
 
@@ -157,7 +158,9 @@ def read_csv(file: pathlib.Path, reading: Reading, has_header: bool = False) -> 
             try:
                 cells.extend(finite_numbers(row, names, f"{file}:{number}"))
             except ZooError as error:
-                raise ZooError(f"{error}; or take --model=table_mlp, which reads words, dates and gaps too") from None
+                model = _MODELS_OF_WORDS.get(reading.task.targets)
+                other = f"; or take --model={model}, which reads words, dates and gaps too" if model else ""
+                raise ZooError(f"{error}{other}") from None
             lines.append(number)
     if not lines:
         raise ZooError(f"{file}: no rows under the header")
