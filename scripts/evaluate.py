@@ -7,7 +7,7 @@
     python scripts/evaluate.py --run=runs/linear_text/20250101-120000-abc123 --slice_by=length
     python scripts/evaluate.py --run=runs/adult_mlp/20250101-120000-abc123 --slice_by=sex,race --importance
     python scripts/evaluate.py --run='runs/fashion_mnist_cnn/*' --tta --split=validation
-    python scripts/evaluate.py --run=runs/movielens_deepfm/20250101-120000-abc123 --ranking
+    python scripts/evaluate.py --run='runs/movielens_*/*' --ranking
 
 Choose between models on --split=validation; the test split is for the last word.
 """
@@ -79,6 +79,10 @@ def main() -> int:
             print(show(outcome), end="\n\n" if run != runs[-1] else "\n", flush=True)
     if JSON.value:
         print(json_text(outcomes if len(runs) > 1 else outcomes[0]))
+    elif RANKING.value and len({outcome["model"] for outcome in outcomes}) > 1:
+        from zoo.evaluation.recommend import rankings_compared
+
+        print(f"\n{rankings_compared(outcomes)}")
     elif TTA.value and len(outcomes) > 1:
         from zoo.evaluation.tta import over_seeds
 

@@ -1,5 +1,7 @@
 """The plain tokenizers give the ids of the layers inside the models, for any text."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,9 +10,10 @@ from hypothesis import strategies as st
 
 import zoo
 from zoo.datasets.texts import clean
+from zoo.layers.columns import CategoryIds, TextIds
 from zoo.layers.front import text_layer
 from zoo.layers.word_piece import SPECIAL_TOKENS, WordPieceTokenizer
-from zoo.tokens import describe_tokenizer, make_tokenizer
+from zoo.tokens import describe_encoder, describe_tokenizer, make_encoder, make_tokenizer
 
 TEXTS = ["The cat, the CAT; a dog!", "Müller's dog — ÄÖÜ straße", "one two  three\tfour", "书很好 书", "x_y `z` {w}"]
 ODD = "\u0890\u0891\u08e2\u115f\u1160\u1734"  # signs and fillers of which the two libraries have other tables
@@ -41,6 +44,23 @@ LAYERS = {
     "word_piece": word_piece_layer,
     "word_piece_cased": lambda: word_piece_layer(lower_case=False),
 }
+
+
+def test_the_ids_of_a_table_are_those_of_its_layers():
+    categories = np.array([["a", ""], ["b", "a"], ["a", "İ x"], ["rare", "a\0b"]], object)
+    layer = CategoryIds([2, 5])  # of the first column one has no row; of the second, rows have no category
+    layer.adapt(categories)
+    encode = make_encoder(json.loads(json.dumps(describe_encoder(layer))))
+    given = np.concatenate([categories, [["rare", "b"], ["", "unseen"], ["A", "i̇ x"]]]).astype(object)
+    np.testing.assert_array_equal(encode(given), np.asarray(layer(tf.constant(given))))
+    assert encode(given).dtype == "int32" and encode(given[:0]).shape == (0, 2)
+
+    texts = np.array([["the cat, THE dog", ""], ["a cat", "a dog\na cat"]], object)
+    words = TextIds(20, 9)
+    words.build(texts.shape)
+    words.adapt(texts)
+    encode = make_encoder(json.loads(json.dumps(describe_encoder(words))))
+    np.testing.assert_array_equal(encode(texts), np.asarray(words(tf.constant(texts))))
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -18,6 +18,7 @@ from zoo.command_words import command
 from zoo.datasets.on_disk import Features, StoredRows, are_texts, arrays_of, as_tensors, blocks, count
 from zoo.errors import ZooError, shortened
 from zoo.inputs.memory import features_of
+from zoo.opening.exported import ExportedModel
 from zoo.opening.keras_file import open_keras
 from zoo.opening.labels import LABELS, check_number
 from zoo.published import PublishedRun
@@ -120,7 +121,7 @@ def outputs_of(model, features: Features, batch_size: int = 1000) -> np.ndarray:
         return np.concatenate([outputs_of(model, block, batch_size) for block in blocks(features)])
     if are_texts(features):  # a text takes more memory inside a model than a picture does
         batch_size = min(batch_size, 64)
-    if isinstance(features, dict):
+    if isinstance(features, dict) and not isinstance(model, ExportedModel):
         features = as_tensors(features)
     return np.asarray(model.predict(features, batch_size=batch_size, verbose=0), "float32")
 

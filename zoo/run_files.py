@@ -130,6 +130,78 @@ class Speed(_File):
     device: Name
 
 
+_Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class _ColumnImportance(_File):
+    column: str
+    drop: float
+    interval: _Interval
+
+
+class Importance(_File):
+    """importance.json."""
+
+    metric: Name
+    rows: PositiveInt
+    repeats: PositiveInt
+    columns: Annotated[list[_ColumnImportance], Field(min_length=1)]
+
+
+class _Rate(_File):
+    value: Share
+    interval: _Interval
+    n: PositiveInt
+    p: Share
+
+
+class _Group(_File):
+    slice: str
+    n: PositiveInt
+    interval: _Interval
+    p: Share
+    selection_rate: _Rate = None
+    true_positive_rate: _Rate = None
+    false_positive_rate: _Rate = None
+
+
+class _Grouped(_File):
+    task: Name
+    by: str
+    selected: str | None
+    tests: NonNegativeInt
+    slices: Annotated[list[_Group], Field(min_length=1)]
+
+
+class Slices(_File):
+    """slices.json."""
+
+    split: Name
+    columns: Annotated[list[_Grouped], Field(min_length=1)]
+
+
+class _Share(_File):
+    value: Share
+
+
+class _List(_File):
+    ndcg: _Share
+    hit_rate: _Share
+
+
+class _Rankings(_File):
+    model: _List
+
+
+class Ranking(_File):
+    """ranking.json."""
+
+    split: Name
+    count: PositiveInt
+    data_digest: str
+    rankings: _Rankings
+
+
 class Parity(_File):
     """parity.json."""
 

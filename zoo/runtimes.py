@@ -52,7 +52,7 @@ def answer_once(path: pathlib.Path) -> None:
     try:
         model.predict(example_of(model))
     except ZooError as error:
-        needs_another_size = None in model.input_shape[1:]
+        needs_another_size = None in model.input_shape[1:]  # of pictures of any size
         if not needs_another_size or re.search("alloc|memory|exhausted|OOM", str(error), re.IGNORECASE):
             raise ZooError(f"{path}: refused, {error}") from None
 

@@ -1,4 +1,4 @@
-"""Texts → ids without TensorFlow, for the formats that take ids: the same ids as the layer of strings gives."""
+"""Strings → ids without TensorFlow, for the formats that take ids: the same ids as the layer of strings gives."""
 
 import re
 import unicodedata
@@ -36,6 +36,41 @@ def describe_tokenizer(front) -> dict[str, Any]:
         "ngrams": list(range(1, ngrams + 1) if isinstance(ngrams, int) else ngrams),
         "vocabulary": [str(word) for word in front.get_vocabulary()],
     }
+
+
+def describe_encoder(front) -> dict[str, Any]:
+    """What `make_encoder` needs to know of a layer that reads the strings of a table's columns.
+
+    Raises:
+        ZooError: as `describe_tokenizer`.
+    """
+    if hasattr(front, "vocabularies"):
+        return {"kind": "categories", "offsets": front.offsets.tolist(), "vocabularies": front.vocabularies}
+    return describe_tokenizer(front.words)
+
+
+def make_encoder(description: dict[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from `object[examples, column]` to the ids of the layer that `describe_encoder` was given.
+
+    Of categories they are `int32[examples, column]`. In each column of the description, a category that training did
+    not see is the offset, a missing one the next number, and the vocabulary follows. Of texts they are
+    `int64[examples, column, length]`.
+    """
+    if description["kind"] != "categories":
+        tokenize = make_tokenizer(description)
+        return lambda texts: tokenize(texts.ravel()).reshape(*texts.shape, -1)
+    columns = [
+        {word: offset + place for place, word in enumerate(["", *words], start=1)} | {None: offset}
+        for offset, words in zip(description["offsets"], description["vocabularies"], strict=True)
+    ]
+
+    def encode(categories: np.ndarray) -> np.ndarray:
+        ids = np.empty(categories.shape, "int32")
+        for place, known in enumerate(columns):
+            ids[:, place] = [known.get(word, known[None]) for word in categories[:, place].tolist()]
+        return ids
+
+    return encode
 
 
 def make_tokenizer(description: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]:

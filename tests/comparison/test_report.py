@@ -58,6 +58,23 @@ def write_runs(folder, dataset, section, models=MODELS, seeds=2):
             write_run(folder, model, seed, test.ids, test.targets, names, skill, section, dataset.digest)
 
 
+def look_into(run):
+    """What `evaluate.py --importance --slice_by` leaves in a run, with names that mean harm."""
+    figure = {"value": 0.25, "interval": [0.2, 0.3], "n": 40, "p": 0.001}
+    groups = [
+        {"slice": name, "n": 60, "few": False, "accuracy": 0.8, "interval": [0.7, 0.9], "p": 0.4,
+         "selection_rate": figure}
+        for name in (EVIL, "others")
+    ]  # fmt: skip
+    column = {"task": "classification", "by": "</td>sex", "n": 120, "selected": "owl", "tests": 4, "slices": groups}
+    run.write_json("slices.json", {"split": "test", "data_digest": "", "columns": [column]})
+    drops = [{"column": EVIL, "drop": 0.2, "interval": [0.1, 0.3]}, {"column": "b", "drop": 0.0, "interval": [-1, 1]}]
+    run.write_json(
+        "importance.json",
+        {"task": "classification", "metric": "accuracy", "value": 0.9, "rows": 120, "repeats": 5, "columns": drops},
+    )
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     """600 pictures of three classes, one of them with HTML in its name, and the section of a config that names them."""
@@ -87,6 +104,7 @@ def page(tmp_path_factory, fork_server, pictures, texts):
     folder = tmp_path_factory.mktemp("report")
     write_runs(folder / "runs", *pictures)
     write_runs(folder / "runs", *texts, models=["linear_text", EVIL + "2"], seeds=1)
+    look_into(Run(next((folder / "runs" / "mnist_cnn").iterdir())))
     (folder / "runs" / "unfinished" / "1").mkdir(parents=True)
     (folder / "runs" / "unfinished" / "1" / "run.json").write_text('{"status": "<i>running</i>"}')
     script = pathlib.Path(__file__).parents[2] / "scripts" / "compare.py"
@@ -300,6 +318,23 @@ def test_what_is_missing_is_said_and_the_rest_comes(tmp_path, pictures):
     assert "<h3>Learning curves" not in text
     assert "image_folder is not prepared on this machine" in text
     assert "<h3>Confusion" in text and "<h4>only a is right" in text and "data:image" not in text
+
+
+def test_columns_and_groups_of_a_run_that_was_looked_into(tmp_path, pictures):
+    write_runs(tmp_path, *pictures, models=["mnist_cnn", "plain"], seeds=1)
+    looked, plain = (Run(next((tmp_path / name).iterdir())) for name in ("mnist_cnn", "plain"))
+    look_into(looked)
+    results, _ = table.read_results([looked, plain])
+    html = report.html_page(results, [], None)
+    assert "Columns that models use" in html and "mnist_cnn: seed 0, 120 rows, 5 times." in html
+    assert "0.250* (0.200–0.300)" in html and "selection rate (owl)" in html
+    assert "A difference does not say why, and equal rates would not make the model fair." in html
+    assert EVIL not in html and "</td>sex" not in html
+    for name, content in (("slices.json", '{"split": 1}'), ("importance.json", '{"metric": "rmse", "columns": []}')):
+        (looked.path / name).write_text(content)
+    html = report.html_page(results, [], None)
+    assert "Groups of rows" not in html and "Columns that models use" not in html
+    assert "slices.json: damaged, " in html and "importance.json: damaged, " in html
 
 
 def test_configs_of_one_model_are_told_apart(tmp_path, pictures):

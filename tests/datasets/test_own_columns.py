@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 
 from zoo import datasets
-from zoo.datasets import own_columns
+from zoo.datasets import own_columns, own_tables
 from zoo.datasets.own_data import Reading
 from zoo.errors import ZooError
 from zoo.schema import NO_DATE
@@ -179,6 +179,8 @@ USUAL = {"a": lambda row: row % 17 + 0.5, "b": lambda row: "xyz"[row % 3], "labe
         ({}, {"drop": ("c",)}, "no column 'c', which dataset.drop names"),
         ({}, {"group": "label", "label": "label"}, "column 'label' is the label, and dataset.group names it too"),
         ({"w": lambda row: -1}, {"weight": "w"}, "weights of rows are numbers from 0 on"),
+        ({"g": lambda row: "one"}, {"group": "g"}, "column 'g': all rows are of one group, and could not be split"),
+        ({}, {"columns": {"b": "wat"}}, "column 'b' is told to be 'wat'"),
         ({}, {"columns": {"b": "number"}}, "column 'b': row 1: 'x' is no number"),
         ({"a": lambda row: 1, "b": lambda row: 2}, {}, "no column is left to learn from"),
         ({"a": lambda row: (row + 0.5) * 1e-30}, {}, "which float32 cannot tell apart"),
@@ -196,7 +198,7 @@ def test_a_table_that_says_nothing_is_one_line(tmp_path, change, reading, messag
     [
         ("a,a,label\n1,2,x\n", "'a' names more than one column"),
         ("a,b,label\n1,2\n", "2 values, but the header has 3 columns"),
-        ("a,b,label\n1,2,x\n3,4,y\n1,2\n", "Expected 3 columns, got 2"),
+        ("a,b,label\n1,2,x\n3,4,y\n1,2\n", "row 4, the header being the first: 2 values, but the header has 3 columns"),
         ("a,b,label\n", "no rows under the header"),
         ("", "no rows under the header"),
     ],
@@ -232,6 +234,102 @@ def test_few_odd_cells_of_a_column_count_as_missing_and_are_said(tmp_path):
     found = read(table(tmp_path, rows_of(mixed)))
     assert "warning: 'a': 1 cells are no numbers and count as missing, such as 'about 3'" in found.notes
     assert np.isnan(found.split.features["numbers"][:, 0]).nonzero()[0].tolist() == [5]
+
+
+def test_empty_lines_above_the_header_are_no_rows(tmp_path):
+    plain = read(table(tmp_path, rows_of(USUAL)))
+    for above in ("\n", "\r\n\r\n", "\ufeff\n\n"):
+        found = read(table(tmp_path, above + rows_of(USUAL)))
+        assert found.schema == plain.schema and found.described == plain.described
+        np.testing.assert_array_equal(found.split.features["numbers"], plain.split.features["numbers"])
+
+
+def test_a_column_may_have_another_decimal_mark_than_the_others(tmp_path):
+    columns = {"comma": lambda row: f"{row % 13},25", "point": lambda row: f"{row % 17 + 0.5:.2f}"}
+    columns |= {"mixed": lambda row: f"{row % 19},5" if row % 2 else f"{row % 19}.5", "label": USUAL["label"]}
+    lines = rows_of({name: lambda row, cell=cell: f'"{cell(row)}"' for name, cell in columns.items()}, 60)
+    found = read(table(tmp_path, lines))
+    assert found.schema.names_of("numbers") == ("comma", "point") and found.schema.names_of("categories") == ("mixed",)
+    np.testing.assert_array_equal(by_name(found)["comma"][:3], [0.25, 1.25, 2.25])
+    np.testing.assert_array_equal(by_name(found)["point"][:3], [0.5, 1.5, 2.5])
+    (said,) = [note for note in found.notes if "'mixed'" in note]
+    assert "taken for words, though only 30 of 60 cells are no numbers, such as '" in said
+
+
+def test_dates_may_be_written_in_several_ways(tmp_path):
+    ways = (lambda day: f"2020-01-{day:02d}", lambda day: f"{day:02d}.01.2020", lambda day: f"01/{day:02d}/2020",
+            lambda day: f"2020-01-{day:02d}T00:00:00Z")  # fmt: skip
+    columns = {"when": lambda row: ways[row % 4](1 + row % 28)} | USUAL
+    found = read(table(tmp_path, rows_of(columns, 56)))
+    first = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC).timestamp()
+    np.testing.assert_array_equal(by_name(found)["when"], [first + 86_400 * (row % 28) for row in range(56)])
+    assert "warning: 'when': dates are written in several ways, with - and . and /; all are read" in found.notes
+    columns["when"] = lambda row: ways[0](1 + row) if row % 5 else "soon"
+    (said,) = [note for note in read(table(tmp_path, rows_of(columns, 28))).notes if "'when'" in note]
+    assert "6 of 28 cells are no dates, such as 'soon'" in said
+
+
+def test_rows_without_a_group_are_no_group(tmp_path):
+    columns = {"g": lambda row: "" if row % 2 else f"p{row // 40}"} | USUAL
+    dataset = datasets.load("csv", table(tmp_path, rows_of(columns, 400)), columns={}, group="g")
+    assert "200 rows have no group: each is taken for a group of its own" in dataset.report["notes"]
+    assert len(dataset.test) > 10 and (dataset.test.ids.astype(int) % 2).any() and len(dataset.train) > 200
+
+
+def test_several_labels_of_a_mixed_table_are_one_line(tmp_path):
+    with pytest.raises(ZooError, match="several labels are read of tables of numbers alone"):
+        read(table(tmp_path, rows_of(USUAL)), task="multi_label", label=["a", "label"])
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [("classification", "--model=table_mlp,"), ("regression", "--model=table_mlp_regressor,"), ("multi_label", None)],
+)
+def test_a_model_that_reads_words_is_named_where_there_is_one(tmp_path, task, said):
+    label = {"multi_label": "c,d"}.get(task, "c")
+    file = table(tmp_path, "a,b,c,d\n1,x,0,1\n2,y,1,0\n3,y,1,1\n")
+    with pytest.raises(ZooError, match="'x' is not a finite number") as raised:
+        own_tables.read_csv(file, Reading(get_task(task), label=label))
+    assert said in str(raised.value) if said else "--model" not in str(raised.value)
+
+
+def parquet_of(folder, **columns):
+    file = folder / "typed.parquet"
+    pa.parquet.write_table(pa.table(columns | {"a": [row % 17 + 0.5 for row in range(60)], "label": ["y", "n"] * 30}),
+                           file)  # fmt: skip
+    return file
+
+
+TYPES = {
+    "time": (pa.array([datetime.time(row % 24, 30) for row in range(60)]), "number", 3_600 + 1_800),
+    "duration": (pa.array([datetime.timedelta(milliseconds=500 * (row % 23)) for row in range(60)]), "number", 0.5),
+    "decimal": (pa.array([f"{row % 23}.25" for row in range(60)]).cast(pa.decimal128(10, 2)), "number", 1.25),
+    "large": (pa.array([2**53 + 2**40 * (row % 23) for row in range(60)]), "number", 2**53 + 2**40),
+    "bytes": (pa.array([b"x%d" % (row % 4) for row in range(60)]), "category", "x1"),
+    "view": (pa.array([f"x{row % 4}" for row in range(60)]).cast(pa.string_view()), "category", "x1"),
+    "dictionary": (pa.array([f"x{row % 4}" for row in range(60)]).dictionary_encode(), "category", "x1"),
+    "null": (pa.nulls(60), None, "all cells are missing"),
+    "list": (pa.array([[row] for row in range(60)]), None, "it holds list<"),
+    "struct": (pa.array([{"k": row} for row in range(60)]), None, "it holds struct<"),
+    "no text": (pa.array([b"\xff%d" % (row % 4) for row in range(60)]), None, "it holds binary"),
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_columns_of_every_type_of_a_parquet_file(tmp_path, name):
+    cells, kind, second = TYPES[name]
+    file = parquet_of(tmp_path, it=cells)
+    found = read(file, label="label")
+    if kind:
+        assert {c.name: c.kind for c in found.schema.columns}["it"] == kind and by_name(found)["it"][1] == second
+        return
+    assert found.schema.names == ("a",) and any("left out: 'it': " + second in note for note in found.notes)
+    if name == "null":
+        return
+    kinds = [{"columns": {"it": told}} for told in ("number", "category", "date", "text")]
+    for asked in ({"label": "it"}, {"group": "it"}, {"weight": "it"}, *kinds):
+        with pytest.raises(ZooError, match="'it'[^\n]*: it holds .*; one value a row is needed$"):
+            read(file, **{"label": "label"} | asked)
 
 
 def test_rows_of_one_group_are_on_one_side_of_each_split(tmp_path):

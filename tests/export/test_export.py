@@ -83,7 +83,7 @@ def test_several_formats_none_of_which_can_be_had_are_an_error():
     inputs = [keras.Input((1,), name=name) for name in "ab"]
     model = keras.Model(inputs, keras.layers.Add()(inputs))
     both = targets("onnx", None) + targets("saved_model", None)
-    with pytest.raises(ZooError, match=r"--format=onnx: a model of several inputs \(a, b\)"):
+    with pytest.raises(ZooError, match=r"--format=onnx: a list of several inputs \(a, b\)"):
         _possible(both, model)
     assert _possible(both + targets("keras", None), model) == targets("keras", None)
 

@@ -421,6 +421,11 @@ LABELS = {
         {"tokenizer": {"kind": "words", "length": 10**9, "split": "whitespace", "ngrams": [1], "vocabulary": ["a"]}},
         "tokenizer.length",
     ),
+    "categories_without_an_offset": (
+        {"encoders": {"categories": {"kind": "categories", "offsets": [], "vocabularies": [["a"]]}}},
+        "a column of categories has an offset",
+    ),
+    "an_encoder_of_another_kind": ({"encoders": {"categories": {"kind": "python"}}}, "encoders.categories"),
     "deep": ("[" * 100_000, "nested too deeply"),
     "unfinished": ('{"label_names": ["no"', "labels cannot be used"),
     "not_utf_8": (b"\xff\xfe\x00", "labels cannot be used"),

@@ -30,6 +30,7 @@ def test_dates_are_those_of_the_calendar():
     generator = np.random.default_rng(0)
     seconds = generator.integers(-5_000_000_000, 8_000_000_000, (400, 1))
     days = [datetime.datetime(1972, 2, 29, 23), datetime.datetime(1900, 3, 1), datetime.datetime(2000, 2, 29)]
+    days += [datetime.datetime(year, 12, 31, 23, 59, 59) for year in (1, 1582, 1969, 9999)]
     seconds = np.concatenate([seconds, [[int(d.replace(tzinfo=datetime.UTC).timestamp())] for d in days]])
     layer = CalendarFeatures()
     layer.build((None, 1))

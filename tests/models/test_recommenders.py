@@ -65,6 +65,14 @@ def test_deepfm_is_weights_and_pairs_and_a_network_on_one_set_of_vectors(rows):
     np.testing.assert_allclose(part(model, rows, "total")[:, 0], total, rtol=2e-4, atol=2e-4)
 
 
+def test_matrix_factorization_of_classes(rows):
+    two, three = (built(rows, "matrix_factorization", num_outputs=0, num_classes=count) for count in (2, 3))
+    total = part(two, rows, "total")[:, 0]
+    kernel, bias = (np.asarray(each) for each in two.get_layer("logits").weights)
+    np.testing.assert_allclose(part(two, rows, "logits"), total[:, None] * kernel + bias, rtol=1e-4, atol=1e-4)
+    assert part(three, rows, "total").shape == (64, 3) and three.output_shape == (None, 3)
+
+
 def test_matrix_factorization_is_biases_and_a_product_of_user_and_item(rows):
     model = built(rows, "matrix_factorization", user_and_item=[2, 0])
     weights = {variable.path: np.asarray(variable) for variable in model.variables}

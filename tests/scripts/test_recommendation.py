@@ -66,6 +66,19 @@ def test_ratings_of_ones_own_become_lists_for_users(run_script, ratings, tmp_pat
         figures["model"] - figures["popularity"]
     )
 
+    factors = train(run_script, tmp_path, ratings, "matrix_factorization", *flags[:2], "--batch_size=32")
+    done = run_script("evaluate", f"--run={run}", f"--run={factors}", "--ranking")
+    assert done.returncode == 0, done.stderr
+    users = found["users"]
+    assert f"paired over {users} users, after Holm" in done.stdout and "matrix_factorization" in done.stdout
+    done = run_script("compare", "--format=json", "--columns=model,ndcg_at_10,hit_rate_at_10", "--sort_by=ndcg_at_10")
+    rows = {row["model"]: row for (table,) in [json.loads(done.stdout)] for row in table}
+    assert rows["deepfm_regressor"]["ndcg_at_10"] == figures["model"]
+    assert 0 < rows["matrix_factorization"]["hit_rate_at_10"] <= 1
+    run_script("evaluate", f"--run={run}", "--ranking", "--split=validation")
+    done = run_script("compare", "--columns=model,ndcg_at_10")
+    assert "ranking.json left out (no lists of 10 of its test split" in done.stderr
+
     assert "say for whom, --user=ID" in refused(run_script("predict", f"--run={run}", "--top=5"))
     assert "--user goes with --top" in refused(run_script("predict", f"--run={run}", "--user=101", "ratings.csv"))
     assert "--top" in run_script("predict", f"--run={run}", "--user=101", "--top=0").stderr

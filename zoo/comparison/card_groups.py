@@ -7,6 +7,7 @@ from zoo.drawing.groups import LEVEL, RATES
 from zoo.errors import ZooError
 from zoo.escaping import markdown_cell
 from zoo.evaluation.slices import FEW_ROWS, FILE, caution
+from zoo.run_files import Slices
 from zoo.runs import Run, write_atomically
 from zoo.safe_reading import read_mapping
 from zoo.tasks.catalog import get_task
@@ -20,7 +21,7 @@ def keep(run: Run, name: str, folder: pathlib.Path) -> list[pathlib.Path]:
     """
     if not (run.path / FILE).exists():
         return []
-    path, slices = _path(name, folder), run.read_json(FILE)
+    path, slices = _path(name, folder), run.read_json(FILE, Slices)
     try:
         write_atomically(path, (json.dumps(slices, indent=1, ensure_ascii=False) + "\n").encode())
     except OSError as error:
@@ -52,23 +53,32 @@ def section(name: str, folder: pathlib.Path) -> str:
     return "\n\n".join(parts)
 
 
-def _table(column: dict) -> str:
+def figures_of(column: dict) -> list[list[str]]:
+    """A heading, and a line for each group of a column: rows, the headline, and rates of what is selected.
+
+    Each figure has its 95 % interval, and a star where the test tells it from that of all other rows.
+    """
     headline = get_task(column["task"]).headline
     rates = [rate for rate in RATES if any(rate in group for group in column["slices"])]
-    selected = f" ({markdown_cell(column['selected'])})" if rates else ""
-    header = [markdown_cell(column["by"]), "rows", headline.words, *(f"{RATES[rate]}{selected}" for rate in rates)]
-    lines = [header, ["---"] * len(header)]
+    selected = f" ({column['selected']})" if rates else ""
+    lines = [[column["by"], "rows", headline.words, *(f"{RATES[rate]}{selected}" for rate in rates)]]
     for group in column["slices"]:
-        figures = [{"value": group[headline.name], **group}, *(group.get(rate) for rate in rates)]
-        lines.append([markdown_cell(group["slice"]), f"{group['n']:,}", *map(_cell, figures)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        figures = [{**group, "value": group[headline.name]}, *(group.get(rate) for rate in rates)]
+        lines.append([group["slice"], f"{group['n']:,}", *map(_cell, figures)])
+    return lines
+
+
+def _table(column: dict) -> str:
+    header, *lines = figures_of(column)
+    rows = [header, ["---"] * len(header), *lines]
+    return "\n".join(f"| {' | '.join(map(markdown_cell, row))} |" for row in rows)
 
 
 def _cell(figure: dict | None) -> str:
     if figure is None:
         return ""
     low, high = figure["interval"]
-    return f"{figure['value']:.3f}{'*' if figure['p'] < LEVEL else ''} ({low:.3f}–{high:.3f})".replace("*", "\\*")
+    return f"{figure['value']:.3f}{'*' if figure['p'] < LEVEL else ''} ({low:.3f}–{high:.3f})"
 
 
 def _path(name: str, folder: pathlib.Path) -> pathlib.Path:

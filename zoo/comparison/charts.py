@@ -104,6 +104,36 @@ def ranks(rows: Sequence[dict], headline: Metric) -> dict:
     return _spec(layers, f"models by {headline.words}", height=24 * len(rows))
 
 
+def importance(rows: Sequence[dict], headline: Metric, colour: str | None) -> dict:
+    """What of the headline is lost when a column is shuffled, the first at the top, with 95 % intervals.
+
+    Args:
+        rows: {"column", "drop", "low", "high"}.
+        headline: of the model's task.
+        colour: of the model; columns whose interval holds 0 are grey.
+    """
+    rows = [row | {"colour": (colour or _INK) if row["low"] > 0 else _REST} for row in rows]
+    y = alt.Y("column:N", title=None, sort=None).axis(labelLimit=180, labelColor=_INK, ticks=False)
+    scale = alt.Scale(zero=True, nice=True)
+    x = alt.X("drop:Q", title=f"{headline.words} lost", scale=scale)
+    figures = f".{headline.decimals}f"
+    tooltip = [
+        alt.Tooltip("column:N"), alt.Tooltip("drop:Q", format=figures, title="lost"),
+        alt.Tooltip("low:Q", format=figures, title="from"), alt.Tooltip("high:Q", format=figures, title="to"),
+    ]  # fmt: skip
+    base = alt.Chart().encode(x=x, y=y)
+    layers = alt.layer(
+        base.mark_rule(strokeWidth=2).encode(
+            x=alt.X("low:Q", scale=scale), x2="high:Q", stroke=alt.Stroke("colour:N", scale=None)
+        ),
+        base.mark_point(size=50, filled=True, fillOpacity=1).encode(
+            fill=alt.Fill("colour:N", scale=None), tooltip=tooltip
+        ),
+        data=alt.Data(values=rows),
+    )
+    return _spec(layers, f"{headline.words} lost when a column is shuffled", height=20 * len(rows) + 10)
+
+
 def learning(rows: Sequence[dict], metric: str, better: str, colours: dict[str, str]) -> dict | None:
     """The headline or the loss over the epochs; None without a curve.
 

@@ -35,6 +35,10 @@ _OF_HEADLINE = (
     Column("interval", "test", decimals=None),
     Column("test_interval", "test", decimals=None),
 )
+_OF_LISTS = (
+    Column("ndcg_at_10", "test", "more", shown=False),
+    Column("hit_rate_at_10", "test", "more", shown=False),
+)
 _LAST = (
     Column("parameters", "recipe", "less"),
     Column("flops", "recipe", "less", shown=False),
@@ -59,7 +63,7 @@ def columns_of(tasks: Sequence[Task]) -> list[Column]:
     headlines = [_of_metric(task.headline) for task in tasks]
     figures = [_of_metric(metric) for task in tasks for metric in task.figures]
     columns = {}
-    for column in (*_FIRST, *headlines, *_OF_HEADLINE, *figures, *_LAST):
+    for column in (*_FIRST, *headlines, *_OF_HEADLINE, *figures, *_OF_LISTS, *_LAST):
         columns.setdefault(column.name, column)  # one task's headline may be another's figure
     return list(columns.values())
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.comparison import charts, curves, disagreements
 from zoo.comparison.contenders import Contender
+from zoo.comparison.table_runs import looked_into
 from zoo.errors import ZooError
 from zoo.escaping import tell
 from zoo.tasks import Metric, Task
@@ -41,7 +42,8 @@ def cost_charts(models: list[Contender], headline: Metric, columns: Sequence[str
 
 def no_details() -> dict[str, Any]:
     """What `details` gives where there is nothing to draw."""
-    parts = ("learning", "residuals", "confusion", "reliability", "roc", "shown_classes", "pairs")
+    parts = ("learning", "residuals", "confusion", "reliability", "roc", "shown_classes", "pairs", "importance",
+             "groups")  # fmt: skip
     return {part: [] for part in parts}
 
 
@@ -58,7 +60,7 @@ def details(models: list[Contender], task: Task, labels: dict[str, Any], notices
             drawn["learning"].append({"title": words[:1].upper() + words[1:], "spec": spec})
     for view in task.views:
         drawn |= VIEWS[view](models, labels, notices)
-    return drawn
+    return drawn | looked_into(models, task, notices)
 
 
 def _classes(models: list[Contender], labels: dict[str, Any], notices: list[str] | None = None) -> list[int]:

@@ -211,6 +211,15 @@ def _read_parts(run: Run, record: dict, task: Task, test: dict, predictions) -> 
         measured = run.read_json("speed.json", Speed)
         return {key: measured[key] for key in ("latency_ms", "throughput", "device")}
 
+    def lists() -> dict[str, float]:
+        from zoo.run_files import Ranking
+
+        judged = run.read_json("ranking.json", Ranking)
+        if (judged["split"], judged["count"], judged["data_digest"]) != ("test", 10, record["data_digest"]):
+            raise ValueError(f"no lists of 10 of its test split; run {command('evaluate')} --ranking again")
+        of_model = judged["rankings"]["model"]
+        return {f"{name}_at_10": of_model[name]["value"] for name in ("ndcg", "hit_rate")}
+
     notices = []
 
     def read(file: str, function: Callable) -> Any:
@@ -232,6 +241,7 @@ def _read_parts(run: Run, record: dict, task: Task, test: dict, predictions) -> 
     figures = read(validation, with_validation)
     figures = figures or task.table_figures(test, predictions)
     figures |= {f"corrupted_{task.headline.name}": read("corruptions.json", corrupted)}
+    figures |= read("ranking.json", lists) or {}
     return {"figures": figures, "speed": read("speed.json", speed)}, notices
 
 

@@ -1,5 +1,6 @@
 """What a column of the user's table is, and its cells as models read them; pyarrow parses and compares them."""
 
+import contextlib
 import dataclasses
 import re
 from typing import Any
@@ -51,10 +52,56 @@ class Typed:
     note: str = ""
 
 
+def plain(table: pa.Table) -> pa.Table:
+    """The table with texts, numbers, dates and booleans in the few types that the rest of this module reads.
+
+    Times of day and durations become seconds. Lists, structs and bytes that are no UTF-8 stay.
+    """
+    for place, field in enumerate(table.schema):
+        column = _plain(table.column(place))
+        table = table if column.type == field.type else table.set_column(place, field.name, column)
+    return table
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind, types = column.type, pa.types
+    if isinstance(kind, pa.BaseExtensionType):
+        return _plain(pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type))
+    if types.is_dictionary(kind):
+        return _plain(column.cast(kind.value_type))
+    if types.is_time(kind) or types.is_duration(kind):
+        ticks = column.cast(pa.int32() if types.is_time32(kind) else pa.int64()).cast(pa.float64(), safe=False)
+        return pc.divide(ticks, float({"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]))
+    if types.is_null(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        return column.cast(pa.string())
+    if types.is_binary(kind) or types.is_large_binary(kind):
+        with contextlib.suppress(pa.ArrowInvalid):  # some programs write texts so
+            return column.cast(pa.string())
+    return column
+
+
+def of_frame(frame: Any) -> pa.Table:
+    """A DataFrame; the cells of a column of several types become texts.
+
+    Raises:
+        ZooError: two columns have one name.
+    """
+    names = [str(name) for name in frame.columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ZooError(f"DataFrame: {shortened(repr(twice))} names more than one column; rename one")
+
+    def column(series):
+        try:
+            return pa.array(series, from_pandas=True)
+        except (pa.ArrowException, UnicodeEncodeError):
+            return as_column(series.tolist())
+
+    return pa.table({name: column(frame.iloc[:, place]) for place, name in enumerate(names)})
+
+
 def texts_of(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column's cells as texts without spaces around them; a missing one is null, however it is spelled."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
     texts = pc.utf8_trim_whitespace(column.cast(pa.string()))
     return pc.if_else(pc.is_in(pc.utf8_lower(texts), pa.array(MISSING)), pa.scalar(None, pa.string()), texts)
 
@@ -71,8 +118,10 @@ def as_kind(column: pa.ChunkedArray, kind: str, mark: str, where: str) -> np.nda
     """A column as one of a known kind: `float64[rows]`, `int64[rows]` or `object[rows]`.
 
     Raises:
-        ZooError: a cell is no number or date; the text names it.
+        ZooError: a cell is no number or date; the text names it. Or the column holds lists and the like.
     """
+    if _is_nested(column.type):
+        raise ZooError(f"{where}: it holds {shortened(str(column.type), 80)}; one value a row is needed")
     if kind == "number":
         values, odd = _numbers(column, mark)
     elif kind == "date":
@@ -95,15 +144,20 @@ def typed(column: pa.ChunkedArray, name: str, mark: str) -> Typed:
     different = pc.count_distinct(known, mode="only_valid").as_py()
     if different == 0 or (different == 1 and known.null_count == 0):
         return Typed(None, None, "one value in all rows" if different else "all cells are missing")
+    found, nearly = rows - known.null_count, ""
     if pa.types.is_temporal(column.type) or (texts is not None and _may_be_dates(texts)):
         dates, odd, note = _dates(column)
-        if len(odd) <= _MOST_ODD * (rows - known.null_count):
-            return Typed("date", dates, note or _said(odd, "dates"))
+        if len(odd) <= _MOST_ODD * found:
+            return Typed("date", dates, _joined(note, _said(odd, "dates")))
+        nearly = _nearly(odd, found, "dates")
     if not pa.types.is_boolean(column.type):
         numbers, odd = _numbers(column, mark)
-        if len(odd) <= _MOST_ODD * (rows - known.null_count) and not (texts is not None and _count(texts, _ZEROS)):
+        if len(odd) <= _MOST_ODD * found and not (texts is not None and _count(texts, _ZEROS)):
             return _typed_numbers(column, name, numbers, odd, different)
-    return _typed_texts(column, known, different)
+        if odd and different > _FEW_NUMBERS:
+            nearly = nearly or _nearly(odd, found, "numbers")
+    taken = _typed_texts(column, known, different)
+    return dataclasses.replace(taken, note=_joined(taken.note, "" if taken.kind == "text" else nearly))
 
 
 def _typed_numbers(column, name: str, numbers: np.ndarray, odd: list, different: int) -> Typed:
@@ -133,15 +187,29 @@ def _said(odd: list, what: str) -> str:
     return f"{len(odd):,} cells are no {what} and count as missing, such as {shortened(repr(odd[0][1]))}" if odd else ""
 
 
+def _nearly(odd: list, found: int, what: str) -> str:
+    """Of a column that half of its cells say to be another kind than it is taken for."""
+    if len(odd) > found / 2:
+        return ""
+    return (
+        f"taken for words, though only {len(odd):,} of {found:,} cells are no {what}, such as "
+        f"{shortened(repr(odd[0][1]))}; mend these, or leave them empty"
+    )
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
+
+
 def _is_nested(kind: pa.DataType) -> bool:
-    return pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    """Whether it is a type whose cells are no numbers, dates or texts."""
+    tests = ("nested", "binary", "large_binary", "fixed_size_binary", "binary_view", "interval")
+    return any(getattr(pa.types, f"is_{test}")(kind) for test in tests)
 
 
 def _has_type(kind: pa.DataType) -> bool:
     """Whether a file says more of a column than that it holds texts."""
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return not (pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return not pa.types.is_string(kind)
 
 
 def _count(texts: pa.ChunkedArray, pattern: str) -> int:
@@ -154,11 +222,20 @@ def _odd(texts: pa.ChunkedArray, is_odd: pa.ChunkedArray) -> list[tuple[int, str
 
 
 def _numbers(column: pa.ChunkedArray, mark: str) -> tuple[np.ndarray, list[tuple[int, str]]]:
-    """`float64[rows]` with NaN where a number is missing or odd, and (row, cell) of what is odd."""
+    """`float64[rows]` with NaN where a number is missing or odd, and (row, cell) of what is odd.
+
+    A column that reads better with the other decimal mark than that of the table is read so.
+    """
     if _has_type(column.type) and not pa.types.is_temporal(column.type):
-        values = np.array(column.cast(pa.float64()).fill_null(np.nan), "float64")
+        values = np.array(column.cast(pa.float64(), safe=False).fill_null(np.nan), "float64")
         return np.where(np.isfinite(values), values, np.nan), []
     texts = texts_of(column)
+    found = _numbers_with(texts, mark)
+    return min(found, _numbers_with(texts, "." if mark == "," else ","), key=lambda each: len(each[1])) if found[
+        1] else found  # fmt: skip
+
+
+def _numbers_with(texts: pa.ChunkedArray, mark: str) -> tuple[np.ndarray, list[tuple[int, str]]]:
     fits = pc.and_(pc.match_substring_regex(texts, _NUMBER[mark]), pc.match_substring_regex(texts, r"\d"))
     plain = pc.replace_substring_regex(texts, r"[ '’\x{00a0}\x{202f}" + ("," if mark == "." else r"\.") + "]", "")
     plain = plain if mark == "." else pc.replace_substring(plain, ",", ".")
@@ -170,7 +247,7 @@ def _numbers(column: pa.ChunkedArray, mark: str) -> tuple[np.ndarray, list[tuple
 
 def _may_be_dates(texts: pa.ChunkedArray) -> bool:
     found = len(texts) - texts.null_count
-    return _count(texts, r"^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}") >= (1 - _MOST_ODD) * found
+    return _count(texts, r"^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}") >= found / 2
 
 
 def _dates(column: pa.ChunkedArray) -> tuple[np.ndarray, list[tuple[int, str]], str]:
@@ -183,13 +260,19 @@ def _dates(column: pa.ChunkedArray) -> tuple[np.ndarray, list[tuple[int, str]], 
     iso = r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(:\d\d)?)(\.\d+)?(Z|[+-]00:?00)?$"
     texts = pc.replace_substring_regex(given, iso, r"\1 \2")
     read = {each: pc.strptime(texts, format=each, unit="s", error_is_null=True) for each in _DATES}
-    best = min(read, key=lambda each: read[each].null_count)
+    month_first, day_first = (
+        pc.coalesce(*(dates for each, dates in read.items() if not each.startswith(other)))
+        for other in ("%d/%m", "%m/%d")
+    )
+    best = day_first if day_first.null_count < month_first.null_count else month_first
     note = ""
-    other = best.replace("%m/%d", "%d/%m")
-    if other != best and read[other].null_count == read[best].null_count and not read[other].equals(read[best]):
+    if day_first.null_count == month_first.null_count and not day_first.equals(month_first):
         note = "month before day, as in 12/31/2000; if the day comes first, write dates as 2000-12-31"
-    odd = pc.and_(pc.is_null(read[best]), pc.is_valid(given))
-    return np.array(read[best].cast(pa.int64()).fill_null(NO_DATE), "int64"), _odd(given, odd), note
+    marks = {each[2] for each, dates in read.items() if dates.null_count < len(dates)}
+    if len(marks) > 1:
+        note = _joined(note, f"dates are written in several ways, with {' and '.join(sorted(marks))}; all are read")
+    odd = pc.and_(pc.is_null(best), pc.is_valid(given))
+    return np.array(best.cast(pa.int64()).fill_null(NO_DATE), "int64"), _odd(given, odd), note
 
 
 def _shared(texts: pa.ChunkedArray) -> np.ndarray:
@@ -224,8 +307,9 @@ def as_column(values: list[Any]) -> pa.ChunkedArray:
     """Cells of JSON rows, texts, numbers, booleans or None, as texts; 1.0 is then 1."""
 
     def text(value: Any) -> str | None:
-        if value is None or (isinstance(value, float) and value != value):
+        if value is None or value != value:
             return None
-        return str(value).lower() if isinstance(value, bool) else str(value)
+        said = str(value).lower() if isinstance(value, bool) else str(value)
+        return said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair is no character
 
     return pa.chunked_array([pa.array([text(value) for value in values], pa.string())])

@@ -57,9 +57,7 @@ def read_mixed_frame(frame, reading: Reading) -> tuple[str, Examples]:
     Raises:
         ZooError: as the reader of such a file.
     """
-    import pyarrow as pa
-
-    from zoo.datasets import own_columns
+    from zoo.datasets import column_types, own_columns
     from zoo.datasets.own_tables import check_header
 
     file = pathlib.Path("DataFrame")
@@ -68,12 +66,7 @@ def read_mixed_frame(frame, reading: Reading) -> tuple[str, Examples]:
     check_header(file, [str(name) for name in frame.columns], numbers_may_name=True)
     if reading.label is not None:
         reading = dataclasses.replace(reading, label=str(reading.label))
-    try:
-        table = pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise ZooError(
-            f"DataFrame: a column holds values of several types ({one_line(error)}); make them one"
-        ) from None
+    table = column_types.of_frame(frame)
     if not table.num_rows:
         raise ZooError("DataFrame: no rows")
     return "columns", own_columns.of_table(table, file, reading)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ DROP = "drop"  # in place of a kind
 _BLOCK_BYTES = 16 << 20  # a row must fit into it
 _LINES = 10  # of a kind
 _SEVERAL = 20
+_RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 
 
 def read_table(file: pathlib.Path) -> tuple[pa.Table, str]:
@@ -48,13 +50,13 @@ def read_table(file: pathlib.Path) -> tuple[pa.Table, str]:
 
 def _read_csv(file: pathlib.Path) -> tuple[pa.Table, str]:
     with open_table(file) as opened_table:
-        header, separator = opened_table.header, opened_table.separator
+        header, separator, above = opened_table.header, opened_table.separator, opened_table.empty_lines
         next(opened_table.rows, None)  # a first row that is no row is said with its line
     check_header(file, header)
     try:
         with pa.csv.open_csv(
             file,
-            pa.csv.ReadOptions(block_size=_BLOCK_BYTES, column_names=header, skip_rows_after_names=1),
+            pa.csv.ReadOptions(block_size=_BLOCK_BYTES, skip_rows=above, column_names=header, skip_rows_after_names=1),
             pa.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             pa.csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False),
         ) as reader:
@@ -62,6 +64,12 @@ def _read_csv(file: pathlib.Path) -> tuple[pa.Table, str]:
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise ZooError(f"{file}{odd_byte(file)}; save the file as UTF-8") from None
+        if found := _RAGGED.search(str(error)):
+            row, width, values = found.groups()
+            raise ZooError(
+                f"{file}: row {row}, the header being the first: {values} values, but the header has {width} columns; "
+                f"put a text that holds {separator!r} between double quotes"
+            ) from None
         raise
 
 
@@ -77,6 +85,9 @@ def read(file: pathlib.Path, reading: Reading) -> Examples:
 
 def of_table(table: pa.Table, file: pathlib.Path, reading: Reading, separator: str = "") -> Examples:
     """As `read`, of a table in memory; `file` is what messages call it."""
+    if reading.is_several:
+        raise ZooError(f"{file}: several labels are read of tables of numbers alone; take a column for the label")
+    table = column_types.plain(table)
     _refuse_unknown(file, table.column_names, reading)
     others = [n for n in table.column_names if n not in {*reading.drop, reading.group, reading.weight}]
     place, notes = find_label(file, others, reading.label)
@@ -87,13 +98,16 @@ def of_table(table: pa.Table, file: pathlib.Path, reading: Reading, separator: s
     targets, described = reading.targets(_label_column(table[label], file, label, mark, reading))
     columns, arrays, said = _typed_columns(table, others, mark, file, reading)
     if not columns:
-        raise ZooError(f"{file}: no column is left to learn from; {'; '.join(said)}")
+        why = "; ".join(said) or "bring more beside the label"
+        raise ZooError(f"{file}: no column is left to learn from; {why}")
     schema = Schema(tuple(columns))
     split = Split(_stacked(arrays), targets, np.arange(table.num_rows).astype(str))
     if reading.group:
-        groups = column_types.as_kind(table[reading.group], "category", mark, str(file))
+        groups, missing = _groups(table[reading.group], mark, f"{file}: column {reading.group!r}")
         split = split.with_hashes(content_hashes(groups))
         notes.append(f"groups by {reading.group!r}: rows of one group stay on one side of each split")
+        if missing:
+            notes.append(f"{missing:,} rows have no group: each is taken for a group of its own")
     if reading.weight:
         split = split.with_weights(_weights(table[reading.weight], mark, f"{file}: column {reading.weight!r}"))
         notes.append(f"weights of training rows by {reading.weight!r}; figures count each row alike")
@@ -110,12 +124,14 @@ def features_of(table: pa.Table, schema: Schema, where: str, separator: str = ""
     missing = next((name for name in schema.names if name not in table.column_names), None)
     if missing is not None:
         raise ZooError(f"{where}: no column {missing!r}, which the model reads; {nearest(missing, table.column_names)}")
-    table = table.select(list(schema.names))
+    table = column_types.plain(table.select(list(schema.names)))
     texts = [column_types.texts_of(each) for each in table.columns if pa.types.is_string(each.type)]
     mark = column_types.decimal_mark(texts, separator)
     arrays: dict[str, list[np.ndarray]] = {}
     for column in schema.columns:
         cells = column_types.as_kind(table[column.name], column.kind, mark, f"{where}: column {column.name!r}")
+        if column.kind == "number":
+            _refuse_large(cells, f"{where}: column {column.name!r}")
         arrays.setdefault(KEYS[column.kind], []).append(cells)
     return _stacked(arrays)
 
@@ -151,6 +167,12 @@ def _refuse_narrow(numbers: np.ndarray, name: str, file: pathlib.Path) -> None:
         as_float32(found[:, None], [name], str(file))
 
 
+def _refuse_large(numbers: np.ndarray, where: str) -> None:
+    large = np.flatnonzero(np.abs(numbers) > np.finfo("float32").max)
+    if len(large):
+        raise ZooError(f"{where}: row {large[0] + 1}: {numbers[large[0]]:g} is beyond what float32 holds; mend it")
+
+
 def _stacked(arrays: dict[str, list[np.ndarray]]) -> dict[str, np.ndarray]:
     stacked = {}
     for key, columns in arrays.items():
@@ -172,6 +194,9 @@ def _refuse_unknown(file: pathlib.Path, names: Sequence[str], reading: Reading) 
                 raise ZooError(f"{file}: no column {name!r}, which dataset.{key} names; {nearest(name, names)}")
             if name == reading.label:
                 raise ZooError(f"{file}: column {name!r} is the label, and dataset.{key} names it too; name another")
+    for name, kind in (reading.columns or {}).items():
+        if kind not in (*KEYS, DROP):
+            raise ZooError(f"{file}: column {name!r} is told to be {kind!r}; {nearest(str(kind), [*KEYS, DROP])}")
     if reading.group and reading.group == reading.weight:
         raise ZooError(f"{file}: column {reading.group!r} is named by dataset.group and dataset.weight; one is needed")
 
@@ -194,6 +219,16 @@ def _label_column(column: pa.ChunkedArray, file: pathlib.Path, name: str, mark: 
             "--set dataset.label=NAME, or take a model of regression if it is a number to predict"
         )
     return Column(file, name, texts.tolist(), range(2, len(texts) + 2))
+
+
+def _groups(column: pa.ChunkedArray, mark: str, where: str) -> tuple[np.ndarray, int]:
+    """`object[rows]`, another for each row that has none, and how many these are."""
+    groups = column_types.as_kind(column, "category", mark, where)
+    without = np.flatnonzero(groups == "")
+    groups[without] = [f"\0{row}" for row in without]
+    if len(set(groups.tolist())) < 2:
+        raise ZooError(f"{where}: all rows are of one group, and could not be split; name another column, or none")
+    return groups, len(without)
 
 
 def _weights(column: pa.ChunkedArray, mark: str, where: str) -> np.ndarray:

@@ -31,15 +31,20 @@ _MAYBE_LABELS = {
 }  # fmt: skip
 _TEXTS = ("text", "review", "sentence", "comment", "message", "content", "body", "document", "tweet")
 _IDENTIFIER = re.compile(r"(^|.*[_ ])(id|ids|index|key|no|nr|number|uuid)|.*(Id|ID)")
+_MODELS_OF_WORDS = {"class": "table_mlp", "number": "table_mlp_regressor"}
 _INDEX = re.compile(r"|Unnamed: 0(\.\d+)?")  # what pandas calls the index that it has written
 
 
 class Table(NamedTuple):
-    """A table that is open: the names in its header, (line, cells) of its rows, as many, and what parts the cells."""
+    """A table that is open: the names in its header, (line, cells) of its rows, as many, and what parts the cells.
+
+    `empty_lines` are those above the header.
+    """
 
     header: list[str]
     rows: Iterator[tuple[int, list[str]]]
     separator: str = ","
+    empty_lines: int = 0
 
 
 def is_table(file: pathlib.Path) -> bool:
@@ -65,7 +70,7 @@ def open_table(file: pathlib.Path, most_bytes: int | None = None) -> Iterator[Ta
             if most_bytes and size > most_bytes:
                 raise ZooError(f"{file}: {size:,} bytes; at most {most_bytes:,} are read; cut it")
             lines = _lines(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""))
-            first = next((line for line in lines if line.strip("\r\n")), "")
+            above, first = next(((above, line) for above, line in enumerate(lines) if line.strip("\r\n")), (0, ""))
             separator = max(_SEPARATORS, key=lambda each: len(_header(first, each)))
             reader = csv.reader(
                 itertools.chain([first], lines), strict=True, skipinitialspace=True, delimiter=separator
@@ -73,7 +78,7 @@ def open_table(file: pathlib.Path, most_bytes: int | None = None) -> Iterator[Ta
             header = [name.strip() for name in next(reader, [])]
             if not header:
                 raise ZooError(f"{file}: no rows under the header")
-            yield Table(header, _rows(file, reader, len(header), separator), separator)
+            yield Table(header, _rows(file, reader, len(header), separator), separator, above)
     except UnicodeDecodeError:
         raise ZooError(f"{file}{odd_byte(file)}; save the file as UTF-8") from None
     except (OSError, csv.Error) as error:
@@ -153,7 +158,9 @@ def read_csv(file: pathlib.Path, reading: Reading, has_header: bool = False) -> 
             try:
                 cells.extend(finite_numbers(row, names, f"{file}:{number}"))
             except ZooError as error:
-                raise ZooError(f"{error}; or take --model=table_mlp, which reads words, dates and gaps too") from None
+                model = _MODELS_OF_WORDS.get(reading.task.targets)
+                other = f"; or take --model={model}, which reads words, dates and gaps too" if model else ""
+                raise ZooError(f"{error}{other}") from None
             lines.append(number)
     if not lines:
         raise ZooError(f"{file}: no rows under the header")

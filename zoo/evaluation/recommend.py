@@ -1,5 +1,8 @@
 """The items that a model would recommend to a user, and how good such lists are."""
 
+import collections
+import hashlib
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +14,7 @@ from zoo.datasets import interactions, official, on_disk
 from zoo.errors import ZooError
 from zoo.escaping import printable, tell
 from zoo.measures.ranking import best, difference, ndcg, ranking_figures
+from zoo.measures.statistics import holm
 from zoo.schema import Schema
 from zoo.text_table import align_columns, p_text
 
@@ -123,7 +127,8 @@ def evaluate_ranking(
     Returns:
         {"run", "model", "dataset", "data_digest", "split", "count", "seed", "users", "new_users", "left_out",
         "unlistable", "rankings": {"model" | "popularity" | "random": what `ranking_figures` returns, "ndcg_of_new" and
-        "ndcg_of_known" means, and "against_popularity" what `difference` returns}}.
+        "ndcg_of_known" means, and "against_popularity" what `difference` returns}, "question": a digest of split, count
+        and who wants what, and "of_users": {"user", "ndcg"} of the model's lists}.
 
     Raises:
         ZooError: there is no such run, model or data, it is no recommender, or the file cannot be written.
@@ -177,6 +182,28 @@ def ranking_table(outcome: dict) -> str:
     )
 
 
+def rankings_compared(outcomes: Sequence[dict]) -> str:
+    """What the lists of models have against each other, the mean over seeds of each; of `evaluate_ranking`, for people.
+
+    Each pair is tested over users, drawn with replacement, and Holm's correction is for all pairs.
+    """
+    if len({one["question"] for one in outcomes}) > 1:
+        return "not compared with each other: they were asked for other users, items or wishes"
+    gains = collections.defaultdict(list)
+    for one in outcomes:
+        gains[one["model"]].append(one["of_users"]["ndcg"])
+    means = {model: np.mean(of_seeds, axis=0) for model, of_seeds in gains.items()}
+    models = sorted(means, key=lambda model: -means[model].mean())
+    found = [(*pair, difference(*(means[model] for model in pair))) for pair in itertools.combinations(models, 2)]
+    figure = f"NDCG@{outcomes[0]['count']}"
+    rows = [("model", "less", figure, "95 % interval", "p")]
+    for (better, other, figures), p in zip(found, holm([one["p"] for *_, one in found]), strict=True):
+        low, high = figures["interval"]
+        rows.append((better, other, f"{figures['value']:+.4f}", f"{low:+.4f} to {high:+.4f}", p_text(p)))
+    seeds = ", ".join(f"{model} {means[model].mean():.4f} ({len(gains[model])} seeds)" for model in models)
+    return f"{figure}: {seeds}\npaired over {len(means[models[0]]):,} users, after Holm:\n\n{align_columns(rows)}"
+
+
 def _with_interval(figure: dict) -> str:
     low, high = figure["interval"]
     return f"{figure['value']:.4f} ({low:.4f} to {high:.4f})"
@@ -221,6 +248,7 @@ def _judge(loaded_model: "LoadedModel", dataset: "Dataset", split_name: str, cou
             gains[ranking].append(ndcg(found, len(of_user), count))
     gains = {name: np.array(values) for name, values in gains.items()}
     is_new = ~np.isin(users, known.users)
+    question = f"{split_name} {count} {known.items.tolist()} {sorted(zip(user[wanted], item[wanted], strict=True))}"
     unlistable = int((~np.isin(item[wanted], known.items)).sum())
     return {
         "users": len(users),
@@ -237,6 +265,8 @@ def _judge(loaded_model: "LoadedModel", dataset: "Dataset", split_name: str, cou
             }
             for name in rankings
         },
+        "question": hashlib.sha256(question.encode()).hexdigest()[:16],
+        "of_users": {"user": users.tolist(), "ndcg": gains["model"].tolist()},
     }
 
 

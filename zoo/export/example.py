@@ -30,6 +30,53 @@ _RUN = {
         'answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]',
     ),
 }
+_RUN_NAMED = {
+    "keras": (
+        "keras",
+        "features = {name: tf.constant(array) for name, array in features.items()}\n"
+        'answer = keras.saving.load_model("model.keras").predict(features, verbose=0)[0]',
+    ),
+    "saved_model": (
+        "tensorflow as tf",
+        'model = tf.saved_model.load("model")\n'
+        "features = {name: tf.constant(array) for name, array in features.items()}\n"
+        'answer = list(model.signatures["serving_default"](**features).values())[0].numpy()[0]',
+    ),
+    "onnx": (
+        "onnxruntime",
+        'answer = onnxruntime.InferenceSession("model.onnx").run(None, features)[0][0]',
+    ),
+    "litert": (
+        "ai_edge_litert.interpreter as litert",
+        'interpreter = litert.Interpreter("model.tflite")\n'
+        "answer = list(interpreter.get_signature_runner()(**features).values())[0][0]",
+    ),
+}
+_KERAS_IMPORTS = ("import tensorflow as tf", "import zoo.layers  # registers the model's layers")
+_CELLS = """labels, row = json.load(open("labels.json")), json.loads(sys.argv[1])
+
+
+def cells(kind):
+    return [row[column["name"]] for column in labels["schema"] if column["kind"] == kind]
+
+
+def text(cell):  # as training has it: 2.0 is 2, true is no word of Python, and nothing is empty
+    return "" if cell is None else str(cell).lower() if isinstance(cell, bool) else str(cell).removesuffix(".0")
+
+
+features = {}"""
+_OF_KIND = {
+    "numbers": 'np.array([[np.nan if cell is None else cell for cell in cells("number")]], "float32")',
+    "categories": 'np.array([[text(cell) for cell in cells("category")]], object)',
+    "dates": 'np.array([cells("date")], "datetime64[s]").astype("int64")',
+    "texts": 'np.array([[text(cell) for cell in cells("text")]], object)',
+}
+_CATEGORY_IDS = """encoder = labels["encoders"]["categories"]
+ids = []
+for cell, unseen, words in zip(cells("category"), encoder["offsets"], encoder["vocabularies"]):
+    rows = {word: unseen + place for place, word in enumerate(["", *words], start=1)}
+    ids.append(rows.get(text(cell), unseen))
+features["categories"] = np.array([ids], "int32")"""
 
 
 def example_script(form: str, labels: dict[str, Any], model) -> str:
@@ -40,7 +87,9 @@ def example_script(form: str, labels: dict[str, Any], model) -> str:
         labels: what travels in the file.
         model: the Keras model, raw input to answers.
     """
-    module, run = _RUN[form]
+    from zoo.layers.front import inputs_of
+
+    module, run = (_RUN_NAMED if isinstance(inputs_of(model), dict) else _RUN)[form]
     imports, read, argument = _reading(form, labels, model)
     lines = [read, run, *get_task(labels["task"]).example_lines(labels, model.output_shape[-1])]
     needed = ["import json"] if any("json." in line for line in lines) else []
@@ -58,16 +107,15 @@ def _sorted(imports: list[str]) -> list[str]:
 
 def _reading(form: str, labels: dict[str, Any], model) -> tuple[list[str], str, str]:
     """Import lines, the lines that read `features`, and what the command line takes."""
-    if len(model.inputs) > 1:
+    from zoo.layers.front import inputs_of
 
-        def shape(tensor):
-            return (1, *tensor.shape[1:])
-
-        read = "".join(
-            f'features["{name}"] = np.array(sys.argv[{number}]).astype("{tensor.dtype}").reshape({shape(tensor)})\n'
-            for number, (name, tensor) in enumerate(model.input.items(), start=1)
-        )
-        return ["import numpy as np"], f"features = {{}}\n{read.rstrip()}", " ".join(map(str.upper, model.input))
+    inputs = inputs_of(model)
+    if isinstance(inputs, dict):
+        imports = ["import numpy as np", *(_KERAS_IMPORTS if form == "keras" else [])]
+        if "schema" not in labels:
+            return imports, _reading_inputs(inputs), " ".join(map(str.upper, inputs))
+        more, read = _reading_columns(form, labels, inputs)
+        return [*imports, *more], read, """'{"COLUMN": VALUE, …}'"""
     sizes = model.input_shape[1:]
     if len(sizes) == 3:
         height, width, channels = sizes
@@ -89,11 +137,9 @@ def _reading(form: str, labels: dict[str, Any], model) -> tuple[list[str], str, 
     if len(sizes) == 1:
         return ["import numpy as np"], 'features = np.array([sys.argv[1:]], "float32")', "NUMBER NUMBER …"
     if form in ("keras", "saved_model"):
-        imports = ["import tensorflow as tf"] if form == "keras" else []
+        imports = list(_KERAS_IMPORTS) if form == "keras" else []
         if labels["tokenizer"]["kind"] == "word_piece":
             imports.append("import tensorflow_text  # registers the tokenizer's operations")
-        if form == "keras":
-            imports.append("import zoo.layers  # registers the model's layers")
         return imports, "features = " + ("tf.constant(sys.argv[1:2])" if form == "keras" else "sys.argv[1:2]"), "TEXT"
     return _tokenizing(labels["tokenizer"], model)
 
@@ -115,14 +161,40 @@ def _tokenizing(tokenizer: dict[str, Any], model) -> tuple[list[str], str, str]:
         )
         imports = ["import numpy as np", "from tokenizers import BertWordPieceTokenizer"]
         return [*imports, *(["import unicodedata"] if tokenizer["lower_case"] else [])], read, "TEXT"
+    read = _words(tokenizer, 'labels["tokenizer"]') + f'features = np.array([ids_of(sys.argv[1])], "{dtype}")'
+    return ["import re", "import numpy as np"], 'labels = json.load(open("labels.json"))\n' + read, "TEXT"
+
+
+def _words(tokenizer: dict[str, Any], where: str) -> str:
+    """Lines that define `ids_of` a text."""
     split = "list(text)" if tokenizer["split"] == "character" else "[word.decode() for word in text.encode().split()]"
-    read = (
-        'vocabulary = json.load(open("labels.json"))["tokenizer"]["vocabulary"]\n'
-        "ids = {word: number for number, word in enumerate(vocabulary)}\n"
-        f'text = re.sub(r"""{PUNCTUATION}""", "", sys.argv[1].encode().lower().decode())\n'
-        f"words = {split}\n"
-        f'grams = [" ".join(words[i : i + n]) for n in {tokenizer["ngrams"]} for i in range(len(words) - n + 1)]\n'
-        f"found = [ids.get(gram, 1) for gram in grams[:{length}]]\n"
-        f'features = np.array([found + [0] * ({length} - len(found))], "{dtype}")'
+    return (
+        f'known = {{word: number for number, word in enumerate({where}["vocabulary"])}}\n\n\n'
+        "def ids_of(text):\n"
+        f'    text = re.sub(r"""{PUNCTUATION}""", "", text.encode().lower().decode())\n'
+        f"    words = {split}\n"
+        f'    grams = [" ".join(words[i : i + n]) for n in {tokenizer["ngrams"]} for i in range(len(words) - n + 1)]\n'
+        f"    found = [known.get(gram, 1) for gram in grams[:{tokenizer['length']}]]\n"
+        f"    return found + [0] * ({tokenizer['length']} - len(found))\n\n\n"
     )
-    return ["import re", "import numpy as np"], read, "TEXT"
+
+
+def _reading_inputs(inputs: dict) -> str:
+    """An argument for each input."""
+    lines = ["features = {}"]
+    for number, (name, tensor) in enumerate(inputs.items(), start=1):
+        dtype, shape = tensor.dtype.replace("string", "object"), (1, *tensor.shape[1:])
+        lines.append(f'features["{name}"] = np.array(sys.argv[{number}]).astype("{dtype}").reshape({shape})')
+    return "\n".join(lines)
+
+
+def _reading_columns(form: str, labels: dict[str, Any], inputs: dict) -> tuple[list[str], str]:
+    """An argument with a row as JSON; what the file takes as ids is encoded as `labels` say."""
+    encoders = labels.get("encoders", {}) if form in ("onnx", "litert") else {}
+    lines = [_CELLS, *(f'features["{name}"] = {_OF_KIND[name]}' for name in inputs if name not in encoders)]
+    if "categories" in encoders:
+        lines.append(_CATEGORY_IDS)
+    if "texts" in encoders:
+        lines.append(_words(encoders["texts"], 'labels["encoders"]["texts"]').rstrip() + "\n\n")
+        lines.append('features["texts"] = np.array([[ids_of(text(cell)) for cell in cells("text")]], "int64")')
+    return ["import json", *(["import re"] if "texts" in encoders else [])], "\n".join(lines)

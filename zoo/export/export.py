@@ -129,9 +129,9 @@ def _working_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
 
 def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
     """The model in float32, and its file, whose answers all others are compared with."""
-    from zoo.layers.front import text_layer
+    from zoo.layers.front import fronts, text_layer
     from zoo.loading import load_model
-    from zoo.tokens import describe_tokenizer
+    from zoo.tokens import describe_encoder, describe_tokenizer
 
     load_model(run)  # errors of the run's own file carry its own name
     path = working / "model.keras"
@@ -141,6 +141,8 @@ def _source(run: Run, dataset, working: pathlib.Path) -> formats.Source:
     front = text_layer(model)
     if front is not None:
         labels["tokenizer"] = describe_tokenizer(front)
+    if encoders := {name: describe_encoder(layer) for name, layer in fronts(model).items()}:
+        labels["encoders"] = encoders
     return formats.Source(path, model, labels, dataset.train.features)
 
 
@@ -187,11 +189,14 @@ def _export_one(target, source, run, task: Task, test, reference, run_file, work
 
 
 def _fitting_labels(source: formats.Source, target: formats.Target) -> formats.Source:
-    """Formats that take strings hold the vocabulary already."""
-    if target.format in ("onnx", "litert") or "tokenizer" not in source.labels:
+    """Formats that take strings hold the vocabularies already."""
+    if target.format in ("onnx", "litert"):
         return source
-    tokenizer = {key: value for key, value in source.labels["tokenizer"].items() if key != "vocabulary"}
-    return dataclasses.replace(source, labels=source.labels | {"tokenizer": tokenizer})
+    labels = {key: value for key, value in source.labels.items() if key != "encoders"}
+    if "tokenizer" in labels:
+        tokenizer = {key: value for key, value in labels["tokenizer"].items() if key != "vocabulary"}
+        labels |= {"tokenizer": tokenizer}
+    return dataclasses.replace(source, labels=labels)
 
 
 def _write_beside(made: Run, target: formats.Target, source: formats.Source, run: Run, facts: dict[str, Any]) -> None:

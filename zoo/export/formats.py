@@ -91,12 +91,21 @@ def targets(form: str, quantize: str | None) -> list[Target]:
 
 def refusal(target: Target, model) -> str | None:
     """Why a model cannot be exported to a format, in words; None if no reason is known."""
-    from zoo.layers.front import text_layer
+    from zoo.layers.front import fronts, inputs_of, text_layer
     from zoo.layers.tf_idf import TfIdf
 
-    if len(model.inputs) > 1 and (target.format != "keras" or target.quantize):
+    inputs = inputs_of(model)
+    named = inputs if isinstance(inputs, dict) else {}
+    if len(model.inputs) > 1 and not named and target.format != "keras":
         names = ", ".join(tensor.name for tensor in model.inputs)
-        return f"a model of several inputs ({names}) is exported as keras alone"
+        return f"a list of several inputs ({names}) is exported as keras alone; build the model with a dictionary"
+    unread = [name for name, tensor in named.items() if tensor.dtype == "string" and name not in fronts(model)]
+    if target.format in ("litert", "onnx") and unread:
+        return (
+            f"the strings of {unread[0]!r} are read by a layer that only TensorFlow has; export to saved_model or keras"
+        )
+    if target.format in ("litert", "onnx") and target.quantize == "int8" and named:
+        return "calibrated int8 has no number for the gaps of a table (NaN): --quantize=dynamic"
     if target.format == "litert" and any(isinstance(layer, TfIdf) for layer in model.layers):
         return "LiteRT has no operation that counts words (DenseBincount); export to onnx, saved_model or keras"
     if target.format in ("litert", "onnx") and target.quantize == "int8" and text_layer(model) is not None:
@@ -177,11 +186,16 @@ def half_size_file(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def numbers_model(model):
-    """The part of a model after its strings: `int[batch, length]` ids, pictures or tables → what its task asks."""
+    """The part of a model after its strings: ids, pictures or tables → what its task asks.
+
+    Ids of texts are `int[batch, length]`; those of a table are as `zoo.tokens.make_encoder` gives them.
+    """
     import keras
 
-    from zoo.layers.front import text_layer
+    from zoo.layers.front import fronts, part_behind, text_layer
 
+    if fronts(model):
+        return part_behind(model, model.output)
     front = text_layer(model)
     return model if front is None else keras.Model(front.output, model.output)
 
@@ -191,11 +205,20 @@ def output_name(source: Source) -> str:
     return get_task(read_labels(source.labels)["task"]).output
 
 
-def _signature(model, batch_size: int | None):
+def _signature(model, batch_size: int | None) -> list:
+    """What the one argument of the model is, for `tf.function`: a specification, or some by name."""
     import tensorflow as tf
 
-    name = "ids" if "int" in model.inputs[0].dtype and len(model.input_shape) == 2 else model.inputs[0].name
-    return [tf.TensorSpec((batch_size, *model.input_shape[1:]), model.inputs[0].dtype, name=name)]
+    from zoo.layers.front import inputs_of
+
+    def specification(tensor, name: str):
+        return tf.TensorSpec((batch_size, *tensor.shape[1:]), tensor.dtype, name=name)
+
+    inputs = inputs_of(model)
+    if isinstance(inputs, dict):
+        return [{name: specification(tensor, name) for name, tensor in inputs.items()}]
+    name = "ids" if "int" in inputs.dtype and len(inputs.shape) == 2 else inputs.name
+    return [specification(inputs, name)]
 
 
 def _calibration(source: Source) -> np.ndarray:
@@ -218,9 +241,8 @@ def _write_saved_model(source: Source, quantize: None, path: pathlib.Path) -> No
     import tensorflow as tf
 
     model, archive = source.model, tf.Module()
-    specification = tf.TensorSpec((None, *model.input_shape[1:]), model.inputs[0].dtype, name=model.inputs[0].name)
 
-    @tf.function(input_signature=[specification], autograph=False)
+    @tf.function(input_signature=_signature(model, None), autograph=False)
     def serve(inputs):
         return {output_name(source): model(inputs, training=False)}
 
@@ -251,7 +273,7 @@ def _write_onnx(source: Source, quantize: str | None, path: pathlib.Path) -> Non
         node.output[:] = [output if name == given else name for name in node.output]
         node.input[:] = [output if name == given else name for name in node.input]
     graph.output[0].name = output
-    for value in (graph.input[0], graph.output[0]):
+    for value in (*graph.input, graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     onnx.helper.set_model_props(content, {METADATA_KEY: json.dumps(source.labels, ensure_ascii=False)})
     onnx.checker.check_model(content)

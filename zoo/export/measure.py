@@ -51,8 +51,10 @@ def _save_features(features, path: pathlib.Path) -> None:
     from zoo.datasets.texts import pack
 
     if isinstance(features, dict):
-        texts = {name: column.astype(str) if column.dtype == object else column for name, column in features.items()}
-        np.savez(path, **{f"column.{name}": np.asarray(column[:]) for name, column in texts.items()})
+        stored = {}
+        for name, column in features.items():
+            stored |= {f"column.{name}": column[:]} if column.dtype != object else _packed(column, name)
+        np.savez(path, **stored)
         return
     if features.dtype == object:
         content, ends = pack(features)
@@ -66,6 +68,13 @@ def _save_features(features, path: pathlib.Path) -> None:
     stored.flush()
 
 
+def _packed(texts: np.ndarray, name: str) -> dict[str, np.ndarray]:
+    from zoo.datasets.texts import pack
+
+    content, ends = pack(texts)
+    return {f"content.{name}": content, f"ends.{name}": ends}
+
+
 def _load_features(path: str) -> Features:
     from zoo.datasets.texts import unpack
 
@@ -74,8 +83,14 @@ def _load_features(path: str) -> Features:
         return stored
     if "content" in stored:
         return unpack(stored["content"], stored["ends"])
-    columns = {name.removeprefix("column."): stored[name] for name in stored}
-    return {name: column.astype(object) if column.dtype.kind == "U" else column for name, column in columns.items()}
+    columns = {}
+    for member in stored:
+        kind, _, name = member.partition(".")
+        if kind == "column":
+            columns[name] = stored[member]
+        elif kind == "ends":
+            columns[name] = unpack(stored[f"content.{name}"], stored[member])
+    return columns
 
 
 def _main(path: str, features_file: str, output: str, *imports: str) -> None:

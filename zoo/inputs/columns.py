@@ -1,6 +1,7 @@
 """Rows of a mixed table as a model of columns needs them, from files, DataFrames or JSON."""
 
-from collections.abc import Mapping, Sequence
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,23 +51,37 @@ def of_memory(inputs: Any, schema: Schema) -> dict[str, np.ndarray]:
     Raises:
         ZooError: a column is missing, or a value is not what it holds.
     """
-    import pyarrow as pa
-
-    from zoo.datasets import own_columns
+    from zoo.datasets import column_types, own_columns
 
     if hasattr(inputs, "columns"):
-        table = pa.Table.from_pandas(inputs.rename(columns=str), preserve_index=False)
-        return own_columns.features_of(table, schema, "DataFrame")
+        return own_columns.features_of(column_types.of_frame(inputs), schema, "DataFrame")
     if isinstance(inputs, Mapping) and set(inputs) == set(schema.shapes) - set(schema.names):
-        return {key: np.asarray(inputs[key]) for key in schema.shapes}
+        return _of_arrays(inputs, schema)
     if isinstance(inputs, Mapping):
-        single = not any(isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) for value in
-                         inputs.values())  # fmt: skip
-        if not single:
-            inputs = [dict(zip(inputs, row, strict=True)) for row in zip(*map(list, inputs.values()), strict=True)]
-        else:
-            inputs = [inputs]
+        several = {name: len(value) for name, value in inputs.items() if _is_column(value)}
+        if several and (len(several) < len(inputs) or len(set(several.values())) > 1):
+            raise ZooError(
+                f"columns of unequal length: {shortened(', '.join(f'{name!r} {n}' for name, n in several.items()))}"
+                + (", and others are one value" if len(several) < len(inputs) else "")
+            )
+        columns = [list(value) for value in inputs.values()]
+        inputs = [dict(zip(inputs, row, strict=True)) for row in zip(*columns, strict=True)] if several else [inputs]
+    if isinstance(inputs, str) or not isinstance(inputs, Iterable):
+        raise ZooError(f"{shortened(repr(inputs))}: no rows; give a DataFrame, or a list of {{column: value, …}}")
     return of_rows(list(inputs), schema)
+
+
+def _is_column(value: Any) -> bool:
+    return isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes)
+
+
+def _of_arrays(inputs: Mapping[str, Any], schema: Schema) -> dict[str, np.ndarray]:
+    arrays = {key: np.asarray(inputs[key]) for key in schema.shapes}
+    for key, shape in schema.shapes.items():
+        if arrays[key].ndim != 2 or arrays[key].shape[1:] != shape:
+            wanted = ", ".join(schema.names_of(key))
+            raise ZooError(f"{key} have the shape {arrays[key].shape}; [rows, {shape[0]}] is needed: {wanted}")
+    return arrays
 
 
 def of_rows(rows: Sequence[Any], schema: Schema) -> dict[str, np.ndarray]:
@@ -87,7 +102,7 @@ def of_rows(rows: Sequence[Any], schema: Schema) -> dict[str, np.ndarray]:
             known = nearest(missing, list(map(str, row)))
             raise ZooError(f"row {number}: no column {missing!r}, which the model reads; {known}")
         for name in schema.names:
-            if not isinstance(row[name], str | int | float | bool | np.generic | None):
+            if not isinstance(row[name], str | int | float | bool | np.generic | datetime.date | None):
                 raise ZooError(f"row {number}: column {name!r} is {shortened(repr(row[name]))}; one value is needed")
     table = pa.table({name: column_types.as_column([row[name] for row in rows]) for name in schema.names})
     return own_columns.features_of(table, schema, "rows")

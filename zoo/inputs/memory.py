@@ -110,7 +110,7 @@ def _pictures(inputs, loaded_model: "LoadedModel") -> np.ndarray:
 
 def _input_dtype(model) -> str:
     """Of a `keras.Model` or a `zoo.opening.exported.ExportedModel`."""
-    return np.dtype(model.inputs[0].dtype if hasattr(model, "inputs") else model.input_dtype).name
+    return np.dtype(model.inputs[0].dtype if hasattr(model, "inputs") else model.input.dtype).name
 
 
 def _rows(inputs, loaded_model: "LoadedModel") -> np.ndarray:

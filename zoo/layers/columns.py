@@ -13,7 +13,7 @@ from zoo.errors import ZooError
 from zoo.safe_reading import read_text
 from zoo.schema import NO_DATE, frequent_categories
 
-_DAY, _MOST_BYTES = 86_400, 256 << 20
+_DAY, _DAYS_A_YEAR, _MOST_BYTES = 86_400, 365.2425, 256 << 20
 _CYCLES = (("month", 12), ("day", 31), ("weekday", 7), ("hour", 24))
 
 
@@ -73,7 +73,8 @@ class CalendarFeatures(keras.layers.Layer):
 
     def adapt(self, dates: np.ndarray) -> None:
         """Take mean and deviation of the years of `int64[examples, column]`."""
-        years = np.where(dates == NO_DATE, np.nan, _years(np, dates))
+        # Of days: seconds would need more digits than float32 has.
+        years = np.where(dates == NO_DATE, np.nan, dates // _DAY / _DAYS_A_YEAR)
         found = ~np.isnan(years).all(axis=0)
         means, deviations = np.zeros(dates.shape[1]), np.ones(dates.shape[1])
         means[found], deviations[found] = np.nanmean(years[:, found], axis=0), np.nanstd(years[:, found], axis=0)
@@ -83,15 +84,15 @@ class CalendarFeatures(keras.layers.Layer):
     def call(self, dates):
         missing = ops.equal(dates, NO_DATE)
         dates = ops.where(missing, ops.zeros_like(dates), dates)
-        days = ops.floor_divide(dates, _DAY)
+        days, seconds = _days_and_seconds(dates)
         month, day = _month_and_day(days)
         numbers = {
             "month": month - 1,
             "day": day - 1,
-            "weekday": ops.mod(days + 3, 7),  # 1970 began on a Thursday; 0 is Monday
-            "hour": ops.floor_divide(ops.mod(dates, _DAY), 3600),
+            "weekday": _remainder(days + 3, 7),  # 1970 began on a Thursday; 0 is Monday
+            "hour": ops.floor_divide(seconds, 3600),
         }
-        parts = [(ops.cast(_years(ops, dates), "float32") - self.means) / self.deviations]
+        parts = [(ops.cast(days, "float32") / _DAYS_A_YEAR - self.means) / self.deviations]
         for name, length in _CYCLES:
             angle = (2 * np.pi / length) * ops.cast(numbers[name], "float32")
             parts += [ops.sin(angle), ops.cos(angle)]
@@ -102,14 +103,23 @@ class CalendarFeatures(keras.layers.Layer):
         return keras.KerasTensor((dates.shape[0], dates.shape[1] * (2 + 2 * len(_CYCLES))), "float32")
 
 
-def _years(namespace, dates):
-    """Years since 1970, of days: seconds would need more digits than float32 has."""
-    days = namespace.floor_divide(dates, _DAY)
-    return (days.astype("float64") if namespace is np else ops.cast(days, "float32")) / 365.2425
+def _days_and_seconds(dates):
+    """`int64[…]` seconds → `int32[…]` whole days since 1970, and `int32[…]` seconds of the day.
+
+    LiteRT divides no int64. Whole days as float32 are less than half a day off in all years of four digits.
+    """
+    seconds = _remainder(dates, _DAY)
+    days = ops.round(ops.cast(dates - seconds, "float32") / _DAY)
+    return ops.cast(days, "int32"), ops.cast(seconds, "int32")
+
+
+def _remainder(numbers, divisor: int):
+    """From 0 on, also where a converter rounds the quotient of a negative number up, as that to ONNX does."""
+    return ops.mod(ops.mod(numbers, divisor) + divisor, divisor)
 
 
 def _month_and_day(days):
-    """`int64[…]` months, 1 to 12, and days, 1 to 31, of days since 1970-01-01 in the Gregorian calendar.
+    """`int32[…]` months, 1 to 12, and days, 1 to 31, of days since 1970-01-01 in the Gregorian calendar.
 
     Years are counted from March on, so that the leap day is the last of a year: 153 days are five months.
     """

@@ -232,8 +232,18 @@ def wide_and_deep(
     reference="Koren, Bell & Volinsky (2009), Matrix factorization techniques for recommender systems",
     category_counts=_MOVIELENS_COUNTS,
 )
+@register_model(
+    "movielens_matrix_factorization_liked",
+    reads="columns",
+    task="classification",
+    description="matrix factorization for which of all films a user would choose and like",
+    reference="Koren, Bell & Volinsky (2009), Matrix factorization techniques for recommender systems",
+    num_outputs=0,
+    category_counts=_MOVIELENS_COUNTS,
+)
 def matrix_factorization(
     input_shape: Mapping[str, Sequence[int]] = _MOVIELENS,
+    num_classes: int = 2,
     num_outputs: int = 1,
     category_counts: Sequence[int] = (),
     least_count: int = 1,
@@ -242,13 +252,15 @@ def matrix_factorization(
     embedding_size: int = 32,
     embedding_l2: float = 0.1,
 ):
-    """Columns by kind → `float32[batch, num_outputs]` values; of the columns, user and item alone are read.
+    """Columns by kind → what `deepfm` gives; of the columns, user and item alone are read.
 
     The bias of the user, that of the item, and the product of their vectors; the mean is the head's.
 
     Args:
+        num_outputs: numbers to predict; 0: classes.
         user_and_item: the places of both among the categories; from the data.
-        input_shape, category_counts, least_count, most_categories, embedding_size, embedding_l2: as `deepfm`.
+        input_shape, num_classes, category_counts, least_count, most_categories, embedding_size, embedding_l2: as
+            `deepfm`.
 
     Raises:
         ValueError: there are no categories.
@@ -263,10 +275,11 @@ def matrix_factorization(
     ids, rows = category_ids(inputs["categories"], category_counts, least_count)
     user, item = user_and_item
     both = keras.layers.Concatenate(name="user_and_item")([ids[:, user : user + 1], ids[:, item : item + 1]])
-    biases = _weights_of(both, rows, 1, embedding_l2)
+    units = _units(num_classes, num_outputs)
+    biases = _weights_of(both, rows, units, embedding_l2)
     product = FactorizationMachine(name="product")(_vectors_of(both, rows, embedding_size, embedding_l2, 0.1))
-    total = keras.layers.Add(name="total")([biases, product])
-    return _answering(inputs, total, 0, num_outputs, "matrix_factorization")
+    total = keras.layers.Add(name="total")([biases, _repeated(product, units)])
+    return _answering(inputs, total, num_classes, num_outputs, "matrix_factorization")
 
 
 def _fields(input_shape, category_counts, least_count, normalization, bins, unread) -> tuple:

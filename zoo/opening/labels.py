@@ -62,6 +62,21 @@ class Tokenizer(pydantic.BaseModel):
         return self
 
 
+class Categories(pydantic.BaseModel):
+    """What `zoo.tokens.make_encoder` needs to know of columns of categories."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+    kind: Literal["categories"]
+    offsets: list[Annotated[int, pydantic.Strict(), pydantic.Field(ge=0, lt=1 << 31)]]
+    vocabularies: list[Annotated[list[_Text], pydantic.Field(max_length=1 << 20)]]
+
+    @pydantic.model_validator(mode="after")
+    def _complete(self):
+        if len(self.offsets) != len(self.vocabularies):
+            raise ValueError("a column of categories has an offset and a vocabulary")
+        return self
+
+
 class _Column(pydantic.BaseModel):
     """A column of a mixed table, as `zoo.schema.SchemaColumn` has it."""
 
@@ -83,6 +98,7 @@ class Labels(pydantic.BaseModel):
     thresholds: list[_Probability] | None = None
     schema_: Annotated[list[_Column] | None, pydantic.Field(alias="schema")] = None
     tokenizer: Tokenizer | None = None
+    encoders: dict[_Name, Annotated[Tokenizer | Categories, pydantic.Field(discriminator="kind")]] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return self.model_dump(exclude_none=True, by_alias=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.opening.archive import open_zip
-from zoo.opening.exported import ExportedModel, import_library, one_line, refuse_several, tokenizer_of
+from zoo.opening.exported import ExportedModel, Tensor, import_library, one_line, refuse_numbers
 from zoo.opening.labels import LABELS, read_labels
 from zoo.processor import usable_cores
 from zoo.quiet import silenced_unless_asked_for
@@ -36,30 +36,41 @@ def open_litert(path: pathlib.Path) -> ExportedModel:
             labels = read_labels(archive.read(LABELS), path) if LABELS in archive.namelist() else {}
     with silenced_unless_asked_for():  # it greets on standard error
         interpreter = interpreters.Interpreter(str(path), num_threads=usable_cores())
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    refuse_several(path, inputs, outputs)
-    known = np.dtype(inputs[0]["dtype"]).name in ("uint8", "float32", "int32", "int64")
+    inputs, outputs = _named_inputs(interpreter), interpreter.get_output_details()
+    refuse_numbers(path, inputs, outputs, labels)
+    tensors = {name: Tensor(tuple(map(int, of["shape"])), np.dtype(of["dtype"]).name) for name, of in inputs.items()}
+    known = all(each.dtype in ("uint8", "float32", "int32", "int64") for each in tensors.values())
     if not known or outputs[0]["dtype"] != np.float32:
         raise ZooError(f"{path}: its input or output is quantized; export it with plain ones")
-    if len(inputs[0]["shape"]) and inputs[0]["shape"][0] != 1:
-        raise ZooError(f"{path}: reads {inputs[0]['shape'][0]} examples at once; export it for one")
+    together = next((each.shape[0] for each in tensors.values() if each.shape and each.shape[0] != 1), None)
+    if together is not None:
+        raise ZooError(f"{path}: reads {together} examples at once; export it for one")
     with silenced_unless_asked_for():
         interpreter.allocate_tensors()
     one_at_a_time = threading.Lock()  # a server may ask from several threads
 
-    def compute(example: np.ndarray) -> np.ndarray:
+    def compute(example: dict[str, np.ndarray]) -> np.ndarray:
         with one_at_a_time:
-            interpreter.set_tensor(inputs[0]["index"], example)
+            for name, array in example.items():
+                interpreter.set_tensor(inputs[name]["index"], array)
             interpreter.invoke()
             return interpreter.get_tensor(outputs[0]["index"])
 
     return ExportedModel(
         compute=compute,
-        input_shape=tuple(map(int, inputs[0]["shape"])),
+        inputs=tensors,
         output_shape=tuple(map(int, outputs[0]["shape"])),
-        dtype=inputs[0]["dtype"],
         labels=labels,
         runtime=f"LiteRT {metadata.version('ai-edge-litert')}",
-        tokenizer=tokenizer_of(labels),
         one_by_one=True,
     )
+
+
+def _named_inputs(interpreter) -> dict[str, dict]:
+    """Details of the inputs by the names that they were exported with; the tensors have longer ones."""
+    inputs = interpreter.get_input_details()
+    if len(interpreter.get_signature_list()) != 1:
+        return {details["name"]: details for details in inputs}
+    by_index = {details["index"]: details for details in inputs}
+    named = interpreter.get_signature_runner().get_input_details()
+    return {name: by_index[details["index"]] for name, details in named.items() if details["index"] in by_index}

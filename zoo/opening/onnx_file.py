@@ -7,7 +7,7 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.opening.archive import most_unfolded
-from zoo.opening.exported import ExportedModel, import_library, one_line, refuse_several, tokenizer_of
+from zoo.opening.exported import ExportedModel, Tensor, import_library, one_line, refuse_numbers
 from zoo.opening.labels import read_labels
 
 METADATA_KEY = "zoo"
@@ -71,19 +71,18 @@ def open_onnx(path: pathlib.Path) -> ExportedModel:
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0)
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    refuse_several(path, inputs, outputs)
     labels = read_labels(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "{}").encode(), path)
+    refuse_numbers(path, inputs, outputs, labels)
     kinds = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(int32)": "int32", "tensor(int64)": "int64"}
-    if inputs[0].type not in kinds:
-        raise ZooError(f"{path}: its input is {inputs[0].type}; numbers of {', '.join(kinds.values())} are read")
+    unknown = next((each.type for each in inputs if each.type not in kinds), None)
+    if unknown:
+        raise ZooError(f"{path}: its input is {unknown}; numbers of {', '.join(kinds.values())} are read")
     if outputs[0].type != "tensor(float)":
         raise ZooError(f"{path}: its output is {outputs[0].type}; answers in float32 are needed")
     return ExportedModel(
-        compute=lambda batch: session.run(None, {inputs[0].name: batch})[0],
-        input_shape=inputs[0].shape,
+        compute=lambda arrays: session.run(None, arrays)[0],
+        inputs={each.name: Tensor(tuple(each.shape), kinds[each.type]) for each in inputs},
         output_shape=outputs[0].shape,
-        dtype=kinds[inputs[0].type],
         labels=labels,
         runtime=f"ONNX Runtime {onnxruntime.__version__}",
-        tokenizer=tokenizer_of(labels),
     )

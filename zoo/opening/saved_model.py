@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.opening.exported import ExportedModel, import_library, refuse_several
+from zoo.opening.exported import STRING, ExportedModel, Tensor, import_library, refuse_numbers
 from zoo.opening.labels import LABELS, read_labels
 from zoo.opening.operations import TEXT_PACKAGE
 from zoo.opening.saved_model_graph import judge_saved_model
@@ -27,20 +27,23 @@ def open_saved_model(path: pathlib.Path) -> ExportedModel:
         raise ZooError(f"{path}: has no signature serving_default; export it again")
     signature = loaded.signatures["serving_default"]
     inputs = signature.structured_input_signature[1]
-    refuse_several(path, inputs, signature.structured_outputs)
-    name, specification = next(iter(inputs.items()))
-    texts = specification.dtype == tf.string
+    refuse_numbers(path, inputs, signature.structured_outputs, labels)
 
-    def compute(batch: np.ndarray) -> np.ndarray:
-        batch = tf.constant(list(batch)) if texts else tf.constant(batch)
+    def tensor(specification) -> Tensor:
+        texts = specification.dtype == tf.string
+        dtype = STRING if texts else np.dtype(specification.dtype.as_numpy_dtype).name
+        return Tensor(tuple(specification.shape.as_list()), dtype)
+
+    def compute(arrays: dict[str, np.ndarray]) -> np.ndarray:
+        tensors = {name: tf.constant(array.tolist() if array.dtype == object else array) for name, array in
+                   arrays.items()}  # fmt: skip
         # Through `loaded`, whose variables live as long as it does.
-        return next(iter(loaded.signatures["serving_default"](**{name: batch}).values())).numpy()
+        return next(iter(loaded.signatures["serving_default"](**tensors).values())).numpy()
 
     return ExportedModel(
         compute=compute,
-        input_shape=specification.shape.as_list(),
+        inputs={name: tensor(specification) for name, specification in inputs.items()},
         output_shape=next(iter(signature.structured_outputs.values())).shape.as_list(),
-        dtype=None if texts else specification.dtype.as_numpy_dtype,
         labels=labels,
         runtime=f"TensorFlow {tf.__version__}",
     )
