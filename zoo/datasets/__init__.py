@@ -161,6 +161,8 @@ def _split(
         train, found = splits.without_duplicates(train, drop_conflicts=info.targets == "class")
     elif equal := _equal_rows(train):
         found = {"notes": [equal]}
+    if info.group_column:
+        train = splits.with_groups(train, info.schema.column(train.features, info.group_column))
     if info.liked_from is not None:
         train = interactions.liked(train, info.liked_from)
     if test is None:

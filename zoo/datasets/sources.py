@@ -159,6 +159,10 @@ SOURCES = {
         content_digest="sha256:39138e0e0cfe16204ed673b38aca4f9158449a41c8bd17851cacfc1e7589259a",
         arrays_digest="sha256:1374d83250c02edcb973306036aa5f383ac760a7af1e26c52dfa1c09fc9382ed",
     ),
+    "womens_clothing_reviews": _widedeep(
+        content_digest="sha256:023f9b9529f3d47516e5ee33fdee7f82034dab745484f87efbcdbe9ad1595358",
+        arrays_digest="sha256:cf69eeb25cdb39198b2b0a5ca602fdb16c170b13736568c8abe9728768a63f2b",
+    ),
     # No datasets: pretrained weights.
     "efficientnet_lite0_imagenet": Source(
         upstream=None,

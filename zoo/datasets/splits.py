@@ -110,6 +110,11 @@ def without_duplicates(
     return split.take(rows), {"duplicates_removed": duplicates, "conflicts_removed": conflicts}
 
 
+def with_groups(split: Split, groups: np.ndarray) -> Split:
+    """The split, cut so that rows of one group, `object[examples]` of str, stay together; a row of "" is its own."""
+    return split.with_hashes(np.where(groups == "", split.hashes, content_hashes(groups)))
+
+
 def split_by_content(split: Split, fractions: list[float]) -> list[Split]:
     """Cut by the order of content hashes into parts of these fractions, rounded, of at least one row each.
 
