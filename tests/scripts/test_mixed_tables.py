@@ -99,8 +99,8 @@ def test_searches_changes_and_folds_read_the_table_as_the_model_does(run_script,
 def test_reviews_train_with_their_words_and_without(run_script, tmp_path):
     table = tmp_path / "reviews.csv"
     words = [f"bought {n} of them, piece {n % 17} is {'lovely' if n % 3 else 'torn'} and warm" for n in range(300)]
-    write(table, ["age", "shop", "review", "kept"],
-          [[20.5 + n % 7, ("Bern", "Basel")[n % 2], text, "yes" if n % 3 else "no"] for n, text in enumerate(words)])  # fmt: skip
+    rows = [[20.5 + n % 7, ("Bern", "Basel")[n % 2], text, "yes" if n % 3 else "no"] for n, text in enumerate(words)]
+    write(table, ["age", "shop", "review", "kept"], rows)
     flags = ["--model=table_mlp", "--dataset=csv", f"--data_dir={table}", "--batch_size=16", "--learning_rate=0.01",
              "--epochs=3", "--set=model.options.vocabulary_size=200"]  # fmt: skip
     accuracy = {}
