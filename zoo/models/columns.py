@@ -49,6 +49,8 @@ ADULT_COUNTS = (8, 16, 7, 14, 6, 5, 2, 40)  # categories of each column of the t
     reference=_ENTITIES,
     input_shape=_CLOTHING,
     category_counts=(434, 3, 6, 18),
+    hidden_units=(64,),
+    dropout=0.5,
 )
 def table_mlp(
     input_shape: Mapping[str, Sequence[int]] = ADULT,
