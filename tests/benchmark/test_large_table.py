@@ -22,12 +22,13 @@ def test_the_table_is_the_same_again_and_has_gaps(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_each_contender_learns_and_says_what_it_took(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     names = ["linear_table", "hist_gradient_boosting"] + ["lightgbm"] * bool(importlib.util.find_spec("lightgbm"))
     result = large_table.measure_table(20_000, names, epochs=1)
-    assert list(result["contenders"]) == names and result["threads"] >= 1
+    assert list(result["contenders"]) == names and result["threads"] == 1
     for found in result["contenders"].values():
-        assert 0.7 < found["accuracy"] < 1 and 0 < found["seconds"] < 600
+        assert 0.6 < found["accuracy"] < 1
+        assert all(found[part]["seconds"] > 0 < found[part]["cpu_seconds"] for part in ("read", "prepare", "learn"))
         assert found["peak_memory_mib"] >= found["read_memory_mib"] > 50
     lines = large_table.table_costs(result).splitlines()
     assert lines[0].startswith("20,000 rows") and [line.split()[0] for line in lines[2:]] == names

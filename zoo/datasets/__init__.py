@@ -457,8 +457,8 @@ def _add_features(digest, features: on_disk.Features) -> None:
             digest.update(name.encode())
             _add_features(digest, features[name])
         return
-    for array in texts.pack(features) if on_disk.are_texts(features) else on_disk.blocks(features):
-        digest.update(np.ascontiguousarray(array))
+    for array in texts.pieces(features) if on_disk.are_texts(features) else on_disk.blocks(features):
+        digest.update(array if isinstance(array, bytes) else np.ascontiguousarray(array))
 
 
 def _counts(split: Split, info: DatasetInfo) -> dict[str, Any]:
