@@ -7,6 +7,7 @@ Trains the same network on the same data with the zoo, a plain Keras script and,
     python scripts/benchmark.py --inference --run=runs/mnist_mlp/20250101-120000-abc123
     python scripts/benchmark.py --time_to_accuracy --models=mnist_mlp
     python scripts/benchmark.py --encoder
+    python scripts/benchmark.py --table_rows=1000000
 """
 
 import json
@@ -25,6 +26,7 @@ flags.DEFINE_bool("inference", False, "measure latency and throughput of the sav
 flags.DEFINE_string("run", None, "folder of a run, for --inference")
 flags.DEFINE_bool("time_to_accuracy", False, "measure whole runs of train.py that reach a test accuracy")
 flags.DEFINE_bool("encoder", False, "measure training steps of a BERT beside transformers'")
+flags.DEFINE_integer("table_rows", None, "measure a made table of so many rows: read, learned from, beside boosting")
 flags.DEFINE_bool("json", False, "print JSON in place of a table")
 flags.DEFINE_string("output", None, "picture for a comparison; the ending says whether it is .svg, .png or .pdf")
 
@@ -38,6 +40,10 @@ def main() -> None:
         from zoo.benchmark.encoder import encoder_seconds_per_step, format_rows
 
         show, result = format_rows, encoder_seconds_per_step()
+    elif FLAGS.table_rows is not None:
+        from zoo.benchmark.large_table import measure_table, table_costs
+
+        show, result = table_costs, measure_table(FLAGS.table_rows, FLAGS.models, FLAGS.rounds, FLAGS.set)
     elif FLAGS.time_to_accuracy:
         from zoo.benchmark.time_to_accuracy import measure_time_to_accuracy, time_table
 

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 from hypothesis import strategies
 
-from zoo.datasets.splits import Split, content_hashes, first_by_content, overlap, split_by_content, without_duplicates
+from zoo.datasets.splits import (
+    Split,
+    content_hashes,
+    first_by_content,
+    overlap,
+    split_by_content,
+    with_groups,
+    without_duplicates,
+)
 from zoo.errors import ZooError
 
 
@@ -54,6 +62,14 @@ def test_duplicates_and_conflicts_are_counted_and_dropped():
     assert kept.ids.tolist() == [0, 4]
     kept, counts = without_duplicates(split, drop_conflicts=False)
     assert kept.ids.tolist() == [0, 2, 3, 4]
+
+
+def test_rows_of_one_group_stay_together_and_those_of_none_do_not():
+    split = split_of([(value, 0) for value in range(400)])
+    groups = np.array([("", "A b", "a  B", f"{row}")[row % 4] for row in range(400)], object)
+    parts = split_by_content(with_groups(split, groups), [0.3, 0.3, 0.4])
+    assert sum(bool((part.ids % 4 == 1).any() or (part.ids % 4 == 2).any()) for part in parts) == 1
+    assert all((part.ids % 4 == 0).any() and (part.ids % 4 == 3).any() for part in parts)
 
 
 def test_too_few_examples_are_refused():

@@ -94,3 +94,25 @@ def test_searches_changes_and_folds_read_the_table_as_the_model_does(run_script,
     ):
         done = run_script(name, *flags, *more)
         assert done.returncode == 0, f"{name}: {done.stderr}"
+
+
+def test_reviews_train_with_their_words_and_without(run_script, tmp_path):
+    table = tmp_path / "reviews.csv"
+    words = [f"bought {n} of them, piece {n % 17} is {'lovely' if n % 3 else 'torn'} and warm" for n in range(300)]
+    rows = [[20.5 + n % 7, ("Bern", "Basel")[n % 2], text, "yes" if n % 3 else "no"] for n, text in enumerate(words)]
+    write(table, ["age", "shop", "review", "kept"], rows)
+    flags = ["--model=table_mlp", "--dataset=csv", f"--data_dir={table}", "--batch_size=16", "--learning_rate=0.01",
+             "--epochs=3", "--set=model.options.vocabulary_size=200"]  # fmt: skip
+    accuracy = {}
+    for unread in ("[]", "[texts]", "[numbers, categories]"):
+        done = run_script("train", *flags, f"--runs_dir={unread}", f"--set=model.options.unread={unread}")
+        assert done.returncode == 0, done.stderr
+        assert "1 texts: review" in done.stderr
+        run = next((tmp_path / unread / "table_mlp").iterdir())
+        accuracy[unread] = json.loads((run / "results.json").read_text())["test"]["accuracy"]["value"]
+    assert accuracy["[]"] > 0.95 and accuracy["[numbers, categories]"] > 0.95 and accuracy["[texts]"] < 0.9
+    done = run_script("predict", f"--run={run}", f"--input={table}", f"--output={tmp_path / 'answers.csv'}")
+    assert done.returncode == 0, done.stderr
+    assert [row["label"] for row in answers(tmp_path / "answers.csv")][:6] == ["no", "yes", "yes"] * 2
+    done = run_script("train", *flags, "--set=model.options.unread=[words]")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "unread has words" in done.stderr

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.errors import ZooError
 from zoo.training import programs
 
 
@@ -34,3 +35,11 @@ def test_operations_are_those_of_the_kernels():
     model = zoo.create_model("simple_cnn")
     expected = 26 * 26 * 9 * 32 + 11 * 11 * 9 * 32 * 64 + 5 * 5 * 64 * 10
     assert programs.operations_of_kernels(model) == 6 * expected
+
+
+@pytest.mark.parametrize("name", ["womens_clothing_mlp", "linear_text"])
+def test_xla_leaves_counted_words_alone(name):
+    model = zoo.create_model(name, vocabulary_size=50)
+    assert not programs.uses_xla(model, "auto")
+    with pytest.raises(ZooError, match="training.xla=on: XLA cannot compile the layer 'tf_idf"):
+        programs.uses_xla(model, "on")

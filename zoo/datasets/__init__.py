@@ -161,6 +161,8 @@ def _split(
         train, found = splits.without_duplicates(train, drop_conflicts=info.targets == "class")
     elif equal := _equal_rows(train):
         found = {"notes": [equal]}
+    if info.group_column:
+        train = splits.with_groups(train, info.schema.column(train.features, info.group_column))
     if info.liked_from is not None:
         train = interactions.liked(train, info.liked_from)
     if test is None:
@@ -460,8 +462,8 @@ def _add_features(digest, features: on_disk.Features) -> None:
             digest.update(name.encode())
             _add_features(digest, features[name])
         return
-    for array in texts.pack(features) if on_disk.are_texts(features) else on_disk.blocks(features):
-        digest.update(np.ascontiguousarray(array))
+    for array in texts.pieces(features) if on_disk.are_texts(features) else on_disk.blocks(features):
+        digest.update(array if isinstance(array, bytes) else np.ascontiguousarray(array))
 
 
 def _counts(split: Split, info: DatasetInfo) -> dict[str, Any]:

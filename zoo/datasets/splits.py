@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -72,17 +72,18 @@ def content_hashes(features: on_disk.Features, exact: bool = False) -> np.ndarra
     """`S32[examples]` SHA-256 of each example's bytes, or of a text's normal form; `exact`: of its own bytes."""
     if isinstance(features, dict):
         columns = [content_hashes(features[name], exact) for name in sorted(features)]
-        return _hashes(b"".join(parts) for parts in zip(*columns, strict=True))
+        return _hashes(map(b"".join, zip(*columns, strict=True)), len(columns[0]))
     if on_disk.are_texts(features):
         flat = features.ravel()
-        hashes = _hashes(text.encode() for text in flat) if exact else texts.content_hashes(flat)
+        hashes = _hashes(map(str.encode, flat), len(flat)) if exact else texts.content_hashes(flat)
         columns = hashes.reshape(len(features), -1)
-        return columns[:, 0] if columns.shape[1] == 1 else _hashes(b"".join(parts) for parts in columns)
-    return _hashes(np.ascontiguousarray(row) for row in features)
+        return columns[:, 0] if columns.shape[1] == 1 else _hashes(map(b"".join, columns), len(columns))
+    return _hashes(map(np.ascontiguousarray, features), len(features))
 
 
-def _hashes(contents) -> np.ndarray:
-    return np.array([hashlib.sha256(content).hexdigest()[:32] for content in contents], "S32")
+def _hashes(contents: Iterable, count: int) -> np.ndarray:
+    """One at a time into the array: a list of them would take four times its memory."""
+    return np.fromiter((hashlib.sha256(content).hexdigest()[:32] for content in contents), "S32", count)
 
 
 def without_duplicates(
@@ -96,7 +97,7 @@ def without_duplicates(
     hashes = split.hashes if hashes is None else hashes
     if len(np.unique(hashes)) == len(split):
         return split, {"duplicates_removed": 0, "conflicts_removed": 0}
-    targets = hashes if split.targets is None else _hashes(np.ascontiguousarray(row) for row in split.targets)
+    targets = hashes if split.targets is None else _hashes(map(np.ascontiguousarray, split.targets), len(split))
     keys = np.char.add(hashes, targets)
     _, first_rows = np.unique(keys, return_index=True)
     rows = np.sort(first_rows)
@@ -108,6 +109,11 @@ def without_duplicates(
         conflicts = int((~agreeing).sum())
         rows = rows[agreeing]
     return split.take(rows), {"duplicates_removed": duplicates, "conflicts_removed": conflicts}
+
+
+def with_groups(split: Split, groups: np.ndarray) -> Split:
+    """The split, cut so that rows of one group, `object[examples]` of str, stay together; a row of "" is its own."""
+    return split.with_hashes(np.where(groups == "", split.hashes, content_hashes(groups)))
 
 
 def split_by_content(split: Split, fractions: list[float]) -> list[Split]:

@@ -3,10 +3,11 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+_TEXTS_A_PIECE = 100_000
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -37,14 +38,23 @@ def content_hashes(texts: np.ndarray) -> np.ndarray:
             known[text] = hashlib.sha256(normal.encode()).hexdigest()[:32]
         return known[text]
 
-    return np.array([hash_of(text) for text in texts], "S32")
+    return np.fromiter(map(hash_of, texts), "S32", len(texts))
 
 
 def pack(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`object[…]` → their UTF-8 bytes in a row, `uint8[byte]`, and where each ends, `int64[…]`."""
-    encoded = [text.encode() for text in texts.ravel()]
-    ends = np.cumsum([len(text) for text in encoded], dtype="int64").reshape(texts.shape)
-    return np.frombuffer(b"".join(encoded), "uint8"), ends
+    *content, ends = pieces(texts)
+    return np.frombuffer(b"".join(content), "uint8"), ends
+
+
+def pieces(texts: np.ndarray) -> Iterator[bytes | np.ndarray]:
+    """What `pack` gives, the bytes in pieces: those of millions of cells are not all in memory, one by one, at once."""
+    flat, lengths = texts.ravel(), np.empty(texts.size, "int64")
+    for start in range(0, len(flat), _TEXTS_A_PIECE):
+        encoded = [text.encode() for text in flat[start : start + _TEXTS_A_PIECE]]
+        lengths[start : start + len(encoded)] = list(map(len, encoded))
+        yield b"".join(encoded)
+    yield np.cumsum(lengths).reshape(texts.shape)
 
 
 def unpack(content: np.ndarray, ends: np.ndarray) -> np.ndarray:

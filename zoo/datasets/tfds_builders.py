@@ -16,7 +16,8 @@ from zoo.errors import ZooError
 VERSIONS = {
     "mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2", "bbc_news": "1.0.0", "chinese_reviews": "0.12.3",
     "imdb_reviews": "1.0.0", "ag_news_subset": "1.0.0", "glue/sst2": "2.0.0", "california_housing": "1.7.0",
-    "adult": "1.7.0", "birds": "1.7.0", "movielens_100k": "1.7.0", "japanese_vowels": "1.2.0",
+    "adult": "1.7.0", "birds": "1.7.0", "movielens_100k": "1.7.0", "womens_clothing_reviews": "1.7.0",
+    "japanese_vowels": "1.2.0",
 }  # fmt: skip
 # Datasets whose name in TFDS includes a configuration.
 FULL_NAMES = {"imdb_reviews": "imdb_reviews/plain_text"}

@@ -17,6 +17,7 @@ class TfIdf(keras.layers.Layer):
     def __init__(self, vocabulary_size: int, **kwargs):
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
+        self.supports_jit = False  # XLA cannot count ids
 
     def build(self, input_shape):
         self.idf = self.add_weight(

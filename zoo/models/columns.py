@@ -11,6 +11,7 @@ _ENTITIES = "Guo & Berkhahn (2016), Entity embeddings of categorical variables"
 _REVISITED = "Gorishniy, Rubachev, Khrulkov & Babenko (2021), Revisiting deep learning models for tabular data"
 _LINEAR = "Berkson (1944), Application of the logistic function to bio-assay"
 ADULT = {"numbers": (5,), "categories": (8,)}
+_CLOTHING = {"texts": (2,), "numbers": (2,), "categories": (4,)}
 ADULT_COUNTS = (8, 16, 7, 14, 6, 5, 2, 40)  # categories of each column of the training rows
 
 
@@ -40,6 +41,17 @@ ADULT_COUNTS = (8, 16, 7, 14, 6, 5, 2, 40)  # categories of each column of the t
     bins=128,
     dropout=0.3,
 )
+@register_model(
+    "womens_clothing_mlp",
+    reads="columns",
+    task="classification",
+    description="a perceptron for reviews of clothing, with what is known of piece and customer",
+    reference=_ENTITIES,
+    input_shape=_CLOTHING,
+    category_counts=(434, 3, 6, 18),
+    hidden_units=(64,),
+    dropout=0.5,
+)
 def table_mlp(
     input_shape: Mapping[str, Sequence[int]] = ADULT,
     num_classes: int = 2,
@@ -61,6 +73,7 @@ def table_mlp(
     vocabulary_size: int = 10_000,
     text_length: int = 300,
     text_units: int = 64,
+    unread: Sequence[str] = (),
 ):
     """Columns by kind, see `zoo.schema`, → `float32[batch, num_classes]` probabilities, or values.
 
@@ -77,12 +90,13 @@ def table_mlp(
         normalization, encoding, embedding_size, bins, frequencies, frequency_scale: of numbers, as `table_regressor`.
         vocabulary_size, text_length: words, and pairs of words, that are known, and that are read of a text.
         text_units: what the words of a text become.
+        unread: arrays that are left out, such as ["texts"].
     """
     import keras
 
     inputs, x = _vector(
         input_shape, category_counts, least_count, category_size, normalization, encoding, embedding_size, bins,
-        frequencies, frequency_scale, vocabulary_size, text_length, text_units,
+        frequencies, frequency_scale, vocabulary_size, text_length, text_units, unread,
     )  # fmt: skip
     x = hidden_layers(x, hidden_units, activation, dropout, batch_normalization)
     return keras.Model(inputs, head_of(x, num_classes, num_outputs), name="table_mlp")
@@ -114,13 +128,14 @@ def linear_table(
     bins: int = 32,
     vocabulary_size: int = 10_000,
     text_length: int = 300,
+    unread: Sequence[str] = (),
 ):
     """Columns by kind → what `table_mlp` gives, by one dense layer; options as there."""
     import keras
 
     units = num_outputs or num_classes
     sizes = (least_count, normalization, bins, vocabulary_size, text_length, units)
-    inputs, x = _linear_vector(input_shape, category_counts, *sizes)
+    inputs, x = _linear_vector(input_shape, category_counts, *sizes, unread)
     return keras.Model(inputs, head_of(x, num_classes, num_outputs), name="linear_table")
 
 
@@ -146,6 +161,23 @@ def inputs_of_columns(input_shape: Mapping[str, Sequence[int]]) -> dict:
         for key, dtype in DTYPES.items()
         if key in input_shape
     }
+
+
+def inputs_read(input_shape: Mapping[str, Sequence[int]], unread: Sequence[str] = ()) -> tuple[dict, dict]:
+    """All inputs of `inputs_of_columns`, which the model has, and those of them that it reads.
+
+    Raises:
+        ValueError: `unread` names no kind of array, or nothing is left.
+    """
+    from zoo.schema import DTYPES
+
+    inputs = inputs_of_columns(input_shape)
+    read = {key: tensor for key, tensor in inputs.items() if key not in unread}
+    if unknown := sorted(set(unread) - set(DTYPES)):
+        raise ValueError(f"unread has {', '.join(unknown)}; of {', '.join(DTYPES)} some can be left out")
+    if not read:
+        raise ValueError(f"unread is {list(unread)}, and nothing is left to read")
+    return inputs, read
 
 
 def category_ids(categories, category_counts: Sequence[int], least_count: int):
@@ -175,35 +207,37 @@ def _word_rows(texts, vocabulary_size: int, length: int) -> list:
 
 def _vector(
     input_shape, category_counts, least_count, category_size, normalization, encoding, embedding_size, bins,
-    frequencies, frequency_scale, vocabulary_size, text_length, text_units,
+    frequencies, frequency_scale, vocabulary_size, text_length, text_units, unread,
 ):  # fmt: skip
     """The inputs, and all that a perceptron reads of a row, `float[batch, feature]`."""
     import keras
 
     from zoo.layers.columns import CalendarFeatures
 
-    inputs = inputs_of_columns(input_shape)
+    inputs, read = inputs_read(input_shape, unread)
     parts = []
-    if "numbers" in inputs:
+    if "numbers" in read:
         filled, x, missing = numbers_of(inputs["numbers"], normalization, bins)
         if encoding != "none":
             x = embedded(filled, x, encoding, embedding_size, bins, frequencies, frequency_scale)
         parts += [x, missing]
-    if "categories" in inputs:
+    if "categories" in read:
         ids, rows = category_ids(inputs["categories"], category_counts, least_count)
         # From zeros, so that a category that training never saw says nothing, and not something at random.
         embedding = keras.layers.Embedding(rows, category_size, "zeros", name="categories_embedded")
         vectors = embedding(ids)
         parts.append(keras.layers.Reshape((ids.shape[1] * category_size,))(vectors))
-    if "dates" in inputs:
+    if "dates" in read:
         parts.append(CalendarFeatures(name="calendar")(inputs["dates"]))
-    if "texts" in inputs:
+    if "texts" in read:
         rows_of_words = _word_rows(inputs["texts"], vocabulary_size, text_length)
         parts += [keras.layers.Dense(text_units, activation="relu")(words) for words in rows_of_words]
     return inputs, keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
 
 
-def _linear_vector(input_shape, category_counts, least_count, normalization, bins, vocabulary_size, text_length, units):
+def _linear_vector(
+    input_shape, category_counts, least_count, normalization, bins, vocabulary_size, text_length, units, unread
+):
     """The inputs, and all that a linear model reads of a row, `float[batch, feature]`.
 
     Of the categories that is the sum of a weight for each, `units` of them: as 0 and 1 they would be too many.
@@ -213,16 +247,16 @@ def _linear_vector(input_shape, category_counts, least_count, normalization, bin
 
     from zoo.layers.columns import CalendarFeatures
 
-    inputs = inputs_of_columns(input_shape)
+    inputs, read = inputs_read(input_shape, unread)
     parts = []
-    if "numbers" in inputs:
+    if "numbers" in read:
         parts += numbers_of(inputs["numbers"], normalization, bins)[1:]
-    if "categories" in inputs:
+    if "categories" in read:
         ids, rows = category_ids(inputs["categories"], category_counts, least_count)
         weights = keras.layers.Embedding(rows, units, "zeros", name="category_weights")
         parts.append(ops.sum(weights(ids), axis=1))
-    if "dates" in inputs:
+    if "dates" in read:
         parts.append(CalendarFeatures(name="calendar")(inputs["dates"]))
-    if "texts" in inputs:
+    if "texts" in read:
         parts += _word_rows(inputs["texts"], vocabulary_size, text_length)
     return inputs, keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]

@@ -3,7 +3,15 @@
 import itertools
 from collections.abc import Mapping, Sequence
 
-from zoo.models.columns import ADULT, ADULT_COUNTS, category_ids, head_of, inputs_of_columns, numbers_of
+from zoo.models.columns import (
+    ADULT,
+    ADULT_COUNTS,
+    category_ids,
+    head_of,
+    inputs_of_columns,
+    inputs_read,
+    numbers_of,
+)
 from zoo.models.mlp import hidden_layers
 from zoo.registry import register_model
 
@@ -286,10 +294,7 @@ def _fields(input_shape, category_counts, least_count, normalization, bins, unre
     """The inputs; `int32[batch, column]` ids of categories and their number; `float32[batch, number]`; None if none."""
     from zoo.layers.columns import CalendarFeatures
 
-    inputs = inputs_of_columns(input_shape)
-    read = set(inputs) - set(unread)
-    if not read:
-        raise ValueError(f"unread is {list(unread)}, and nothing is left to read")
+    inputs, read = inputs_read(input_shape, unread)
     if "texts" in read:
         raise ValueError(
             "a column of texts, which this model does not read; --set model.options.unread=[texts] leaves them out"

@@ -3,19 +3,28 @@
 import math
 
 from zoo.datasets.on_disk import Features, bytes_of_one, count
+from zoo.errors import ZooError
 
 _OPERATIONS_A_CALL = 2e11  # a second or two of a CPU; signals and the progress bar wait for the end of a call
 _BYTES_A_CALL = 2**26
 
 
 def uses_xla(model, choice: str) -> bool:
-    """Whether XLA compiles the training: by default, unless convolutions or texts would become slow on a CPU."""
+    """Whether XLA compiles the training: by default, unless convolutions or texts would become slow on a CPU.
+
+    Raises:
+        ZooError: it is asked for, and a layer of the model cannot be compiled.
+    """
     import keras
     import tensorflow as tf
 
-    from zoo.layers.front import fronts
+    from zoo.layers.front import fronts, text_layer
 
-    if choice != "auto":
+    ahead = [text_layer(model), *fronts(model).values()]  # they work before the training
+    refusing = next((layer.name for layer in model.layers if layer not in ahead and not layer.supports_jit), None)
+    if choice == "on" and refusing:
+        raise ZooError(f"training.xla=on: XLA cannot compile the layer {refusing!r} of this model; leave it at auto")
+    if choice != "auto" or refusing:
         return choice == "on"
     convolutional = any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv1D) for layer in model.layers)
     strings = [tensor for tensor in model.inputs if tensor.dtype == "string"]
