@@ -15,3 +15,9 @@ def exact_gelu(x):
     """
     y = ops.cast(x, "float32")
     return ops.cast(0.5 * y * (1 + ops.erf(y / math.sqrt(2))), x.dtype)
+
+
+@keras.saving.register_keras_serializable("zoo")
+def tanh_gelu(x):
+    """`float[…]` → the approximation of `exact_gelu` by tanh, which GPT-2 has."""
+    return ops.gelu(x, approximate=True)

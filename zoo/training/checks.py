@@ -75,10 +75,17 @@ def _refuse_changed_pictures(config: Config, task, info) -> None:
         raise ZooError(f"{key} mixes the pictures of a batch, and training.batch_size is 1; use --batch_size=2 or more")
 
 
+def counts_of_examples(config: Config, dataset) -> tuple[int, int]:
+    """How many examples of training and of validation the config's model sees."""
+    info = catalog.model_info(config.model.name)
+    options = info.options | config.model.options
+    return tuple(info.task.count_examples(split, options) for split in (dataset.train, dataset.validation))
+
+
 def check_dataset(config: Config, dataset) -> None:
     """Raises: ZooError: the rows are too few, the targets are none to learn from, or pictures are less than a crop."""
     settings = config.training
-    rows = len(dataset.train)
+    rows, _ = counts_of_examples(config, dataset)
     if settings.batch_size > rows:
         raise ZooError(
             f"training.batch_size is {settings.batch_size}, but {dataset.info.name!r} has {rows} training rows; "
