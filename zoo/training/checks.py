@@ -39,6 +39,13 @@ def refuse_unfitting(config: Config, info) -> None:
         raise ZooError(
             f"model {model.name!r} is of {task.words}, not of --task={told.name}; {_models(told, model.reads)}"
         )
+    if task.targets and info.documents:
+        untaught = [other for other in all_tasks() if not other.targets]
+        fitting = [other for other in untaught if catalog.list_models(task=other.name, reads="text")]
+        raise ZooError(
+            f"model {model.name!r} is of {task.words}, which learns {_plural(task.targets)}, but dataset {info.name!r} "
+            f"has none, only texts; {'; '.join(_models(other, 'text') for other in fitting)}"
+        )
     if task.targets and info.targets and task.targets != info.targets:
         fitting = [other for other in all_tasks() if other.targets == info.targets]
         known = "; ".join(_models(other, model.reads) for other in fitting) or "no task of the zoo learns from them"
