@@ -18,10 +18,16 @@ from zoo.measures.statistics import ratio_interval
 from zoo.training.fit import train
 
 SETTINGS = [
-    "dataset.name=tiny_texts", "training.epochs=6", "training.optimizer.learning_rate=0.01", "training.batch_size=4", "training.precision=float32",
-    "model.options.num_layers=1", "model.options.hidden_size=16", "model.options.num_heads=2",
+    "dataset.name=tiny_texts",
+    "training.epochs=6",
+    "training.optimizer.learning_rate=0.01",
+    "training.batch_size=4",
+    "training.precision=float32",
+    "model.options.num_layers=1",
+    "model.options.hidden_size=16",
+    "model.options.num_heads=2",
     "model.options.context_length=16",
-]  # fmt: skip
+]
 
 
 def _texts(count, seed):
@@ -32,7 +38,7 @@ def _texts(count, seed):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     parts = [datasets.Split(_texts(count, count), None, np.arange(count)) for count in (30, 5, 7)]
-    info = datasets.DatasetInfo("tiny_texts", "text", "a few texts", targets=None, feature_shape=())
+    info = datasets.DatasetInfo("tiny_texts", "text", "a few texts", targets=None, documents=True, feature_shape=())
     datasets.register_dataset(info, lambda: tuple(parts))
     return train(_config(), tmp_path_factory.mktemp("runs"), show_progress=False)
 
@@ -147,5 +153,5 @@ def test_the_interval_of_a_ratio_covers_it():
 
 def test_a_classifier_is_refused_on_texts_without_classes(run, tmp_path):
     config = zoo.load_config("linear_text", assignments=["dataset.name=tiny_texts"])
-    with pytest.raises(ZooError, match="tiny_texts"):
+    with pytest.raises(ZooError, match="has none, only texts"):
         train(config, tmp_path, show_progress=False)
