@@ -50,10 +50,10 @@ _GPT2 = "Radford et al. (2019), Language models are unsupervised multitask learn
 def gpt(
     tokens: str = "bpe",
     vocabulary_size: int | None = None,
-    context_length: int = 256,
+    context_length: int = 128,
     num_layers: int = 4,
     hidden_size: int = 192,
-    num_heads: int = 6,
+    num_heads: int = 3,
     num_key_value_heads: int | None = None,
     mlp_size: int | None = None,
     activation: str = "gelu",
