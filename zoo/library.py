@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from zoo.datasets import Dataset
     from zoo.loading import LoadedModel
 
-_FOLDERS = {"image": "image_folder", "text": "text_folder", "sequence": "sequence_folder"}
-
 
 def train(
     model: str | Config | None = None,
@@ -284,9 +282,14 @@ def _named_data(dataset: str | os.PathLike) -> dict[str, Any]:
         return {"dataset.name": name, "dataset.data_dir": str(path)}
     if not path.is_dir():
         raise ZooError(f"dataset {str(dataset)!r}: no such dataset, file or folder; {nearest(str(dataset), known)}")
-    kinds = {"image": pictures.is_picture, "sequence": own_tables.is_table, "text": lambda file: True}
-    kind = next((kind for kind, is_wanted in kinds.items() if walk.walk(path, is_wanted).files), "text")
-    return {"dataset.name": _FOLDERS[kind], "dataset.data_dir": str(path)}
+    folders = {  # those that hold several kinds are what comes first
+        "image_folder": pictures.is_picture,
+        "text_folder": lambda file: file.suffix.lower() == ".txt",
+        "ts": lambda file: file.suffix.lower() == ".ts",
+        "sequence_folder": own_tables.is_table,
+    }
+    name = next((name for name, is_wanted in folders.items() if walk.walk(path, is_wanted).files), "text_folder")
+    return {"dataset.name": name, "dataset.data_dir": str(path)}
 
 
 def _run_or_file(model: runs.Run | str | os.PathLike) -> tuple[runs.Run | str | None, str | None]:
