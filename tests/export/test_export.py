@@ -188,3 +188,27 @@ def test_every_format_of_a_text_model(script, tmp_path, model):
             assert abs(float(probability) - expected) < 0.02
     done = script("predict", f"--run={run / 'exports' / 'onnx'}", f"--text={text}", "--explain")
     assert done.returncode == 2 and "has no gradients" in done.stderr
+
+
+@pytest.mark.parametrize(("model", "options"), [
+    ("japanese_vowels_lstm", "{units: 4}"),
+    ("japanese_vowels_transformer", "{hidden_size: 8, num_heads: 2, num_layers: 1, mlp_size: 8}"),
+])  # fmt: skip
+def test_formats_of_a_model_of_sequences_read_padding_and_gaps(script, tmp_path, model, options):
+    generator = np.random.default_rng(0)
+    for name, slope in (("down", -1), ("up", 1)):
+        (tmp_path / "steps" / name).mkdir(parents=True)
+        for number in range(30):
+            steps = slope * np.arange(3 + number % 4)[:, None] + generator.normal(0, 0.2, (3 + number % 4, 2))
+            lines = ["x,y", *(f"{a:.3f},{b:.3f}" for a, b in steps), f"{slope * 9},"]
+            (tmp_path / "steps" / name / f"{number}.csv").write_text("\n".join(lines))
+    run = train(script, f"--model={model}", "--dataset=sequence_folder", f"--data_dir={tmp_path / 'steps'}",
+                "--epochs=8", "--set", f"model.options={options}")  # fmt: skip
+    made = export(run, ["saved_model", "onnx", "litert"], output=tmp_path / "made")
+    assert [facts["failed"] for facts in made] == [[], [], []]
+    steps = tmp_path / "new.csv"
+    steps.write_text("x,y\n0,0\n1,\n2,2\n")
+    expected = zoo.load_model(run).predict_probabilities(np.array([[0, 0], [1, np.nan], [2, 2]])).max()
+    for folder in (tmp_path / "made").iterdir():
+        label, probability = run_example(folder, steps)
+        assert label == "up" and float(probability) == pytest.approx(expected, abs=1e-3)
