@@ -298,6 +298,10 @@ _CATALOG = (
     DatasetInfo("image_folder", "image", "your pictures: FOLDER/class_name/*.png", needs_data_dir=True),
     DatasetInfo("tfds_folder", "image", "pictures that TFDS prepared: FOLDER/NAME/VERSION", needs_data_dir=True),
     DatasetInfo("text_folder", "text", "your texts: FOLDER/class_name/*.txt", needs_data_dir=True),
+    DatasetInfo(
+        "text_file", "text", "your text to learn to write from: FILE.txt, or a FOLDER of .txt and .md files",
+        feature_shape=(), targets=None, documents=True, needs_data_dir=True,
+    ),
     DatasetInfo("arrays", None, "your arrays or DataFrame, in Python: zoo.train", targets=None, needs_data_dir=True),
     DatasetInfo(
         "parquet", "columns", "your table: FILE.parquet, columns of any kind and a column label", targets=None,
