@@ -2,6 +2,8 @@
 
 from zoo.layers import (  # noqa: F401
     activations,
+    byte_pair,
+    causal_attention,
     columns,
     interactions,
     numeric_embeddings,

@@ -39,7 +39,7 @@ class WordPieceTokenizer(keras.layers.Layer):
         Raises:
             ZooError: the package tokenizers is not installed.
         """
-        tokenizers = _import("tokenizers")
+        tokenizers = import_text_package("tokenizers")
         reference = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))
         reference.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=self.lower_case)
         reference.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
@@ -96,7 +96,7 @@ class WordPieceTokenizer(keras.layers.Layer):
         longest = max(vocabulary, key=len)
         if len(longest) > LONGEST_PIECE:
             raise ZooError(f"{where}: a piece of {len(longest):,} characters, {longest[:20]!r}…; no word is so long")
-        _import(
+        import_text_package(
             "tensorflow_text"
         )  # if the package is missing, one line says so here; inside `call`, Keras would add lines of its own
         self.vocabulary = self._filled(list(vocabulary))
@@ -107,7 +107,7 @@ class WordPieceTokenizer(keras.layers.Layer):
 
         if self._tokenizer is None:
             with tf.init_scope():
-                self._tokenizer = _import("tensorflow_text").FastBertTokenizer(
+                self._tokenizer = import_text_package("tensorflow_text").FastBertTokenizer(
                     self.vocabulary, token_out_type=tf.int32, lower_case_nfd_strip_accents=self.lower_case
                 )
         start, end, padding = (
@@ -148,7 +148,7 @@ def read_vocabulary(path: pathlib.Path) -> list[str]:
     return read_text(path, MOST_VOCABULARY_BYTES).replace("\r\n", "\n").removesuffix("\n").split("\n")
 
 
-def _import(name: str):
+def import_text_package(name: str):
     """Raises: ZooError: the package is not installed."""
     try:
         return __import__(name)

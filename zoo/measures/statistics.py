@@ -32,6 +32,30 @@ def seeds_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[f
     return float(low), float(high)
 
 
+def ratio_interval(
+    numerators: Sequence[float], denominators: Sequence[float], confidence: float = 0.95
+) -> tuple[float, float]:
+    """Student's t interval of a ratio of sums over independent rows, such as of all bits to all characters.
+
+    The variance is that of the ratio's linear part (Cochran, 1977, Sampling techniques, 6.3). Of fewer than two rows
+    nothing is known: the interval has no ends.
+
+    Args:
+        numerators: one number a row.
+        denominators: one number a row, not negative.
+        confidence: in (0, 1).
+    """
+    from scipy import stats
+
+    numerators, denominators = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
+    ratio, count = numerators.sum() / denominators.sum(), len(numerators)
+    if count < 2:
+        return -np.inf, np.inf
+    error = (numerators - ratio * denominators).std(ddof=1) / np.sqrt(count) / denominators.mean()
+    margin = float(stats.t.ppf((1 + confidence) / 2, count - 1) * error)
+    return float(ratio) - margin, float(ratio) + margin
+
+
 def mcnemar(only_first, only_second):
     """McNemar's mid-p value: exact binomial, less half the probability of what was seen (Fagerland et al. 2013).
 

@@ -14,6 +14,7 @@ from zoo.models import (  # noqa: F401
     cnn,
     columns,
     efficientnet,
+    gpt,
     inception,
     labels,
     mlp,

@@ -5,11 +5,14 @@ from typing import Any
 from zoo.errors import ZooError, nearest
 from zoo.tasks import Task
 from zoo.tasks.classification import Classification
+from zoo.tasks.language_model import LanguageModel
 from zoo.tasks.masked_language import MaskedLanguage
 from zoo.tasks.multi_label import MultiLabel
 from zoo.tasks.regression import Regression
 
-_TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression(), MultiLabel(), MaskedLanguage())}
+_TASKS: dict[str, Task] = {
+    task.name: task for task in (Classification(), Regression(), MultiLabel(), MaskedLanguage(), LanguageModel())
+}
 
 # In the first version, the name of a task also said what its models read.
 _FORMER = {

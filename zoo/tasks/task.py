@@ -71,6 +71,7 @@ class Task(abc.ABC):
     scores_by_row: ClassVar[bool] = True  # whether a row has the same score whichever rows it is judged with
     # What columns of a row are held responsible for: of several "class" logits, of "label" logits, or of a "value".
     explained: ClassVar[Literal["class", "label", "value"] | None] = None
+    tokenizes: ClassVar[bool] = False  # whether `prepare` gets texts themselves, not what the text layer makes of them
     verb: ClassVar[str | None] = None  # TensorFlow Serving's, beside predict
     pretrains: ClassVar[bool] = False  # whether its models are only a start for others
     learned: ClassVar[tuple[str, ...]] = ()  # the keys that `learned_labels` gives
@@ -111,6 +112,15 @@ class Task(abc.ABC):
     def refuse(self, config) -> None:
         """Raises: ZooError: a setting does not go with the task, and `OWN_SETTINGS` does not say so already."""
         return None
+
+    def count_examples(self, split, options: dict[str, Any]) -> int:
+        """How many examples training or validation sees of a `zoo.datasets.Split`, where its rows are cut into more.
+
+        Args:
+            split: texts, pictures or rows as they were read.
+            options: those of the model's builder.
+        """
+        return len(split)
 
     def fitting_options(self, dataset, options: dict[str, Any]) -> dict[str, Any]:
         """Options of the builder that follow from the data, beside `input_shape`; `options` are its own values."""
@@ -178,6 +188,15 @@ class Task(abc.ABC):
 
     def wrong_output(self, shape: tuple[int | None, ...]) -> str | None:
         """Why a model with an output of this shape, the batch first, cannot be one of this task; None if it can be."""
+        return None
+
+    def read_through(self, model, features):
+        """Answers that one pass of the `keras.Model` does not give, as of a text longer than it reads; None: it does.
+
+        Args:
+            model: from raw input to the layer `output`.
+            features: as a `zoo.datasets.Split` has them.
+        """
         return None
 
     def answers(self, outputs):

@@ -38,7 +38,8 @@ def fit_config(config: Config, dataset, replicas: int) -> tuple[Config, list[str
     """
     checks.refuse_unfitting(config, dataset.info)  # a table of the user's may turn out to hold texts
     precision, precision_line = resolved_precision(config.training.precision)
-    config, lines = fitted(config, len(dataset.train), len(dataset.validation), replicas)
+    counts = checks.counts_of_examples(config, dataset)
+    config, lines = fitted(config, *counts, replicas)
     config = with_values(config, {"training.precision": precision}, "precision")
     checks.check_dataset(config, dataset)
     settings = config.training
@@ -74,8 +75,19 @@ def build_model(
 
 def prepare(task: Task, training: Training, dataset):
     """The dataset as the trainer reads it; its test split is left as it is."""
-    parts = {name: task.prepare(training, getattr(dataset, name), name == "train") for name in ("train", "validation")}
+    parts = {
+        name: prepare_split(task, training, getattr(dataset, name), name == "train") for name in ("train", "validation")
+    }
     return dataclasses.replace(dataset, **parts)
+
+
+def prepare_split(task: Task, training: Training, split, learning: bool):
+    """A split as the trainer reads it: texts become ids, unless the task does that, then what the task makes of it."""
+    if not task.tokenizes:
+        encoded = preprocessing.encode(training.model, split.features)
+        if encoded is not split.features:
+            split = dataclasses.replace(split, features=encoded)
+    return task.prepare(training, split, learning)
 
 
 def compile_trainer(task: Task, training: Training, dataset, teaching, resume: runs.Run | None):

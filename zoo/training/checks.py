@@ -82,11 +82,18 @@ def _refuse_changed_pictures(config: Config, task, info) -> None:
         raise ZooError(f"{key} mixes the pictures of a batch, and training.batch_size is 1; use --batch_size=2 or more")
 
 
+def counts_of_examples(config: Config, dataset) -> tuple[int, int]:
+    """How many examples of training and of validation the config's model sees."""
+    info = catalog.model_info(config.model.name)
+    options = info.options | config.model.options
+    return tuple(info.task.count_examples(split, options) for split in (dataset.train, dataset.validation))
+
+
 def check_dataset(config: Config, dataset) -> None:
     """Raises: ZooError: the rows are too few, the targets are none to learn from, or pictures are less than a crop."""
     settings = config.training
-    rows = len(dataset.train)
-    if settings.batch_size > rows:
+    task, rows = catalog.model_info(config.model.name).task, len(dataset.train)
+    if settings.batch_size > rows and not task.tokenizes:  # which says itself what it makes of the texts
         raise ZooError(
             f"training.batch_size is {settings.batch_size}, but {dataset.info.name!r} has {rows} training rows; "
             f"use --batch_size={rows} or less"
@@ -98,7 +105,7 @@ def check_dataset(config: Config, dataset) -> None:
                 f"dataset.augmentation.crop_padding is {padding}, which leaves nothing of some pictures of "
                 f"{height}×{width}; use {min(height, width) - 1} or less"
             )
-    catalog.model_info(config.model.name).task.check_targets(dataset)
+    task.check_targets(dataset)
 
 
 def model_options(config: Config, dataset) -> dict[str, Any]:

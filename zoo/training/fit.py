@@ -60,7 +60,7 @@ def train(
     strategies.refuse_early(config.training)
     import_tensorflow(start=False)
     from zoo.keras_hooks import AverageInValidation
-    from zoo.training import averaging, building, distillation, preprocessing, weight_pruning
+    from zoo.training import averaging, building, distillation, weight_pruning
     from zoo.training import callbacks as zoo_callbacks
     from zoo.training.trackers import Tracker
 
@@ -76,7 +76,7 @@ def train(
     building.set_up_keras(settings)
     with strategy.scope():
         training, taken, learns = building.build_model(task, config, options, dataset)
-        arrays = building.prepare(task, training, preprocessing.encoded(training.model, dataset))
+        arrays = building.prepare(task, training, dataset)
         teaching = distillation.load_teacher(settings, training.model, dataset, resume)
         trainer, plan = building.compile_trainer(task, training, arrays, teaching, resume)
 
@@ -263,14 +263,13 @@ def _judge(task: Task, training: Training, trainer, dataset, run: runs.Run, sele
     """Figures and predictions, and what draws pictures. Here, and only here, the test split is read."""
     from zoo.evaluation.outcome import write_outcome
     from zoo.loading import load_model
-    from zoo.training import preprocessing
+    from zoo.training import building
     from zoo.training.trainer import outputs_of
 
     if task.judged_by == "trainer":
 
         def answer(split):
-            encoded = dataclasses.replace(split, features=preprocessing.encode(training.model, split.features))
-            prepared = task.prepare(training, encoded, learning=False)
+            prepared = building.prepare_split(task, training, split, learning=False)
             return outputs_of(trainer, prepared.features), prepared.targets
 
     else:

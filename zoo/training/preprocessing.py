@@ -4,8 +4,6 @@ A model of texts reads strings, and its first layer turns them into ids. The ids
 training starts behind that layer: there texts are arrays, as pictures and tables are.
 """
 
-import dataclasses
-
 import numpy as np
 
 from zoo.datasets.on_disk import Features, as_tensors
@@ -22,7 +20,8 @@ def adapt(model, features: Features, has_vocabulary: bool = False) -> None:
     if front is not None:
         if not has_vocabulary:
             front.adapt(features)
-        features = encode(model, features)
+        if any(layer is not front and hasattr(layer, "adapt") for layer in model.layers):
+            features = encode(model, features)
     ahead = fronts(model)
     for name, layer in ahead.items():
         layer.adapt(features[name])
@@ -62,14 +61,3 @@ def _ids(front, texts: np.ndarray, batch_size: int) -> np.ndarray:
 
     starts = range(0, len(texts), batch_size)
     return np.concatenate([np.asarray(front(tf.constant(texts[i : i + batch_size].tolist()))) for i in starts])
-
-
-def encoded(model, dataset):
-    """The dataset as the trainer reads it; its test split is left as it is."""
-    if text_layer(model) is None and not fronts(model):
-        return dataset
-    parts = {name: getattr(dataset, name) for name in ("train", "validation")}
-    return dataclasses.replace(
-        dataset,
-        **{name: dataclasses.replace(part, features=encode(model, part.features)) for name, part in parts.items()},
-    )
