@@ -124,21 +124,20 @@ def _ppmd(**settings) -> _Stream:
     return _Stream(encoder.encode, encoder.flush)
 
 
-# What is tried of each, and the package that it needs beyond Python's own.
-_COMPRESSORS: dict[str, tuple[Callable[..., _Stream], list[dict[str, Any]], str]] = {
-    "xz": (_xz, [{"level": 9}], ""),
-    "bz2": (_bz2, [{"level": 9}], ""),
-    "zstd": (_zstd, [{"level": 19}], "zstandard"),
-    "ppmd": (_ppmd, [{"order": order} for order in (4, 5, 6, 8, 12)], "pyppmd"),
+# What is tried of each, and the package and extra that it needs beyond Python's own.
+_COMPRESSORS: dict[str, tuple[Callable[..., _Stream], list[dict[str, Any]], tuple[str, str] | None]] = {
+    "xz": (_xz, [{"level": 9}], None),
+    "bz2": (_bz2, [{"level": 9}], None),
+    "zstd": (_zstd, [{"level": 19}], ("zstandard", "compression")),
+    "ppmd": (_ppmd, [{"order": order} for order in (4, 5, 6, 8, 12)], ("pyppmd", "compression")),
 }
+_ORDERS = {"kneser_ney": (5,), "kneser_ney_long": (6, 7, 8, 10)}
 
 TEXT_BASELINES = {
-    "kneser_ney": Baseline({"text": [{"order": 5}]}, _kneser_ney),
-    "kneser_ney_long": Baseline({"text": [{"order": order} for order in (6, 7, 8, 10)]}, _kneser_ney),
+    name: Baseline({"text": [{"order": order} for order in orders]}, _kneser_ney, as_it_is=True)
+    for name, orders in _ORDERS.items()
 } | {
-    name + ("" if reads_training else "_alone"): Baseline(
-        {"text": grid}, _compressor(start, reads_training), needs=package
-    )
-    for reads_training in (True, False)
-    for name, (start, grid, package) in _COMPRESSORS.items()
+    f"{name}{ending}": Baseline({"text": grid}, _compressor(start, not ending), needs=needs, as_it_is=True)
+    for ending in ("", "_alone")
+    for name, (start, grid, needs) in _COMPRESSORS.items()
 }
