@@ -29,8 +29,8 @@ BASELINES = baseline_models.BASELINES | baseline_texts.TEXT_BASELINES
 def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLike = "runs", seed: int = 0) -> runs.Run:
     """Fit a model with each of its settings, keep the one that is best on validation, and write its run.
 
-    Images are read as pixels, tables as standardized columns, texts as TF-IDF, or as they are. Seconds and memory are those of the
-    whole search.
+    Images are read as pixels, tables as standardized columns, texts as TF-IDF, or to model them as they are. Seconds
+    and memory are those of the whole search.
 
     Args:
         name: one of `BASELINES`.

@@ -43,6 +43,8 @@ def _compressor(start: Callable[..., _Stream], reads_training: bool) -> Callable
         stream = _started(start, settings, before)
 
         def size_of(text: bytes) -> int:
+            if not reads_training:
+                return _size_of_rest(start(**settings), text)
             return _in_a_copy(stream, lambda: _started(start, settings, before), text)
 
         nothing = size_of(b"") if reads_training else 0
@@ -73,19 +75,22 @@ def _started(start: Callable[..., _Stream], settings: dict[str, Any], before: by
     return stream
 
 
+def _size_of_rest(stream: _Stream, text: bytes) -> int:
+    return len(stream.add(text)) + len(stream.end())
+
+
 def _in_a_copy(stream: _Stream, again: Callable[[], _Stream], text: bytes) -> int:
     """How many more bytes are written for a text. The stream stays as it was: a copy of the process compresses.
 
     Compressors cannot copy themselves. Where the system cannot copy a process either, `again` starts a new stream.
     """
     if not hasattr(os, "fork"):
-        stream = again()
-        return len(stream.add(text)) + len(stream.end())
+        return _size_of_rest(again(), text)
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            os.write(writing, b"%d" % (len(stream.add(text)) + len(stream.end())))
+            os.write(writing, b"%d" % _size_of_rest(stream, text))
         finally:
             os._exit(0)
     os.close(writing)
