@@ -1,8 +1,9 @@
-"""Models of scikit-learn as runs of the zoo: python scripts/baseline.py --dataset=mnist
+"""Simpler models as runs of the zoo: python scripts/baseline.py --dataset=mnist
 
-Logistic regression and a linear SVM for classes, ridge regression and gradient boosting for numbers. The same split,
-test rows and figures as a training on the same data, so that compare.py shows them in one table. How strong the penalty
-is, or how large and how many the trees are, is chosen on validation.
+Logistic regression and a linear SVM for classes, ridge regression and gradient boosting for numbers; n-grams and
+compressors beside models that write. The same split, test rows and figures as a training on the same data, so that
+compare.py shows them in one table. How strong the penalty is, or how large and how many the trees are, is chosen on
+validation.
 
     python scripts/baseline.py --dataset=csv --data_dir=table.csv --models=logistic_regression
     python scripts/baseline.py --dataset=csv --data_dir=prices.csv --task=regression

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets import interactions, official, on_disk, sources, splits, synthetic, tables, texts
+from zoo.datasets import interactions, near_duplicates, official, on_disk, sources, splits, synthetic, tables, texts
 from zoo.datasets.catalog import DatasetInfo, add_dataset, dataset_info, list_datasets
 from zoo.datasets.own_data import Examples, Reading, notes_on_classes
 from zoo.datasets.splits import Split
@@ -399,7 +399,7 @@ def _described(info: DatasetInfo, kind: str, examples: Examples) -> DatasetInfo:
 
 def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Reading) -> tuple[str, Examples]:
     """What the data are, and all examples."""
-    from zoo.datasets import own_pictures, own_sequences, own_tables, own_texts
+    from zoo.datasets import own_documents, own_pictures, own_sequences, own_tables, own_texts
 
     if reading.columns is not None and info.name in ("csv", "parquet"):
         from zoo.datasets import own_columns
@@ -407,6 +407,8 @@ def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Readi
         return "columns", own_columns.read(path, reading)
     if info.kind == "image":
         return "image", own_pictures.read_image_folder(path, image_shape)
+    if info.documents:
+        return "text", own_documents.read_documents(path)
     if info.kind == "text":
         return "text", own_texts.read_text_folder(path)
     if info.kind == "sequence":
@@ -449,9 +451,13 @@ def _dataset(
     if on_disk.are_texts(train.features):
         report["characters"] = texts.lengths(train.features)
     more = {"feature_names": info.feature_names, "schema": info.schema} | more
-    unseen = interactions.notes_on_unseen(more["schema"], train, {"validation": validation, "test": test})
-    if unseen:
-        report["notes"] = [*report.get("notes", ()), *unseen]
+    held_out = {"validation": validation, "test": test}
+    found = interactions.notes_on_unseen(more["schema"], train, held_out)
+    if info.documents:
+        texts_of = {name: (part.features, part.ids) for name, part in held_out.items()}
+        found = near_duplicates.notes(train.features, texts_of)
+    if found:
+        report["notes"] = [*report.get("notes", ()), *found]
     return Dataset(info, train, validation, test, f"sha256:{digest.hexdigest()}", report, **more)
 
 

@@ -336,6 +336,10 @@ _CATALOG = (
         "ts", "sequence", "your sequences: FILE.ts, or a folder with NAME_TRAIN.ts and NAME_TEST.ts", targets=None,
         needs_data_dir=True,
     ),
+    DatasetInfo(
+        "text_file", "text", "your text to learn to write from: FILE.txt, or a FOLDER of .txt and .md files",
+        feature_shape=(), targets=None, documents=True, needs_data_dir=True,
+    ),
     DatasetInfo("arrays", None, "your arrays or DataFrame, in Python: zoo.train", targets=None, needs_data_dir=True),
     DatasetInfo(
         "parquet", "columns", "your table: FILE.parquet, columns of any kind and a column label", targets=None,

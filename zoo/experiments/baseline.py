@@ -1,4 +1,4 @@
-"""Models of scikit-learn on a dataset's own split, as runs beside those of the zoo's models."""
+"""Simpler models, most of scikit-learn, on a dataset's own split, as runs beside those of the zoo's models."""
 
 import concurrent.futures
 import concurrent.futures.process
@@ -15,22 +15,25 @@ from zoo import datasets, runs
 from zoo.command_words import typed
 from zoo.config import Config, dataset_section
 from zoo.errors import ZooError, nearest
-from zoo.experiments.baseline_models import BASELINES, Candidate, Data
+from zoo.experiments import baseline_models, baseline_texts
+from zoo.experiments.baseline_models import Candidate, Data
 from zoo.settings import DatasetSection
 from zoo.tasks import Task
 from zoo.tasks.catalog import all_tasks, get_task
 from zoo.training.record import git_revision, peak_memory_mib
 from zoo.version import __version__
 
+BASELINES = baseline_models.BASELINES | baseline_texts.TEXT_BASELINES
+
 
 def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLike = "runs", seed: int = 0) -> runs.Run:
     """Fit a model with each of its settings, keep the one that is best on validation, and write its run.
 
-    Images are read as pixels, tables as standardized columns, texts as TF-IDF. Seconds and memory are those of the
-    whole search.
+    Images are read as pixels, tables as standardized columns, texts as TF-IDF, or to model them as they are. Seconds
+    and memory are those of the whole search.
 
     Args:
-        name: one of `zoo.experiments.baseline_models.BASELINES`.
+        name: one of `BASELINES`.
         section: which data, split as a training of that section splits them.
         runs_dir: where the run directory is made.
         seed: of random choices; logistic_regression and ridge make none.
@@ -39,6 +42,9 @@ def train_baseline(name: str, section: DatasetSection, runs_dir: str | os.PathLi
         ZooError: there is no such baseline, it is none for these targets, or the data cannot be had.
     """
     check_names([name])
+    if not _is_installed(name):
+        package, extra = BASELINES[name].needs
+        raise ZooError(f"--models={name} needs the package {package}: pip install 'keras-model-zoo[{extra}]'")
     started = time.monotonic()
     tasks = [task for task in all_tasks() if name in task.baselines]
     told = section.task or datasets.dataset_info(section.name).targets
@@ -137,11 +143,15 @@ def baselines_of(section: DatasetSection) -> list[str]:
             info = datasets.load_configured(section, ask=True).info
         tasks = [get_task(section.task)] if section.task else [t for t in all_tasks() if t.targets == info.targets]
     names = [name for task in tasks for name in fitting(task, kind or info.kind)]
-    if importlib.util.find_spec("lightgbm") is None:
-        names = [name for name in names if name != "lightgbm"]
+    names = list(filter(_is_installed, names))
     if not names:
         raise ZooError(f"no baseline goes with {section.name}'s targets; there are {', '.join(BASELINES)}")
     return list(dict.fromkeys(names))
+
+
+def _is_installed(name: str) -> bool:
+    needs = BASELINES[name].needs
+    return needs is None or importlib.util.find_spec(needs[0]) is not None
 
 
 def fitting(task: Task, kind: str) -> tuple[str, ...]:
@@ -156,6 +166,8 @@ def _reader(name: str, dataset) -> tuple[Callable, int]:
     """What makes the rows that the model reads, and how many of their columns, the first, are numbers of categories."""
     from zoo.evaluation.linear import fit_reader, fit_tree_reader
 
+    if BASELINES[name].as_it_is:
+        return lambda features: features, 0
     if dataset.info.kind == "columns" and BASELINES[name].of_trees:
         return fit_tree_reader(dataset.train.features)
     return fit_reader(dataset.info.kind, dataset.train.features), 0

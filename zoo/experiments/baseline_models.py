@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import ZooError
-
 _MOST_ITERATIONS = 200  # of linear classifiers
 _MOST_TREES = 1_000
 _TREES_OF_A_FOREST = 300
@@ -42,11 +40,18 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True)
 class Baseline:
-    """What is tried of a model: settings by kind of data, and the function that fits one of them."""
+    """What is tried of a model: settings by kind of data, and the function that fits one of them.
+
+    Attributes:
+        needs: (package, extra of the zoo), where Python and scikit-learn are not enough.
+        as_it_is: whether features are not made rows of numbers first.
+    """
 
     grid: dict[str, list[dict[str, Any]]]
     fit: Callable[[dict[str, Any], Data, int], Candidate]
     of_trees: bool = False
+    needs: tuple[str, str] | None = None
+    as_it_is: bool = False
 
 
 def _logistic_regression(settings: dict[str, Any], data: Data, seed: int) -> Candidate:
@@ -188,10 +193,8 @@ def _random_forest(settings: dict[str, Any], data: Data, seed: int) -> Candidate
 
 def _lightgbm(settings: dict[str, Any], data: Data, seed: int) -> Candidate:
     """Stops when 50 more trees do not better validation."""
-    try:
-        import lightgbm
-    except ImportError:
-        raise ZooError("--models=lightgbm needs a package: pip install 'keras-model-zoo[boosting]'") from None
+    import lightgbm
+
     started = time.time()
     kind = lightgbm.LGBMClassifier if data.num_classes else lightgbm.LGBMRegressor
     rows, validation = _dense(data.rows), _dense(data.validation)
@@ -273,5 +276,5 @@ BASELINES = {
     "ridge": Baseline(dict.fromkeys(_KINDS, [{"alpha": alpha} for alpha in (0.1, 1.0, 10.0, 100.0, 1000.0)]), _ridge),
     "hist_gradient_boosting": Baseline(dict.fromkeys(_KINDS, _BOOSTING), _hist_gradient_boosting, of_trees=True),
     "random_forest": Baseline({"columns": _FOREST}, _random_forest, of_trees=True),
-    "lightgbm": Baseline({"columns": _LIGHTGBM}, _lightgbm, of_trees=True),
+    "lightgbm": Baseline({"columns": _LIGHTGBM}, _lightgbm, of_trees=True, needs=("lightgbm", "boosting")),
 }

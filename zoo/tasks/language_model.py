@@ -27,6 +27,10 @@ class LanguageModel(Task):
     trains = "final_norm"
     output = "probabilities"
     tokenizes = True
+    baselines = (
+        "kneser_ney", "kneser_ney_long", "xz", "bz2", "zstd", "ppmd", "xz_alone", "bz2_alone", "zstd_alone",
+        "ppmd_alone",
+    )  # fmt: skip
     scores_by_row = False
 
     # ---- the data
