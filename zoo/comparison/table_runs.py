@@ -19,8 +19,8 @@ def looked_into(models: list[Contender], task: Task, notices: list[str]) -> dict
     """Of each model's seed that is best on validation, or else of the first seed that has the file.
 
     Returns:
-        {"importance": charts {"title", "colour", "note", "spec"}, "groups": tables {"model", "colour", "seed", "split", "by",
-        "header", "rows", "says"}}. What cannot be read gets a line in `notices`.
+        {"importance": charts {"title", "colour", "note", "spec"}, "groups": tables {"model", "colour", "seed", "split",
+        "by", "header", "rows", "says"}}. What cannot be read gets a line in `notices`.
     """
     found = {"importance": [], "groups": []}
     for model in models:
