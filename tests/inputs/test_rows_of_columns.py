@@ -55,8 +55,9 @@ def frame(**columns):
 
 
 def test_a_dataframe_whose_columns_hold_several_types():
-    found = of_memory(frame(a=[1.5, "2.5"], b=["x", 3], d=[datetime.date(2020, 1, 1), "2020-01-01"]), SCHEMA)
-    assert found["numbers"].tolist() == [[1.5], [2.5]] and found["categories"].tolist() == [["x"], ["3"]]
+    found = of_memory(frame(a=[pd.NA, "2.5"], b=["x", 3], d=[datetime.date(2020, 1, 1), "2020-01-01"]), SCHEMA)
+    np.testing.assert_array_equal(found["numbers"], [[np.nan], [2.5]])
+    assert found["categories"].tolist() == [["x"], ["3"]]
     assert found["dates"].tolist() == [[NEW_YEAR], [NEW_YEAR]]
 
 
@@ -64,6 +65,9 @@ def test_a_dataframe_whose_columns_hold_several_types():
     ("inputs", "message"),
     [
         (frame(b=[["x"], ["y"]]), "column 'b': it holds list<"),
+        (frame(b=["x", np.zeros(2)]), r"column 'b' holds array\(\[0., 0.\]\); one value a cell"),
+        (frame(b=[{1}, object]), r"column 'b' holds \{1\}; one value a cell"),
+        (frame(a=[1j, 2]), r"column 'a' holds 1j; one value a cell"),
         (frame().set_axis(["a", "a", "d", "t"], axis=1), "'a' names more than one column"),
         ({"a": [1.5, 2], "b": ["x"], "d": [None, None], "t": ["", ""]}, "columns of unequal length: 'a' 2, 'b' 1"),
         ({"a": [1.5, 2], "b": "x", "d": [None, None], "t": ["", ""]}, "and others are one value"),

@@ -71,7 +71,7 @@ def test_it_trains_evaluates_predicts_compares_and_exports(run_script, tmp_path)
     assert "'much' is not a finite number" in _refused(run, tmp_path, folder, "size,colour\nmuch,red\n")
     ((row,),) = json.loads(run("compare", "--format=json", "--columns=model,accuracy,verdict"))
     assert row["accuracy"] == pytest.approx(results["test"]["accuracy"]["value"])
-    ((keras, made),) = json.loads(run("export", f"--run={folder}", "--format=keras,saved_model", "--json"))
+    ((keras, made),) = json.loads(run("export", f"--run={folder}", "--format=keras", "--format=saved_model", "--json"))
     assert keras["failed"] == [] and keras["rows"] == 300 and keras["max_abs_difference"] == 0
     assert made["failed"] == [] and made["max_abs_difference"] < 1e-6
     outside = run("predict", f"--run={folder / 'exports' / 'saved_model'}", "new.csv", "--json")

@@ -19,8 +19,8 @@ def looked_into(models: list[Contender], task: Task, notices: list[str]) -> dict
     """Of each model's seed that is best on validation, or else of the first seed that has the file.
 
     Returns:
-        {"importance": charts {"title", "note", "spec"}, "groups": tables {"model", "colour", "seed", "split", "by",
-        "header", "rows", "says"}}. What cannot be read gets a line in `notices`.
+        {"importance": charts {"title", "colour", "note", "spec"}, "groups": tables {"model", "colour", "seed", "split",
+        "by", "header", "rows", "says"}}. What cannot be read gets a line in `notices`.
     """
     found = {"importance": [], "groups": []}
     for model in models:
@@ -57,7 +57,8 @@ def _importance(model: Contender, seed: int, record: dict[str, Any], task: Task)
     note = f"seed {seed}, {record['rows']:,} rows, {record['repeats']} times" + (
         f"; {more:,} columns that matter less are not drawn" if more > 0 else ""
     )
-    return {"title": model.name, "note": note, "spec": charts.importance(rows, task.headline, model.colour)}
+    spec = charts.importance(rows, task.headline, model.colour)
+    return {"title": model.name, "colour": model.colour, "note": note, "spec": spec}
 
 
 def _groups(model: Contender, seed: int, split: str, column: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """What a column of the user's table is, and its cells as models read them; pyarrow parses and compares them."""
 
+import collections
 import contextlib
 import dataclasses
+import datetime
 import re
 from typing import Any
 
@@ -12,6 +14,7 @@ import pyarrow.compute as pc
 from zoo.errors import ZooError, shortened
 from zoo.schema import NO_DATE
 
+CELL = str | int | float | bool | np.generic | datetime.date | None  # what a cell in Python may be
 MISSING = ("", "na", "n/a", "#n/a", "nan", "nat", "null", "none", "nil", "?", "-", "--")
 _FEW_NUMBERS = 10  # whole numbers of so few values are categories
 _MOST_ODD = 0.1  # the part of a column's cells that may be no numbers or dates, and is then taken for missing
@@ -57,10 +60,7 @@ def plain(table: pa.Table) -> pa.Table:
 
     Times of day and durations become seconds. Lists, structs and bytes that are no UTF-8 stay.
     """
-    for place, field in enumerate(table.schema):
-        column = _plain(table.column(place))
-        table = table if column.type == field.type else table.set_column(place, field.name, column)
-    return table
+    return pa.Table.from_arrays([_plain(column) for column in table.columns], names=table.column_names)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -84,20 +84,23 @@ def of_frame(frame: Any) -> pa.Table:
     """A DataFrame; the cells of a column of several types become texts.
 
     Raises:
-        ZooError: two columns have one name.
+        ZooError: two columns have one name, or a cell is no single value.
     """
     names = [str(name) for name in frame.columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = next((name for name, count in collections.Counter(names).items() if count > 1), None)
     if twice is not None:
         raise ZooError(f"DataFrame: {shortened(repr(twice))} names more than one column; rename one")
+    return pa.table({name: _of_series(frame.iloc[:, place], name) for place, name in enumerate(names)})
 
-    def column(series):
-        try:
-            return pa.array(series, from_pandas=True)
-        except (pa.ArrowException, UnicodeEncodeError):
-            return as_column(series.tolist())
 
-    return pa.table({name: column(frame.iloc[:, place]) for place, name in enumerate(names)})
+def _of_series(series: Any, name: str) -> Any:
+    with contextlib.suppress(pa.ArrowException, UnicodeEncodeError):
+        return pa.array(series, from_pandas=True)
+    cells = series.astype(object).where(series.notna(), None).tolist()
+    wrong = next((cell for cell in cells if not isinstance(cell, CELL)), None)
+    if wrong is not None:
+        raise ZooError(f"DataFrame: column {name!r} holds {shortened(repr(wrong))}; one value a cell is needed")
+    return as_column(cells)
 
 
 def texts_of(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -231,8 +234,9 @@ def _numbers(column: pa.ChunkedArray, mark: str) -> tuple[np.ndarray, list[tuple
         return np.where(np.isfinite(values), values, np.nan), []
     texts = texts_of(column)
     found = _numbers_with(texts, mark)
-    return min(found, _numbers_with(texts, "." if mark == "," else ","), key=lambda each: len(each[1])) if found[
-        1] else found  # fmt: skip
+    if not found[1] or not _count(texts, r"^[+-]?[\d.,]+$"):
+        return found
+    return min(found, _numbers_with(texts, "." if mark == "," else ","), key=lambda each: len(each[1]))
 
 
 def _numbers_with(texts: pa.ChunkedArray, mark: str) -> tuple[np.ndarray, list[tuple[int, str]]]:

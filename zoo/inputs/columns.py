@@ -1,6 +1,5 @@
 """Rows of a mixed table as a model of columns needs them, from files, DataFrames or JSON."""
 
-import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +101,7 @@ def of_rows(rows: Sequence[Any], schema: Schema) -> dict[str, np.ndarray]:
             known = nearest(missing, list(map(str, row)))
             raise ZooError(f"row {number}: no column {missing!r}, which the model reads; {known}")
         for name in schema.names:
-            if not isinstance(row[name], str | int | float | bool | np.generic | datetime.date | None):
+            if not isinstance(row[name], column_types.CELL):
                 raise ZooError(f"row {number}: column {name!r} is {shortened(repr(row[name]))}; one value is needed")
     table = pa.table({name: column_types.as_column([row[name] for row in rows]) for name in schema.names})
     return own_columns.features_of(table, schema, "rows")
