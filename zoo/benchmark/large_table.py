@@ -83,7 +83,8 @@ def measure_table(
     if rows < 5_000:
         raise ZooError(f"--table_rows={rows}: at least 5,000 are needed")
     names = _chosen(contenders)
-    os.environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    os.environ["OMP_NUM_THREADS"] = threads = told if told.isdigit() and int(told) else str(usable_cores())
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "table.parquet")
         write_table(file, rows)
@@ -94,7 +95,7 @@ def measure_table(
             )
             print(f"{name}: {_text(found[name]['learn'])}", file=sys.stderr, flush=True)
         size = file.stat().st_size
-    return {"rows": rows, "file_mib": size / 2**20, "threads": int(os.environ["OMP_NUM_THREADS"]), "contenders": found}
+    return {"rows": rows, "file_mib": size / 2**20, "threads": int(threads), "contenders": found}
 
 
 def table_costs(result: dict[str, Any]) -> str:
