@@ -1,6 +1,8 @@
 """ablate.py: pairs seeds, reads no test figure, and trains nothing twice."""
 
 import csv
+import pathlib
+import re
 
 import pytest
 from scipy import stats
@@ -57,3 +59,10 @@ def test_a_study_reads_no_test_figure_and_trains_nothing_twice(run_script, tmp_p
     assert again.stdout == done.stdout and set((tmp_path / "study/runs/xor_mlp").iterdir()) == runs
     refused = run_script("ablate", *flags, "--num_seeds=1")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1) and "at least 2" in refused.stderr
+
+
+@pytest.mark.parametrize("file", sorted(pathlib.Path(__file__).parents[2].glob("configs/ablations/*.yaml")))
+def test_changes_that_ship_go_with_the_model_of_their_command(file):
+    model = re.search(r"--model=(\w+)", file.read_text()).group(1)
+    names = list(read_changes(file, load_config(model)))
+    assert names[0] == RECIPE and len(names) > 2

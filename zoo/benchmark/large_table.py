@@ -83,7 +83,8 @@ def measure_table(
     if rows < 5_000:
         raise ZooError(f"--table_rows={rows}: at least 5,000 are needed")
     names = _chosen(contenders)
-    os.environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    os.environ["OMP_NUM_THREADS"] = threads = told if told.isdigit() and int(told) else str(usable_cores())
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "table.parquet")
         write_table(file, rows)
@@ -94,7 +95,7 @@ def measure_table(
             )
             print(f"{name}: {_text(found[name]['learn'])}", file=sys.stderr, flush=True)
         size = file.stat().st_size
-    return {"rows": rows, "file_mib": size / 2**20, "threads": int(os.environ["OMP_NUM_THREADS"]), "contenders": found}
+    return {"rows": rows, "file_mib": size / 2**20, "threads": int(threads), "contenders": found}
 
 
 def table_costs(result: dict[str, Any]) -> str:
@@ -187,26 +188,29 @@ def _trees(name: str, file: str, epochs: int, assignments: Sequence[str]) -> dic
     rows = read(dataset.train.features)
     found["prepare"] = watch.read()
     watch = _Stopwatch()
-    model = _boosting(name, list(range(categorical))).fit(rows, dataset.train.targets)
+    model = _boosting(name, rows, dataset.train.targets, list(range(categorical)))
     found["learn"] = watch.read()
     found["accuracy"] = float((model.predict(read(dataset.test.features)) == dataset.test.targets).mean())
     return found | {"peak_memory_mib": peak_memory_mib()}
 
 
-def _boosting(name: str, categories: list[int]):
+def _boosting(name: str, rows, targets, categories: list[int]):
     if name == "lightgbm":
         import lightgbm
 
-        return lightgbm.LGBMClassifier(
+        threads = int(os.environ["OMP_NUM_THREADS"])
+        model = lightgbm.LGBMClassifier(
             n_estimators=_TREES, learning_rate=_LEARNING_RATE, num_leaves=_LEAVES, verbose=-1, random_state=0,
-            n_jobs=int(os.environ["OMP_NUM_THREADS"]), categorical_feature=categories,
+            n_jobs=threads,
         )  # fmt: skip
+        return model.fit(rows, targets, categorical_feature=categories)
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    return HistGradientBoostingClassifier(
+    model = HistGradientBoostingClassifier(
         max_iter=_TREES, learning_rate=_LEARNING_RATE, max_leaf_nodes=_LEAVES, early_stopping=False, random_state=0,
         categorical_features=categories,
     )  # fmt: skip
+    return model.fit(rows, targets)
 
 
 def _read(section: DatasetSection, task, reads: str) -> tuple[Any, dict[str, Any]]:
