@@ -27,6 +27,7 @@ class LanguageModel(Task):
     trains = "final_norm"
     output = "probabilities"
     tokenizes = True
+    writes = True
 
     # ---- the data
 
