@@ -90,11 +90,11 @@ def read_directory(folder: pathlib.Path, length: int) -> Checkpoint:
     lower_case = settings.get("do_lower_case", True)
     if not isinstance(lower_case, bool):
         raise ZooError(f"{tokenizer_file}: do_lower_case is {shortened(repr(lower_case))}; true or false is needed")
-    weights, unused = _by_layer(_read_tensors(folder / "model.safetensors"), folder, length)
+    weights, unused = _by_layer(read_tensors(folder / "model.safetensors"), folder, length)
     return Checkpoint(weights, read_vocabulary(folder / "vocab.txt"), lower_case, unused)
 
 
-def _read_tensors(path: pathlib.Path) -> dict[str, np.ndarray]:
+def read_tensors(path: pathlib.Path) -> dict[str, np.ndarray]:
     """Without the prefix of a whole BERT model, in float32."""
     try:
         import safetensors.numpy

@@ -11,17 +11,17 @@ import pytest
 from loaded import named
 
 import zoo
-from zoo.datasets import on_disk
+from zoo.datasets import Split, on_disk
 from zoo.datasets.texts import as_array
 from zoo.evaluation.explain import explain_images
 from zoo.evaluation.heat_maps import _is_attention
 from zoo.loading import outputs_of, save_model
 from zoo.tasks import Training
-from zoo.training import preprocessing
+from zoo.training import building, preprocessing
 
 MODELS = zoo.list_models()
-COUNTS = {"classification": 31, "regression": 10, "multi_label": 1, "masked_language_model": 1}
-SMALL = {"length": 16, "vocabulary_size": 500, "num_layers": 2}  # of texts
+COUNTS = {"classification": 31, "regression": 10, "multi_label": 1, "masked_language_model": 1, "language_model": 4}
+SMALL = {"length": 16, "context_length": 16, "vocabulary_size": 500, "num_layers": 2}  # of texts
 SMALL_PICTURES = {"input_shape": (64, 64, 3), "image_size": 64}  # of models that choose their size
 
 
@@ -74,7 +74,7 @@ def create(name):
     """What a training of the config starts from, after what the model learns from examples; of texts, a small one."""
     import keras
 
-    config, info = zoo.load_config(name, assignments=["training.label_smoothing=0"]), zoo.model_info(name)
+    config, info = zoo.load_config(name, assignments=["training.label_smoothing=0", "training.batch_size=2"]), zoo.model_info(name)
     options = config.model.options
     if info.reads == "text":
         options |= {key: value for key, value in SMALL.items() if key in info.option_names}
@@ -107,10 +107,13 @@ def test_it_answers_as_its_task_says(name):
         return
     assert task.wrong_output(tuple(model.output_shape)) is None
     features = model.get_layer("features").output
-    assert len(features.shape) == 2 and model.layers[model.layers.index(model.get_layer("features")) + 1].weights
-    answers, targets, labels = task.answers(outputs), example_targets(name, model, 7), task.labels(training.info)
+    head = model.layers[model.layers.index(model.get_layer("features")) + 1]
+    assert len(features.shape) == 2 and (head.weights or task.tokenizes)  # or those of the embedding
     if task.output == "probabilities":
-        np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
+        np.testing.assert_allclose(task.answers(outputs).sum(axis=1), 1, atol=1e-5)
+    targets, labels = example_targets(name, model, 7), task.labels(training.info)
+    answers = task.read_through(model, example_batch(model, 7))
+    answers = task.answers(outputs) if answers is None else answers
     described = [{"name": "row"} | task.describe(answer, labels) for answer in answers]
     assert len(task.table_of(described, 2)) == len(task.csv_of(described)) == 8
     json.dumps([described, task.serve(answers, labels)], allow_nan=False)
@@ -145,7 +148,9 @@ def test_gradient_reaches_every_weight_and_the_loss_falls(name):
     task, training = create(name)
     model = training.model
     trainer = build_trainer(task, training)
-    features = on_disk.each(tf.constant, preprocessing.encode(model, example_batch(model, 8)))
+    rows = Split(example_batch(model, 8), example_targets(name, model, 8), np.arange(8))
+    prepared = building.prepare_split(task, training, rows, learning=True)
+    features = on_disk.each(tf.constant, prepared.take(np.arange(8) % len(prepared)).features)
     if augment := task.augmentation(training, None):
         features = augment(features, tf.range(8, dtype=tf.int64), tf.zeros(2, tf.int64))
     targets = example_targets(name, model, 8)

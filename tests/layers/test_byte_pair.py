@@ -1,4 +1,4 @@
-"""Tokens of GPT-2: what the model does in TensorFlow's graph is what the package tokenizers does, and nothing is lost."""
+"""Tokens of GPT-2: TensorFlow's graph makes those that the package tokenizers does, and nothing is lost."""
 
 import keras
 import numpy as np

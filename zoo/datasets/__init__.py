@@ -36,7 +36,6 @@ __all__ = [
 ]
 
 _VALIDATION_ROWS = 5_000
-_CORPUS_TEST_FRACTION = 0.2  # of corpora without an official test split
 _OWN_TEST_FRACTION = 0.1
 
 
@@ -164,8 +163,8 @@ def _split(
     if info.liked_from is not None:
         train = interactions.liked(train, info.liked_from)
     if test is None:
-        fraction = _checked_fraction(fraction, _CORPUS_TEST_FRACTION)
-        parts = [_CORPUS_TEST_FRACTION, fraction, 1 - _CORPUS_TEST_FRACTION - fraction]
+        fraction = _checked_fraction(fraction, info.test_fraction)
+        parts = [info.test_fraction, fraction, 1 - info.test_fraction - fraction]
         if info.time_column:
             seconds = info.schema.column(train.features, info.time_column)
             train, validation, test = splits.split_by_time(train, seconds, parts[::-1])

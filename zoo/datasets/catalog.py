@@ -16,9 +16,11 @@ class DatasetInfo:
         schema: of the columns of a mixed table, which is of kind "columns".
         targets: what is to be learned, in the words of `zoo.tasks.Task.targets`; "class" and "labels", of which a
             row may have several, have `label_names`, "number" a `target_name` and a `unit`. None: the user's file and
-            the model's task decide.
+            the model's task decide, or there are none, as of `documents`.
+        documents: whether a row is a text to be learned from as it is, such as a chapter of a novel.
         time_column: a date by which rows are split, the latest into test; else they are split by content.
         liked_from: the least number that becomes the class 1, where numbers become classes.
+        test_fraction: of the rows, where there is no official test split.
         unrated: rows of class 0 for each of class 1, of items that its user did not rate; their ids are negative.
         stored_as: the name of the prepared data, where they have another.
     """
@@ -36,6 +38,8 @@ class DatasetInfo:
     time_column: str = ""
     liked_from: float | None = None
     unrated: int = 0
+    documents: bool = False
+    test_fraction: float = 0.2
     stored_as: str = ""
     source: str = ""
     licence: str = ""
@@ -266,6 +270,30 @@ _CATALOG = (
         source="https://gluebenchmark.com/",
         licence="unknown",
         citation="Socher et al. (2013), Recursive deep models for semantic compositionality; Wang et al. (2019), GLUE",
+    ),
+    DatasetInfo(
+        name="austen",
+        kind="text",
+        description="the 269 chapters of Jane Austen's six novels, 4.0 million characters; split by chapter",
+        feature_shape=(),
+        targets=None,
+        documents=True,
+        test_fraction=0.1,
+        source="https://cran.r-project.org/package=janeaustenr",
+        licence="public domain; the package that carries them is MIT",
+        citation="Austen (1811-1818), six novels, from Project Gutenberg by Silge, janeaustenr",
+    ),
+    DatasetInfo(
+        name="bible",
+        kind="text",
+        description="the World English Bible, 1,378 chapters of 79 books, 4.8 million characters; split by chapter",
+        feature_shape=(),
+        targets=None,
+        documents=True,
+        test_fraction=0.1,
+        source="https://ebible.org/web/",
+        licence="public domain; altered text must not be called World English Bible",
+        citation="World English Bible (2020), stable text edition, with deuterocanonical books",
     ),
     DatasetInfo("image_folder", "image", "your pictures: FOLDER/class_name/*.png", needs_data_dir=True),
     DatasetInfo("tfds_folder", "image", "pictures that TFDS prepared: FOLDER/NAME/VERSION", needs_data_dir=True),

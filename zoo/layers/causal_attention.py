@@ -48,7 +48,7 @@ class CausalAttention(keras.layers.Layer):
         length, seen = query.shape[2], key.shape[2]
         scores = ops.matmul(query * self.head_size**-0.5, ops.transpose(key, (0, 1, 3, 2)))
         visible = ops.arange(seen)[None] <= start + ops.arange(length)[:, None]
-        weights = ops.softmax(ops.where(visible, scores, ops.cast(-1e30, scores.dtype)))
+        weights = ops.softmax(scores + ops.cast(ops.where(visible, 0.0, -1e30), scores.dtype))
         found = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
         return ops.reshape(found, (-1, length, self.num_heads * self.head_size))
 

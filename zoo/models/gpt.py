@@ -23,6 +23,19 @@ _GPT2 = "Radford et al. (2019), Language models are unsupervised multitask learn
     reference=_GPT2,
 )
 @register_model(
+    "gpt2",
+    reads="text",
+    task="language_model",
+    description="GPT-2 small, for weights of its own by --init_from",
+    reference=_GPT2,
+    vocabulary_size=50_257,
+    context_length=1024,
+    num_layers=12,
+    hidden_size=768,
+    num_heads=12,
+    dropout=0.1,
+)
+@register_model(
     "char_gpt",
     reads="text",
     task="language_model",
@@ -37,10 +50,10 @@ _GPT2 = "Radford et al. (2019), Language models are unsupervised multitask learn
 def gpt(
     tokens: str = "bpe",
     vocabulary_size: int | None = None,
-    context_length: int = 256,
+    context_length: int = 128,
     num_layers: int = 4,
     hidden_size: int = 192,
-    num_heads: int = 6,
+    num_heads: int = 3,
     num_key_value_heads: int | None = None,
     mlp_size: int | None = None,
     activation: str = "gelu",

@@ -39,6 +39,13 @@ def refuse_unfitting(config: Config, info) -> None:
         raise ZooError(
             f"model {model.name!r} is of {task.words}, not of --task={told.name}; {_models(told, model.reads)}"
         )
+    if task.targets and info.documents:
+        untaught = [other for other in all_tasks() if not other.targets]
+        fitting = [other for other in untaught if catalog.list_models(task=other.name, reads="text")]
+        raise ZooError(
+            f"model {model.name!r} is of {task.words}, which learns {_plural(task.targets)}, but dataset {info.name!r} "
+            f"has none, only texts; {'; '.join(_models(other, 'text') for other in fitting)}"
+        )
     if task.targets and info.targets and task.targets != info.targets:
         fitting = [other for other in all_tasks() if other.targets == info.targets]
         known = "; ".join(_models(other, model.reads) for other in fitting) or "no task of the zoo learns from them"
@@ -85,8 +92,8 @@ def counts_of_examples(config: Config, dataset) -> tuple[int, int]:
 def check_dataset(config: Config, dataset) -> None:
     """Raises: ZooError: the rows are too few, the targets are none to learn from, or pictures are less than a crop."""
     settings = config.training
-    rows, _ = counts_of_examples(config, dataset)
-    if settings.batch_size > rows:
+    task, rows = catalog.model_info(config.model.name).task, len(dataset.train)
+    if settings.batch_size > rows and not task.tokenizes:  # which says itself what it makes of the texts
         raise ZooError(
             f"training.batch_size is {settings.batch_size}, but {dataset.info.name!r} has {rows} training rows; "
             f"use --batch_size={rows} or less"
@@ -98,7 +105,7 @@ def check_dataset(config: Config, dataset) -> None:
                 f"dataset.augmentation.crop_padding is {padding}, which leaves nothing of some pictures of "
                 f"{height}×{width}; use {min(height, width) - 1} or less"
             )
-    catalog.model_info(config.model.name).task.check_targets(dataset)
+    task.check_targets(dataset)
 
 
 def model_options(config: Config, dataset) -> dict[str, Any]:

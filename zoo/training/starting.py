@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import encoders
+from zoo import decoders, encoders
 from zoo.datasets.catalog import dataset_info
 from zoo.errors import ZooError, first_few
 from zoo.escaping import tell
@@ -65,8 +65,10 @@ def start(task: Task, model, init_from: str, dataset) -> Start:
         _adapt(task, model, dataset)
         return _take_named(task, model, found, init_from)
     path = pathlib.Path(init_from).expanduser()
-    has_tokenizer = any(layer.name == "tokenizer" for layer in model.layers)
-    if has_tokenizer or init_from in encoders.PACKAGES or (path / "config.json").is_file():
+    tokenizer = next((layer for layer in model.layers if layer.name == "tokenizer"), None)
+    if type(tokenizer).__name__ == "BytePairTokenizer":
+        return _gpt_start(task, model, tokenizer, init_from, path, dataset)
+    if tokenizer is not None or init_from in encoders.PACKAGES or (path / "config.json").is_file():
         return _bert_start(task, model, init_from, dataset)
     source = _trained(init_from, path)
     _refuse_unlike(source, task, dataset.info.kind, init_from)
@@ -294,3 +296,16 @@ def _bert_start(task: Task, model, init_from: str, dataset) -> Start:
         others = [name for name in ours if name not in start.taken]
         start.new.update(dict.fromkeys(others, "the pretrained model has no such head"))
     return start
+
+
+def _gpt_start(task: Task, model, tokenizer, init_from: str, path: pathlib.Path, dataset) -> Start:
+    """Tokens come with the weights: others would be other words."""
+    if (path / "config.json").is_file():
+        words = decoders.initialize(model, path)
+        return Start(words, list(layers_by_name(model)), {}, {}, [])
+    source = _trained(init_from, path)
+    _refuse_unlike(source, task, dataset.info.kind, init_from)
+    theirs = source.model.get_layer("tokenizer")
+    tokenizer.set_vocabulary(theirs.tokens, theirs.merges, f"--init_from={init_from}")
+    _adapt(task, model, dataset, has_vocabulary=True)
+    return _take(task, model, source, dataset, True, init_from)
