@@ -8,6 +8,7 @@ The text comes as it is written, after the prompt; without a prompt the model be
 comes the same text, whatever --num_samples; the seed is told on standard error. docs/writing.md says more.
 """
 
+import pathlib
 import sys
 import time
 
@@ -85,7 +86,7 @@ def _prompt() -> str:
     from zoo.evaluation.predict import refuse_missing
 
     refuse_missing([PROMPT_FILE.value])
-    return read_utf8(PROMPT_FILE.value)
+    return read_utf8(pathlib.Path(PROMPT_FILE.value))
 
 
 class _Screen:

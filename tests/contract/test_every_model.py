@@ -74,7 +74,10 @@ def create(name):
     """What a training of the config starts from, after what the model learns from examples; of texts, a small one."""
     import keras
 
-    config, info = zoo.load_config(name, assignments=["training.label_smoothing=0", "training.batch_size=2"]), zoo.model_info(name)
+    config, info = (
+        zoo.load_config(name, assignments=["training.label_smoothing=0", "training.batch_size=2"]),
+        zoo.model_info(name),
+    )
     options = config.model.options
     if info.reads == "text":
         options |= {key: value for key, value in SMALL.items() if key in info.option_names}

@@ -5,6 +5,7 @@ it does on x86 unless TF_ENABLE_ONEDNN_OPTS is 0: its products of matrices do no
 are not fewer than `_AGAIN`, which normalization needs. Elsewhere they differ by rounding.
 """
 
+import itertools
 from pathlib import Path
 
 import keras
@@ -19,7 +20,7 @@ from zoo.layers.front import part_behind, text_layer
 from zoo.layers.positions import PositionEmbedding
 
 _AGAIN = 8  # tokens that each step reads; but the new one, they were read before
-_SHORTEST = 32  # of what is read at once; filled up to this, or to the next power of two
+_SHORTEST = 32  # of what is read at once; filled up to this, or to four times as much, and so on
 _STATE_BYTES = 4_000_000_000  # of keys and values
 _EACH_TOKEN_ALONE = (
     layers.InputLayer, layers.Embedding, layers.Dense, layers.LayerNormalization, layers.Activation, layers.Dropout,
@@ -52,6 +53,12 @@ class Network:
         self.can_cache = all(map(_is_known, self._part.operations))
         self.read_whole = tf.function(self._read_whole, autograph=False)
         self.read_some = tf.function(self._read_some, autograph=False)
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many tokens are read at once, after which the network is traced."""
+        shorter = (_SHORTEST * 4**power for power in range(16))
+        return [*itertools.takewhile(lambda size: size < self.length, shorter), self.length]
 
     def reader(self, rows: int, cache: bool = True) -> "Reader":
         """What reads `rows` texts of one length, each from its beginning."""
@@ -98,7 +105,7 @@ class Reader:
 
     def read(self, context: np.ndarray) -> np.ndarray:
         """Forget the past, read `int32[rows, count]`, and return logits, `float32[rows, token]`."""
-        return self._read(context, 0, max(_SHORTEST, 1 << (context.shape[1] - 1).bit_length()))
+        return self._read(context, 0, next(size for size in self._network.sizes if size >= context.shape[1]))
 
     def read_on(self, context: np.ndarray) -> np.ndarray:
         """The same, where all but the last token have been read."""

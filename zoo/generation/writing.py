@@ -18,7 +18,7 @@ from zoo.generation.sampling import choose, probabilities
 if TYPE_CHECKING:
     from zoo.loading import LoadedModel
 
-_TOGETHER = 4  # samples that are computed together
+_TOGETHER = 4  # samples that are computed together; the network allows no more
 
 
 class Piece(NamedTuple):
@@ -92,7 +92,15 @@ class Writer:
             options = dataclasses.replace(options, seed=secrets.randbelow(2**31))
         return Job(tokens[-most:], options, tuple(notices))
 
-    def write(self, job: Job, cache: bool = True) -> Iterator[Piece]:
+    def prepare(self) -> None:
+        """Trace the network for single samples, so that none waits for it."""
+        self.job("", Options())
+        reader = self.network.reader(1)
+        for size in self.network.sizes:
+            reader.read(np.full((1, size), self.network.tokenizer.end, "int32"))
+        reader.read_on(np.full((1, self.network.length), self.network.tokenizer.end, "int32"))
+
+    def write(self, job: Job, cache: bool = True, together: int = _TOGETHER) -> Iterator[Piece]:
         """The pieces of all samples, as they come; each sample ends with a piece that says why.
 
         A text is the same whichever other samples are written with it, and with the cache or without. When the
@@ -101,14 +109,15 @@ class Writer:
         Args:
             job: as `job` made it.
             cache: keep what was computed for earlier tokens; without, the model reads the whole context for each.
+            together: samples that are computed together, up to 4.
 
         Raises:
             ZooError: the model's answers are not finite.
         """
         numbers = range(job.options.num_samples)
         deadline = time.monotonic() + (job.options.max_seconds or float("inf"))
-        for first in numbers[::_TOGETHER]:
-            yield from self._write_together(job, numbers[first : first + _TOGETHER], deadline, cache)
+        for first in numbers[::together]:
+            yield from self._write_together(job, numbers[first : first + together], deadline, cache)
 
     def _write_together(self, job: Job, numbers: range, deadline: float, cache: bool) -> Iterator[Piece]:
         tokenizer, length = self.network.tokenizer, self.network.length
@@ -184,3 +193,13 @@ class _Voice:
 def _begun(text: str, stop: str) -> int:
     """How many characters of a stop the text ends with."""
     return next((size for size in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:size])), 0)
+
+
+def writer_of(loaded_model: "LoadedModel") -> Writer:
+    """The writer of a model; made once, since it is traced anew each time.
+
+    Raises:
+        ZooError: as `Writer`.
+    """
+    kept = loaded_model.__dict__  # it is frozen
+    return kept.get("_writer") or kept.setdefault("_writer", Writer(loaded_model))
