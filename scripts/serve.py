@@ -4,8 +4,8 @@
     python scripts/serve.py --model=mnist_cnn
     python scripts/serve.py --model_file=model.keras --model_name=digits --port=9000
 
-Then open http://127.0.0.1:8501, or POST {"instances": [row, …]} to /v1/models/<name>:predict, and to a model that writes
-{"prompt": "…"} to :generate. Ctrl-C and SIGTERM answer what was asked before, and end with status 0. --host=0.0.0.0
+Then open http://127.0.0.1:8501, or POST {"instances": [row, …]} to /v1/models/<name>:predict, or to a writing model
+{"prompt": "…"} to …:generate. Ctrl-C and SIGTERM answer what was asked before, and end with status 0. --host=0.0.0.0
 lets other machines in: give --token_file then, and put a proxy with TLS before it.
 """
 
