@@ -105,6 +105,11 @@ def _dataset_of(run: Run, data_dir):
     task = get_task(run.labels["task"])
     if task.judged_by != "model":
         raise ZooError(f"{run.path}: a model of {task.words} is a start for others, and has no answer to export")
+    if task.tokenizes:
+        raise ZooError(
+            f"{run.path}: a model that writes is not exported yet; its {run.model_file.name} opens with Keras, and "
+            f"{command('serve')} answers over HTTP"
+        )
     section = run.config.dataset
     if not data_dir:
         datasets.refuse_moved(section)

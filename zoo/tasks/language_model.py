@@ -28,6 +28,7 @@ class LanguageModel(Task):
     output = "probabilities"
     tokenizes = True
     writes = True
+    scores_by_row = False
 
     # ---- the data
 
@@ -150,9 +151,17 @@ class LanguageModel(Task):
         }
 
     def scores(self, answers, targets, labels: dict[str, Any]):
-        """Bits of each text, with a minus, by the characters of a text of mean length: their mean is the headline."""
-        answers = answers.astype("float64")
-        return -answers[:, 0] / _NATS_A_BIT / answers[:, 2].mean()
+        """With a minus, how many bits more than all texts of its length each text takes, and the headline.
+
+        Their mean is the headline, and their spread that of a ratio (Cochran, 1977), of differences of two models too:
+        the bits themselves would mostly tell how long a text is.
+        """
+        import numpy as np
+
+        answers = np.asarray(answers, "float64")
+        bits, characters = answers[:, 0] / _NATS_A_BIT, answers[:, 2]
+        ratio = bits.sum() / characters.sum()
+        return -(bits - ratio * characters) / characters.mean() - ratio
 
     def next_command(self, run_path: str) -> str:
         return f"{command('generate')} --run={run_path}"
