@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "errors": ["ZooError"],
         "loading": ["load_model", "LoadedModel"],
         "evaluation.features": ["load_features"],
-        "library": ["train", "evaluate", "compare", "list_runs"],
+        "library": ["train", "evaluate", "compare", "generate", "list_runs"],
         "notebook": ["Run", "Comparison"],
         "runs": ["open_run"],
         "training.callbacks": ["RunCallback"],

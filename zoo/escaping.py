@@ -17,6 +17,11 @@ def printable(text: object) -> str:
     return _without_hidden(str(text), lambda character: character.encode("unicode_escape").decode())
 
 
+def printable_text(text: str) -> str:
+    """Text of several lines for a terminal: ends of lines and tabs stay, the rest is as `printable` says."""
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+
+
 def tell(text: object) -> None:
     """Print one line on standard error, as `printable`."""
     print(printable(text), file=sys.stderr)

@@ -176,6 +176,39 @@ def compare(
     return comparison_of(results, notices, conditions)
 
 
+def generate(model: "runs.Run | LoadedModel | str | os.PathLike", prompt: str = "", **options: Any) -> str | list[str]:
+    """Let a language model go on with a text.
+
+        zoo.generate("bible_gpt", "In the beginning", seed=1)
+        zoo.generate(run, num_samples=3, max_tokens=100, temperature=0.7, top_p=0.9)
+
+    Args:
+        model: a run, its folder, a model file, a name with published weights, or what `zoo.load_model` gives, which
+            is quicker when it is asked again.
+        prompt: where it begins; without, it begins a text of its own.
+        **options: what `generate.py` has flags for, see `zoo.generation.options.Options`.
+
+    Returns:
+        What follows the prompt; with `num_samples` a list of as many texts.
+
+    Raises:
+        ZooError: the model does not write, or an option is wrong.
+    """
+    from zoo.generation.options import options_of
+    from zoo.generation.writing import writer_of
+    from zoo.loading import LoadedModel, load_model
+
+    chosen = options_of(options)
+    writer = writer_of(model if isinstance(model, LoadedModel) else load_model(model))
+    job = writer.job(prompt, chosen)
+    for notice in job.notices:
+        tell(f"notice: {notice}")
+    texts = [""] * chosen.num_samples
+    for piece in writer.write(job):
+        texts[piece.sample] += piece.text
+    return texts if options.get("num_samples") is not None else texts[0]
+
+
 def list_runs(pattern: str = "*", runs_dir: str | os.PathLike = "runs", status: str | None = "finished") -> list[Run]:
     """The runs of models whose names match a pattern, the oldest first.
 

@@ -13,7 +13,7 @@ from zoo.shipped import shipped
 GROUPS = {
     "look around": ["list_models", "prepare_data"],
     "train": ["train", "pretrain", "baseline", "sweep", "ablate", "soup", "launch"],
-    "use a model": ["predict", "serve", "export", "embed"],
+    "use a model": ["predict", "generate", "serve", "export", "embed"],
     "judge it": ["evaluate", "compare", "reproduce", "measure_leak", "benchmark", "verify_distribution"],
     "publish": ["publish", "write_model_cards"],
 }

@@ -16,6 +16,7 @@ import time
 import keras
 import numpy as np
 import pytest
+from loaded import small_writer
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -210,3 +211,23 @@ def rents_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def rents_server(start_server, rents_run):
     return start_server(f"--run={rents_run.path}", "--max_batch_size=8")
+
+
+@pytest.fixture(scope="session")
+def writer_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "writer.keras"
+    model = small_writer().model
+    states, embedding = model.get_layer("final_norm"), model.get_layer("token_embedding")
+    gamma, beta, weights = (np.array(each) for each in (states.gamma, states.beta, embedding.embeddings))
+    # Without an end, so that a text is as long as it is asked to be.
+    gamma[0], beta[0], weights[:, 0], weights[model.get_layer("tokenizer").end, 0] = 0, 1, 0, -1e4
+    for variable, value in ((states.gamma, gamma), (states.beta, beta), (embedding.embeddings, weights)):
+        variable.assign(value)
+    save_model(model, path, {"task": "language_model", "label_names": []})
+    return path
+
+
+@pytest.fixture(scope="session")
+def writer_server(start_server, writer_file):
+    flags = ["--max_generations=2", "--max_tokens=100000", "--request_timeout=8"]
+    return start_server(f"--model_file={writer_file}", *flags)

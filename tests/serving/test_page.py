@@ -235,3 +235,24 @@ def test_pages_of_other_sites_get_no_answer(browser, table_server):
 def refusals(server):
     metrics = server.request("GET", "/metrics")[2]
     return sum(float(count) for count in re.findall(r'zoo_requests_total\{.*status="403"\} (\S+)', metrics))
+
+
+def test_a_text_is_written_as_it_comes_and_stopped(browser, opened, writer_server):
+    opened(writer_server)
+    wait_for(browser, browser.find_element(By.ID, "prompt").is_displayed)
+    prompt, length, write, halt = (
+        browser.find_element(By.ID, name) for name in ("prompt", "max_tokens", "write", "halt")
+    )
+    prompt.send_keys("<b>né")
+    length.clear()
+    length.send_keys("100000")
+    write.click()
+    wait_for(browser, lambda: len(texts(browser, "#written")[0]) > 20)
+    assert texts(browser, "#written")[0].startswith("<b>né") and halt.is_enabled()
+    halt.click()
+    wait_for(browser, lambda: not halt.is_enabled())
+    length.clear()
+    length.send_keys("5")
+    write.click()
+    wait_for(browser, lambda: texts(browser, "#legend-of-text")[0].startswith("5 tokens, seed "))
+    assert not halt.is_enabled() and not browser.find_element(By.ID, "error").is_displayed()

@@ -12,12 +12,17 @@ _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def clean(text: str) -> str:
+    """A text as `without_controls`, and without white space around it."""
+    return without_controls(text).strip()
+
+
+def without_controls(text: str) -> str:
     """A text that UTF-8 can hold: half a surrogate pair becomes U+FFFD, control characters become spaces.
 
     Prediction and training share it, so that a NUL in a file means the same to both. Line breaks and tabs stay.
     """
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return _CONTROL_CHARACTERS.sub(" ", text).strip()
+    return _CONTROL_CHARACTERS.sub(" ", text)
 
 
 def as_array(texts: Iterable[str]) -> np.ndarray:

@@ -51,6 +51,7 @@ def metadata(model: "LoadedModel", name: str, signature: Signature, extra: dict[
         "task": model.task.name,
         "reads": model.reads,
         "verb": model.task.verb,
+        "writes": model.task.writes,
         "target_name": model.labels.get("target_name") or "",
         "unit": model.labels.get("unit") or "",
         "dataset": model.dataset,

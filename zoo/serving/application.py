@@ -11,13 +11,15 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.evaluation import attribution, explain
+from zoo.generation.writing import Writer
 from zoo.loading import LoadedModel
 from zoo.serving import answers
 from zoo.serving.batching import Batcher, QueueFull
 from zoo.serving.compiled import batch_sizes, by_kind, compiled
+from zoo.serving.generations import Generations, events, whole
 from zoo.serving.guard import Guard
 from zoo.serving.limits import Limits
-from zoo.serving.messages import RETRY, Refused, Request, Response, json_response
+from zoo.serving.messages import RETRY, Refused, Request, Response, Stream, json_response
 from zoo.serving.metrics import Metrics
 from zoo.serving.requests import Features, Signature, read_features
 from zoo.serving.side import SideThread
@@ -40,13 +42,17 @@ class Service:
         self.signature = Signature.of(loaded_model)
         self.stopping = False
         self.in_flight = self.held_bytes = 0  # requests that are not answered yet, and what they take
-        function = compiled(loaded_model, limits.max_batch_size)
+        writes = loaded_model.task.writes
+        self.generations = Generations(Writer(loaded_model), limits) if writes else None
+        function = None if writes else compiled(loaded_model, limits.max_batch_size)
         sizes = batch_sizes(limits.max_batch_size)
         gauges = {
             "zoo_queue_rows": ("Rows that wait for their batch.", lambda: self.batcher.waiting_rows),
             "zoo_requests_in_flight": ("Requests that are being received or answered.", lambda: self.in_flight),
             "zoo_requests_bytes": ("What these requests hold in memory.", lambda: self.held_bytes),
         }
+        if writes:
+            gauges["zoo_generations"] = ("Texts that are being written.", lambda: self.generations.running)
         self.metrics = Metrics(sizes, gauges)
         self.batcher = Batcher(
             function, limits.max_batch_size, limits.max_wait_ms / 1000, limits.max_queue, self.metrics.observe_batch
@@ -86,6 +92,7 @@ class Service:
 
     async def predict(self, request: Request) -> Response:
         """Answers as the task gives them: probabilities, in the order of the label names, or numbers."""
+        self._check_verb("predict")
         rows = await self._features(request)
         return json_response(answers.predictions(await self._answers(rows.features), rows.columnar))
 
@@ -97,13 +104,25 @@ class Service:
         """A number a row."""
         return await self._verb("regress", request)
 
+    async def generate(self, request: Request) -> Response | Stream:
+        """How a text goes on, whole or, with `"stream": true`, as it comes."""
+        self._check_verb("generate")
+        prompt, options, streams = self.generations.wanted(request)
+        request.body = bytearray()
+        job, pieces = await self.generations.begin(prompt, options)
+        return Stream(events(job, pieces)) if streams else json_response(await whole(job, pieces))
+
     async def _verb(self, verb: str, request: Request) -> Response:
-        task = self.model.task
-        if task.verb != verb:
-            offered = " and ".join(f":{known}" for known in ("predict", task.verb) if known)
-            raise Refused(400, f"a model of {task.words} does not {verb}; it answers to {offered}")
+        self._check_verb(verb)
         rows = await self._features(request, row_keys=("instances", "examples"))
         return json_response(answers.results(self.model, await self._answers(rows.features)))
+
+    def _check_verb(self, verb: str) -> None:
+        task = self.model.task
+        known = ["generate"] if task.writes else [name for name in ("predict", task.verb) if name]
+        if verb not in known:
+            offered = " and ".join(f":{name}" for name in known)
+            raise Refused(400, f"a model of {task.words} does not {verb}; it answers to {offered}")
 
     async def explain(self, request: Request) -> Response:
         """What each row's answer rests on: a heat map of a picture, the words of a text, the columns of a table."""
@@ -141,7 +160,7 @@ class Service:
         post = {}
         for model in (f"/v1/models/{self.name}", f"/v1/models/{self.name}/versions/1"):
             get |= {model: self.model_status, f"{model}/metadata": self.metadata}
-            for method in (self.predict, self.classify, self.regress, self.explain):
+            for method in (self.predict, self.classify, self.regress, self.explain, self.generate):
                 post[f"{model}:{method.__name__}"] = method
         return get, post
 

@@ -16,6 +16,8 @@ class Limits:
         max_queue: rows that may wait, and the most that one request may bring.
         max_body_mb: 10⁶ bytes of a request.
         request_timeout: seconds for a request to arrive, and again for its answer.
+        max_tokens: that one request may have written.
+        max_generations: texts that are written at the same time.
 
     Raises:
         ZooError: one of them is not finite.
@@ -26,6 +28,8 @@ class Limits:
     max_queue: int = 1024
     max_body_mb: float = 8.0
     request_timeout: float = 30.0
+    max_tokens: int = 1024
+    max_generations: int = 4
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():

@@ -1,7 +1,7 @@
 """What comes over HTTP, and what goes back."""
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -44,7 +44,7 @@ class Request:
     version: str = "1.1"
     keep_alive: bool = True
     body: bytearray = dataclasses.field(default_factory=bytearray)
-    endpoint: Callable[["Request"], Awaitable["Response"]] | None = None
+    endpoint: Callable[["Request"], Awaitable["Response | Stream"]] | None = None
     refusal: Refused | None = None
     arrived: float = 0.0
     held: int = 0
@@ -65,6 +65,22 @@ class Response:
         return b"HTTP/1.1 %d %s\r\ndate: %s\r\ncontent-type: %s\r\ncontent-length: %d\r\n%s%s%s\r\n%s" % (
             self.status, _PHRASES.get(self.status, "").encode(), date, self.content_type, len(self.content), _ALWAYS,
             b"connection: close\r\n" if close else b"", self.headers, b"" if without_body else self.content,
+        )  # fmt: skip
+
+
+@dataclasses.dataclass(slots=True)
+class Stream:
+    """An answer whose parts are sent as they come. `headers` as of a `Response`."""
+
+    parts: AsyncGenerator[bytes, None]
+    content_type: bytes = b"text/event-stream"
+    headers: bytes = b"cache-control: no-store\r\n"
+
+    def head(self, date: bytes, close: bool, chunked: bool) -> bytes:
+        """The bytes to send first. Not `chunked`: to a client of HTTP/1.0, which takes the end of the connection."""
+        return b"HTTP/1.1 200 OK\r\ndate: %s\r\ncontent-type: %s\r\n%s%s%s%s\r\n" % (
+            date, self.content_type, _ALWAYS, b"transfer-encoding: chunked\r\n" if chunked else b"",
+            b"connection: close\r\n" if close else b"", self.headers,
         )  # fmt: skip
 
 

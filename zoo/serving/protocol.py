@@ -7,6 +7,7 @@ after what came before it, and the connection is closed so that the client can s
 
 import asyncio
 import collections
+import contextlib
 import sys
 import traceback
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from urllib.parse import unquote
 
 import httptools
 
-from zoo.serving.messages import RETRY, Refused, Request, Response, refusal
+from zoo.serving.messages import RETRY, Refused, Request, Response, Stream, refusal
 
 if TYPE_CHECKING:
     from zoo.serving.connections import Connections
@@ -39,6 +40,9 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task | None = None
         self._unparsed_bytes, self._headers_are_there = 0, False
         self._deaf = False  # what still comes is thrown away
+        self._streams = False  # the answer is being sent
+        self._may_write = asyncio.Event()
+        self._may_write.set()
         self._paused = self._reader_is_slow = self._client_is_done = self._lingers = False
         self.since = connections.now()
 
@@ -99,9 +103,11 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._reader_is_slow, self.since = True, self._all.now()
+        self._may_write.clear()
 
     def resume_writing(self) -> None:
         self._reader_is_slow, self.since = False, self._all.now()
+        self._may_write.set()
         self._answer_next()
 
     # What the parser calls, within data_received.
@@ -191,22 +197,47 @@ class Connection(asyncio.Protocol):
     async def _answer(self, request: Request) -> None:
         try:
             response = await request.endpoint(request)
+            if isinstance(response, Stream):
+                return await self._stream(request, response)
         except Refused as refused:
             response = refusal(refused)
         except Exception as error:
             _log(error)
+            if self._streams:  # it is too late for a status; without the last chunk, the client sees that it is not all
+                return self.transport.abort()
             response = refusal(Refused(500, "the server failed; its log has the traceback"))
         if self._answered is request:  # if not, its time is over, or its client has left
             self._send(response)
             self._answer_next()
 
     def _send(self, response: Response) -> None:
-        request, self._answered, self._task = self._answered, None, None
-        close = not request.keep_alive or (self._service.stopping and not self._waiting)
-        self._all.finished(request, response.status)
+        close, without_body = self._closes(), self._answered.method == "HEAD"
+        self._end_answer(response.status, response.encoded(self._all.date, close, without_body), close)
+
+    async def _stream(self, request: Request, stream: Stream) -> None:
+        """Send the parts as they come; when the client leaves, this task is cancelled."""
+        close, chunked = self._closes(), request.version == "1.1"
+        self._streams = True
+        self.transport.write(stream.head(self._all.date, close, chunked))
+        async with contextlib.aclosing(stream.parts) as parts:
+            async for part in parts:
+                await self._may_write.wait()
+                if not self.transport.get_write_buffer_size():
+                    self.since = self._all.now()
+                self.transport.write(b"%x\r\n%s\r\n" % (len(part), part) if chunked else part)
+        self._end_answer(200, b"0\r\n\r\n" if chunked else b"", close)
+        self._answer_next()
+
+    def _closes(self) -> bool:
+        """Whether the connection ends with this answer."""
+        return not self._answered.keep_alive or (self._service.stopping and not self._waiting)
+
+    def _end_answer(self, status: int, last: bytes, close: bool) -> None:
+        request, self._answered, self._task, self._streams = self._answered, None, None, False
+        self._all.finished(request, status)
         self.since = self._all.now()
         if not self.transport.is_closing():
-            self.transport.write(response.encoded(self._all.date, close, request.method == "HEAD"))
+            self.transport.write(last)
             if close:
                 self._linger()
             elif self._paused and not self._waiting:
@@ -234,7 +265,9 @@ class Connection(asyncio.Protocol):
             if now > self.since + _LINGER_SECONDS:
                 self.transport.abort()
         elif self._answered is not None:
-            if now > self._answered.arrived + seconds:
+            if now > self._answered.arrived + seconds and self._streams:
+                self.transport.abort()
+            elif now > self._answered.arrived + seconds:
                 self._task.cancel()
                 self._send(refusal(Refused(504, f"no answer within {seconds:g} s")))
                 self._answer_next()

@@ -106,13 +106,7 @@ def read_rows(
         The rows, pictures among them still as `{"b64": …}`, and whether they came as columns.
     """
     wanted = " or ".join(f'{{"{key}": [row, …]}}' for key in (*row_keys, "inputs"))
-    try:
-        request = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        why = "it is nested too deeply" if "depth" in str(error) else f"{error} (NaN and Infinity are no JSON)"
-        raise Refused(400, f"the body cannot be read as JSON: {why}") from None
-    if not isinstance(request, dict):
-        raise Refused(400, f"the body is no JSON object; send {wanted}")
+    request = read_object(body, wanted)
     unknown = request.keys() - {*row_keys, "inputs", "signature_name"}
     if unknown:
         raise Refused(400, f"unknown key {min(unknown)[:50]!r}; send {wanted}")
@@ -134,6 +128,22 @@ def read_rows(
     if len(values) > max_rows:
         raise Refused(413, f"{len(values)} rows; at most {max_rows} a request")
     return values, key == "inputs"
+
+
+def read_object(body: bytes | bytearray, wanted: str) -> dict[str, Any]:
+    """The JSON object of a body; `wanted` says what to send.
+
+    Raises:
+        Refused: it is none.
+    """
+    try:
+        request = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        why = "it is nested too deeply" if "depth" in str(error) else f"{error} (NaN and Infinity are no JSON)"
+        raise Refused(400, f"the body cannot be read as JSON: {why}") from None
+    if not isinstance(request, dict):
+        raise Refused(400, f"the body is no JSON object; send {wanted}")
+    return request
 
 
 def _rows_of_columns(columns: dict[str, Any]) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ class LanguageModel(Task):
         "kneser_ney", "kneser_ney_long", "xz", "bz2", "zstd", "ppmd", "xz_alone", "bz2_alone", "zstd_alone",
         "ppmd_alone",
     )  # fmt: skip
+    writes = True
     scores_by_row = False
 
     # ---- the data

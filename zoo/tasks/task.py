@@ -67,6 +67,7 @@ class Task(abc.ABC):
     judged_by: ClassVar[Literal["model", "trainer"]] = "model"  # whose outputs of held-out rows the figures are of
     views: ClassVar[tuple[str, ...]] = ()  # what the report draws beside learning curves, see `zoo.comparison.details`
     baselines: ClassVar[tuple[str, ...]] = ()  # of scikit-learn, see `zoo.experiments.baseline`
+    writes: ClassVar[bool] = False  # whether its models go on with a text, see `zoo.generation`
     explains: ClassVar[bool] = False  # whether an answer is one of several `logits`, so that it can be explained
     scores_by_row: ClassVar[bool] = True  # whether a row has the same score whichever rows it is judged with
     # What columns of a row are held responsible for: of several "class" logits, of "label" logits, or of a "value".
