@@ -311,14 +311,14 @@ def _named_data(dataset: str | os.PathLike) -> dict[str, Any]:
     if str(dataset) in known and not path.suffix:
         return {"dataset.name": str(dataset)}
     if path.is_file():
-        name = {".parquet": "parquet", ".ts": "ts"}.get(path.suffix.lower(), "csv")
+        name = {".parquet": "parquet", ".ts": "ts_file"}.get(path.suffix.lower(), "csv")
         return {"dataset.name": name, "dataset.data_dir": str(path)}
     if not path.is_dir():
         raise ZooError(f"dataset {str(dataset)!r}: no such dataset, file or folder; {nearest(str(dataset), known)}")
     folders = {  # those that hold several kinds are what comes first
         "image_folder": pictures.is_picture,
         "text_folder": lambda file: file.suffix.lower() == ".txt",
-        "ts": lambda file: file.suffix.lower() == ".ts",
+        "ts_file": lambda file: file.suffix.lower() == ".ts",
         "sequence_folder": own_tables.is_table,
     }
     name = next((name for name, is_wanted in folders.items() if walk.walk(path, is_wanted).files), "text_folder")

@@ -145,6 +145,6 @@ def test_all_goes_on_past_what_cannot_be_had(monkeypatch, tmp_path):
     rows = {row["name"]: row for row in summary.prepare("all", str(tmp_path))}
     assert set(rows) == {info.name for info in datasets.list_datasets() if not info.needs_data_dir}
     fetched = set(rows) & set(sources.SOURCES)
-    assert len(fetched) == 14 and all("cannot be had" in rows[name]["error"] for name in fetched)
+    assert len(fetched) == 16 and all("cannot be had" in rows[name]["error"] for name in fetched)
     assert rows["xor"]["error"] is None and rows["synthetic_binary"]["error"] is None
     assert "mnist: the files of mnist cannot be had" in summary.format_table(list(rows.values()))

@@ -126,7 +126,7 @@ def test_a_folder_of_two_ts_files_keeps_its_split(tmp_path):
         series = [",".join(map(str, generator.normal(size=4 + row % 3).round(3))) for row in range(count)]
         lines = [f"{numbers}:{'ab'[row % 2]}" for row, numbers in enumerate(series)]
         (tmp_path / f"Mine_{part}.ts").write_text(HEADER + "\n".join(lines))
-    dataset = datasets.load("ts", tmp_path)
+    dataset = datasets.load("ts_file", tmp_path)
     assert len(dataset.test) == 8 and len(dataset.train) + len(dataset.validation) == 30
     assert dataset.info.label_names == ("a", "b") and dataset.info.feature_shape == (6, 1)
     assert dataset.test.ids[0] == "Mine_TEST.ts:6"

@@ -412,7 +412,7 @@ def _read_own(info: DatasetInfo, path: pathlib.Path, image_shape, reading: Readi
     if info.kind == "text":
         return "text", own_texts.read_text_folder(path)
     if info.kind == "sequence":
-        read = own_sequences.read_ts_files if info.name == "ts" else own_sequences.read_sequence_folder
+        read = own_sequences.read_ts_files if info.name == "ts_file" else own_sequences.read_sequence_folder
         return "sequence", read(path, reading)
     if not reading.is_several and own_texts.is_text_table(path, reading.label):
         return "text", own_texts.read_text_csv(path, reading)

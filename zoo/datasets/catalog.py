@@ -333,7 +333,7 @@ _CATALOG = (
         needs_data_dir=True,
     ),
     DatasetInfo(
-        "ts", "sequence", "your sequences: FILE.ts, or a folder with NAME_TRAIN.ts and NAME_TEST.ts", targets=None,
+        "ts_file", "sequence", "your sequences: FILE.ts, or a folder with NAME_TRAIN.ts and NAME_TEST.ts", targets=None,
         needs_data_dir=True,
     ),
     DatasetInfo(

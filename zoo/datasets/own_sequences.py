@@ -120,7 +120,7 @@ def read_ts_files(path: pathlib.Path, reading: Reading) -> Examples:
 
 def _of_folder(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     if not folder.is_dir():
-        raise ZooError(f"--data_dir={folder}: no such file or folder; ts reads FILE.ts, or a folder of two")
+        raise ZooError(f"--data_dir={folder}: no such file or folder; ts_file reads FILE.ts, or a folder of two")
     found = {}
     for part, ending in _PARTS.items():
         files = [file for file in sorted(folder.iterdir()) if file.name.lower().endswith(ending)]
