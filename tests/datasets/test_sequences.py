@@ -108,8 +108,8 @@ def test_folders_and_options_that_do_not_fit(tmp_path):
     mine = write_folder(tmp_path / "mine")
     assert "dataset.drop names 't'" in refusal(datasets.load, "sequence_folder", mine, drop=["t"])
     assert "dataset.group" in refusal(datasets.load, "sequence_folder", mine, group="x")
-    assert "no such" in refusal(datasets.load, "ts", tmp_path / "missing.ts")
-    assert "0 files NAME_TRAIN.ts" in refusal(datasets.load, "ts", mine)
+    assert "no such" in refusal(datasets.load, "ts_file", tmp_path / "missing.ts")
+    assert "0 files NAME_TRAIN.ts" in refusal(datasets.load, "ts_file", mine)
 
 
 def test_a_very_long_sequence_is_cut_and_told(tmp_path):
@@ -130,7 +130,7 @@ def test_a_folder_of_two_ts_files_keeps_its_split(tmp_path):
     assert len(dataset.test) == 8 and len(dataset.train) + len(dataset.validation) == 30
     assert dataset.info.label_names == ("a", "b") and dataset.info.feature_shape == (6, 1)
     assert dataset.test.ids[0] == "Mine_TEST.ts:6"
-    alone = datasets.load("ts", tmp_path / "Mine_TRAIN.ts")
+    alone = datasets.load("ts_file", tmp_path / "Mine_TRAIN.ts")
     assert len(whole(alone)) == 30 and len(alone.test) == 3
 
 
