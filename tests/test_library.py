@@ -317,3 +317,21 @@ def test_a_model_from_elsewhere_gets_its_pictures_as_they_are(tmp_path):
     pixels = np.random.default_rng(0).normal(size=(5, 4, 4)).astype("float32")  # standardized, as their user does it
     got = zoo.load_model(tmp_path / "theirs.keras").predict(pixels)
     np.testing.assert_allclose(got, theirs.predict(pixels[..., None], verbose=0), atol=1e-6)
+
+
+def test_a_model_that_writes_learns_from_a_file_or_a_folder(tmp_path):
+    """No label is asked for; texts in memory are refused with a line."""
+    words, generator = ["the cat", "sat", "on", "the mat", "and a dog", "ran past"], np.random.default_rng(0)
+    text = "\n\n".join(" ".join(generator.choice(words, 12)) for _ in range(300))
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "all.txt").write_text(text)
+    small = {"model.options.num_layers": 1, "model.options.hidden_size": 16, "model.options.context_length": 16}
+    for dataset in (tmp_path / "texts" / "all.txt", tmp_path / "texts"):
+        run = zoo.train("char_gpt", dataset=dataset, epochs=1, overrides=small, runs_dir=tmp_path / "runs")
+        assert run.config.dataset.name == "text_file"
+        assert zoo.generate(run, "the", seed=1, max_tokens=5) == zoo.generate(run, "the", seed=1, max_tokens=5)
+        assert 0 < zoo.evaluate(run, dataset, split="all")["bits_per_character"]["value"] < 10
+    with pytest.raises(ZooError, match="learns from a text file"):
+        zoo.train("char_gpt", dataset=([text], ["a"]), runs_dir=tmp_path / "runs")
+    with pytest.raises(ZooError, match="is judged on a text file"):
+        zoo.evaluate(run, ([text], ["a"]))

@@ -124,7 +124,8 @@ def evaluate(
     from zoo.loading import LoadedModel, load_model
 
     if dataset is None or isinstance(dataset, str | os.PathLike):
-        named = _named_data(dataset) if dataset is not None else {}
+        to_write = dataset is not None and (model if isinstance(model, LoadedModel) else load_model(model)).task.writes
+        named = _named_data(dataset, to_write) if dataset is not None else {}
         where = {"dataset_name": named.get("dataset.name"), "data_dir": data_dir or named.get("dataset.data_dir")}
         if isinstance(model, LoadedModel):
             if output is not None:
@@ -136,6 +137,8 @@ def evaluate(
     loaded = model if isinstance(model, LoadedModel) else load_model(model)
     if output is not None or data_dir is not None:
         raise ZooError("output and data_dir go with data that have a name or a path; leave them out")
+    if loaded.task.writes:
+        raise ZooError(f"{loaded.path}: is judged on a text file, or a folder of them: dataset='texts.txt'")
     features, targets = _judged_on(dataset, loaded, split)
     return loaded.task.results(loaded.answers(features), targets, loaded.labels)
 
@@ -264,7 +267,8 @@ def _config_of(model: str | Config | None, values: dict[str, Any]) -> Config:
 def _named_in(model: str | Config, dataset, label, held_out: bool) -> dict[str, Any]:
     """The values of a config that name the data."""
     if isinstance(dataset, str | os.PathLike):
-        return _named_data(dataset) | ({"dataset.label": label} if label is not None else {})
+        task = catalog.model_info(model.model.name if isinstance(model, Config) else model).task
+        return _named_data(dataset, task.writes) | ({"dataset.label": label} if label is not None else {})
     if _is_whole(dataset):
         return {} if isinstance(model, Config) else {"dataset.name": dataset.info.name}
     if dataset is not None or held_out:
@@ -294,6 +298,8 @@ def _in_memory(config: Config, dataset, label, validation_data, test_data) -> "D
     from zoo import datasets
 
     section, info = config.dataset, catalog.model_info(config.model.name)
+    if info.task.writes:
+        raise ZooError(f"{config.model.name} learns from a text file, or a folder of them: dataset='texts.txt'")
     cut = section.validation_fraction, section.duplicates
     columns = {} if section.columns is None and info.reads == "columns" else section.columns
     of_columns = {"columns": columns, "drop": section.drop, "group": section.group, "weight": section.weight}
@@ -303,13 +309,15 @@ def _in_memory(config: Config, dataset, label, validation_data, test_data) -> "D
     return data if section.train_fraction == 1 else datasets.with_fraction_of_train(data, section.train_fraction)
 
 
-def _named_data(dataset: str | os.PathLike) -> dict[str, Any]:
-    """A dataset's name, or the user's own file or folder and what it holds."""
+def _named_data(dataset: str | os.PathLike, to_write: bool) -> dict[str, Any]:
+    """A dataset's name, or the user's own file or folder and what it holds; `to_write`: texts without a label."""
     from zoo.datasets import list_datasets, own_tables, pictures, walk
 
     path, known = pathlib.Path(dataset), [info.name for info in list_datasets()]
     if str(dataset) in known and not path.suffix:
         return {"dataset.name": str(dataset)}
+    if to_write and path.exists():
+        return {"dataset.name": "text_file", "dataset.data_dir": str(path)}
     if path.is_file():
         name = {".parquet": "parquet", ".ts": "ts_file"}.get(path.suffix.lower(), "csv")
         return {"dataset.name": name, "dataset.data_dir": str(path)}

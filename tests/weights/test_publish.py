@@ -47,10 +47,15 @@ def test_a_run_becomes_a_file_an_entry_and_a_page(run, run_script, tmp_path):
     assert "ridge" in record.reasons(tmp_path / "record.json")
     page = (tmp_path / "out" / "README.md").read_text()
     assert entry.sha256 in page and "### Limits" in page and entry.licence.split(";")[0] in page
+    written = json.loads((tmp_path / "record.json").read_text())
+    written["none"] |= {"movielens_deepfm": "by the terms of its data", NAME: "not yet"}
+    (tmp_path / "record.json").write_text(json.dumps(written))
     (tmp_path / "out" / "diabetes_mlp-00000000.keras").write_bytes(b"of an earlier time")
     done = publish(run_script, tmp_path, "--small_mb=0.001")
     assert "to be deleted: diabetes_mlp-00000000.keras" in done.stderr
     assert not record.find(NAME, tmp_path / "record.json").packaged
+    reasons = record.reasons(tmp_path / "record.json")  # those that a person wrote stay
+    assert reasons["movielens_deepfm"] == "by the terms of its data" and NAME not in reasons and "ridge" in reasons
 
 
 @pytest.mark.slow

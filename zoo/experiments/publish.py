@@ -80,7 +80,7 @@ def publish(
             weights[name] = entry | {"packaged": weights.get(name, entry)["packaged"]}
             print(f"{name}: {folder / entry['file']}, {entry['bytes']:,} bytes, {entry['metric']} {entry['value']}")
             _mark_packaged(weights, small_mb)
-            write_atomically(record_file, record.text_of(weights, _without(rows)).encode())
+            write_atomically(record_file, record.text_of(weights, _without(rows, record_file, weights)).encode())
         known = record.published(record_file) if record_file.exists() else {}
         write_atomically(folder / "README.md", page(known).encode())
     except OSError as error:
@@ -205,11 +205,14 @@ def _mark_packaged(weights: dict[str, dict[str, Any]], small_mb: float) -> None:
         entry["packaged"] = left >= 0
 
 
-def _without(rows: Sequence[dict]) -> dict[str, str]:
-    """Why rows of the leaderboard have no weights: they are of scikit-learn's models."""
+def _without(rows: Sequence[dict], record_file: pathlib.Path, weights: dict[str, Any]) -> dict[str, str]:
+    """Why rows of the leaderboard have no weights: they are of scikit-learn's models, or as the record says already."""
     registered = set(list_models())
     commands = {row["model"]: row["command"] for row in rows if row["model"] not in registered}
-    return {
+    found = {
         name: f"it is a baseline of scikit-learn's, fitted anew in seconds: {command}"
-        for name, command in sorted(commands.items())
+        for name, command in commands.items()
     }
+    known = record.reasons(record_file) if record_file.exists() else {}
+    written = {name: why for name, why in known.items() if name in registered and name not in weights}
+    return dict(sorted((found | written).items()))

@@ -68,7 +68,8 @@ def read_labels(labels: dict[str, Any]) -> dict[str, Any]:
     if labels["task"] in _FORMER:
         reads, task = _FORMER[labels["task"]]
         return labels | {"reads": reads, "task": task}
-    return {"reads": "text"} | labels  # the only other task of that version was pre-training, of texts
+    # The only other task of the first version was pre-training, of texts.
+    return {"label_names": [], "reads": "text"} | labels
 
 
 def _origin(task: Task) -> tuple[str, str]:
