@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import zoo
 from zoo import datasets
+from zoo.datasets import catalog
 from zoo.datasets.texts import as_array
 from zoo.errors import ZooError
 from zoo.layers.front import part_behind
@@ -40,7 +41,8 @@ def run(tmp_path_factory):
     parts = [datasets.Split(_texts(count, count), None, np.arange(count)) for count in (30, 5, 7)]
     info = datasets.DatasetInfo("tiny_texts", "text", "a few texts", targets=None, documents=True, feature_shape=())
     datasets.register_dataset(info, lambda: tuple(parts))
-    return train(_config(), tmp_path_factory.mktemp("runs"), show_progress=False)
+    yield train(_config(), tmp_path_factory.mktemp("runs"), show_progress=False)
+    del catalog._known["tiny_texts"], datasets._generated["tiny_texts"]
 
 
 def _config(*more):
