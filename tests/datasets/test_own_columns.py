@@ -198,7 +198,7 @@ def test_a_table_that_says_nothing_is_one_line(tmp_path, change, reading, messag
     [
         ("a,a,label\n1,2,x\n", "'a' names more than one column"),
         ("a,b,label\n1,2\n", "2 values, but the header has 3 columns"),
-        ("a,b,label\n1,2,x\n3,4,y\n1,2\n", "row 4, the header being the first: 2 values, but the header has 3 columns"),
+        ("a,b,label\n1,2,x\n3,4,y\n1,2\n", "table.csv:4: 2 values, but the header has 3 columns"),
         ("a,b,label\n", "no rows under the header"),
         ("", "no rows under the header"),
     ],
