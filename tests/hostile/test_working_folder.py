@@ -39,6 +39,7 @@ COMMANDS = {
     "benchmark": ["--models=mnist_mlp", "--rounds=1", "--contenders=none"],  # a process, of TensorFlow
     "compare": ["runs/none"],
     "embed": ["--model=xor_mlp", "table.csv", "--output=features.csv"],  # it does not fit
+    "generate": ["--model=xor_mlp", "--prompt=a"],  # it does not write
     "evaluate": ["--run=runs/none"],
     "export": ["--run=runs/none"],
     "launch": ["--workers=2", "--", sys.executable, "-P", "-c", "import json"],
