@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from zoo.encoders import few, read_tensors
+from zoo.encoders import few, misfits_of, read_tensors
 from zoo.errors import ZooError, shortened
 from zoo.safe_reading import read_mapping
 
@@ -39,13 +39,7 @@ def initialize(model, folder: pathlib.Path) -> str:
     """
     tokenizer = model.get_layer("tokenizer")
     checkpoint = read_directory(folder, tokenizer.length)
-    ours = {layer.name: [tuple(w.shape) for w in layer.weights] for layer in model.layers if layer.weights}
-    misfits = [
-        f"{name} {given or 'missing'} for {ours.get(name) or 'nothing'}"
-        for name in sorted(set(ours) | set(checkpoint.weights))
-        if (given := [weight.shape for weight in checkpoint.weights.get(name, ())]) != ours.get(name, [])
-    ]
-    if misfits:
+    if misfits := misfits_of(model.layers, checkpoint.weights):
         words, positions = (checkpoint.weights[name][0].shape for name in ("token_embedding", "position_embedding"))
         raise ZooError(
             f"{folder}: {len(misfits)} layers do not fit the model: {few(misfits)}; set model.options "

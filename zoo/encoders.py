@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -167,22 +168,23 @@ def _count_layers(tensors: dict[str, np.ndarray], folder: pathlib.Path) -> int:
 
 def _refuse_misfits(model, checkpoint: Checkpoint, path: pathlib.Path) -> None:
     """Raises: ZooError: a layer is in one and not in the other, or a shape differs."""
-    shapes = {
-        layer.name: [tuple(weight.shape) for weight in layer.weights]
-        for layer in model.layers
-        if is_encoder(layer.name) and layer.weights
-    }
-    misfits = []
-    for name in sorted(set(shapes) | set(checkpoint.weights)):
-        given = [weights.shape for weights in checkpoint.weights.get(name, ())]
-        if given != shapes.get(name, []):
-            misfits.append(f"{name} {given or 'missing'} for {shapes.get(name) or 'nothing'}")
-    if misfits:
+    if misfits := misfits_of([layer for layer in model.layers if is_encoder(layer.name)], checkpoint.weights):
         words = next(iter(checkpoint.weights.get("embeddings_words", ())), np.zeros((0, 0))).shape
         raise ZooError(
             f"{path}: {len(misfits)} layers do not fit the model: {few(misfits)}; set model.options.size, or "
             f"vocabulary_size={words[0]}, hidden_size={words[1]}, num_layers, num_heads, feed_forward_size, length"
         )
+
+
+def misfits_of(layers: Sequence, weights: Mapping[str, list[np.ndarray]]) -> list[str]:
+    """Where weights by layer are not those of the layers, in words: a layer is missing, or a shape is another."""
+    shapes = {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in layers if layer.weights}
+    given = {name: [weight.shape for weight in of_layer] for name, of_layer in weights.items()}
+    return [
+        f"{name} {given.get(name) or 'missing'} for {shapes.get(name) or 'nothing'}"
+        for name in sorted(set(shapes) | set(given))
+        if given.get(name, []) != shapes.get(name, [])
+    ]
 
 
 def few(names: list[str]) -> str:

@@ -16,6 +16,8 @@ from zoo.errors import ZooError, nearest, shortened
 from zoo.escaping import tell
 from zoo.models import catalog
 from zoo.notebook import Comparison, Run, comparison_of
+from zoo.tasks import Task
+from zoo.tasks.catalog import get_task
 
 if TYPE_CHECKING:
     from zoo.datasets import Dataset
@@ -124,8 +126,7 @@ def evaluate(
     from zoo.loading import LoadedModel, load_model
 
     if dataset is None or isinstance(dataset, str | os.PathLike):
-        to_write = dataset is not None and (model if isinstance(model, LoadedModel) else load_model(model)).task.writes
-        named = _named_data(dataset, to_write) if dataset is not None else {}
+        named = _named_data(dataset, _task_of(model).writes) if dataset is not None else {}
         where = {"dataset_name": named.get("dataset.name"), "data_dir": data_dir or named.get("dataset.data_dir")}
         if isinstance(model, LoadedModel):
             if output is not None:
@@ -344,6 +345,17 @@ def _run_or_file(model: runs.Run | str | os.PathLike) -> tuple[runs.Run | str | 
         return model, None
     path = model.path if isinstance(model, runs.Run) else pathlib.Path(model)
     return (str(path), None) if (path / "run.json").exists() else (None, str(path))
+
+
+def _task_of(model: "runs.Run | LoadedModel | str | os.PathLike") -> Task:
+    from zoo.loading import LoadedModel, load_model
+
+    if isinstance(model, LoadedModel):
+        return model.task
+    run, file = _run_or_file(model)
+    if file is not None:
+        return load_model(file).task
+    return get_task((runs.open_run(run) if isinstance(run, str) else run).labels["task"])
 
 
 def _judged_on(dataset: Any, loaded: "LoadedModel", split_name: str):

@@ -112,11 +112,6 @@ class BytePairTokenizer(keras.layers.Layer):
         self.end = ids[END]
         self._tables = self._encoder = None
 
-    @property
-    def vocabulary(self) -> list[str]:
-        """The tokens, as GPT-2's files write them."""
-        return self.tokens
-
     @functools.cached_property
     def _byte_of(self) -> dict[str, int]:
         return {character: byte for byte, character in enumerate(printable_bytes())}

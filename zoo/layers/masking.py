@@ -70,9 +70,16 @@ class CountAnswers(keras.layers.Layer):
     """
 
     def call(self, logits, targets):
-        hidden = ops.cast(targets != NOT_HIDDEN, "float32")
-        losses = ops.sparse_categorical_crossentropy(ops.maximum(targets, 0), logits, from_logits=True)
         right = ops.cast(ops.cast(ops.argmax(logits, axis=-1), "int32") == targets, "float32")
-        return ops.stack(
-            [ops.sum(values * hidden, axis=1) for values in (losses, right, ops.ones_like(hidden))], axis=1
-        )
+        return sums_of_losses(logits, targets)(right, ops.ones_like(right))
+
+
+def sums_of_losses(logits, targets):
+    """What sums, for each text, the losses of its targets that are not `NOT_HIDDEN`, and more `float32[batch, count]`.
+
+    Of logits `float32[batch, count, piece]` and targets `int32[batch, count]` comes a function that gives
+    `float32[batch, 1 + more]`.
+    """
+    counted = ops.cast(targets != NOT_HIDDEN, "float32")
+    losses = ops.sparse_categorical_crossentropy(ops.maximum(targets, 0), logits, from_logits=True)
+    return lambda *more: ops.stack([ops.sum(values * counted, axis=1) for values in (losses, *more)], axis=1)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from zoo.layers.masking import NOT_HIDDEN as NOT_COUNTED
+from zoo.layers.masking import sums_of_losses
 from zoo.layers.random_numbers import uniform
 
 _OFFSET = 24  # a number stream beside those of pictures and of hidden pieces
@@ -75,10 +76,5 @@ class CountBits(keras.layers.Layer):
         self.characters_of_token = characters_of_token
 
     def call(self, logits, targets):
-        counted = ops.cast(targets != NOT_COUNTED, "float32")
-        targets = ops.maximum(targets, 0)
-        losses = ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
-        characters = ops.take(ops.convert_to_tensor(self.characters_of_token), targets)
-        return ops.stack(
-            [ops.sum(values * counted, axis=1) for values in (losses, ops.ones_like(counted), characters)], axis=1
-        )
+        characters = ops.take(ops.convert_to_tensor(self.characters_of_token), ops.maximum(targets, 0))
+        return sums_of_losses(logits, targets)(ops.ones_like(characters), characters)

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Mapping
 
 from zoo.models.attention import self_attention
+from zoo.models.common import dropped
 from zoo.models.head import classification_head
 from zoo.registry import register_model
 
@@ -165,16 +166,16 @@ def _encoder(
     words = embedding(vocabulary_size, hidden_size, name="embeddings_words")
     x = PositionEmbedding(name="embeddings_positions")(words(ids))
     x = _normalization("embeddings_normalization")(x)
-    x = _dropped(x, dropout, "embeddings_dropout")
+    x = dropped(x, dropout, "embeddings_dropout")
     visible = ops.reshape(mask, (-1, 1, 1, ids.shape[1]))
     for number in range(sizes["num_layers"]):
         name = f"block_{number}"
         attention_norm, output_norm = _normalization(f"{name}_attention_norm"), _normalization(f"{name}_output_norm")
         y = self_attention(attention_norm(x) if norm_first else x, num_heads, name, visible, _initializer)
-        x = x + _dropped(y, dropout, f"{name}_attention_dropout")
+        x = x + dropped(y, dropout, f"{name}_attention_dropout")
         x = x if norm_first else attention_norm(x)
         y = _feed_forward(output_norm(x) if norm_first else x, sizes["feed_forward_size"], name)
-        x = x + _dropped(y, dropout, f"{name}_output_dropout")
+        x = x + dropped(y, dropout, f"{name}_output_dropout")
         x = x if norm_first else output_norm(x)
     return (_normalization("final_norm")(x) if norm_first else x), words
 
@@ -204,12 +205,6 @@ def _normalization(name: str):
     import keras
 
     return keras.layers.LayerNormalization(epsilon=1e-12, name=name)
-
-
-def _dropped(x, rate: float, name: str):
-    import keras
-
-    return keras.layers.Dropout(rate, name=name)(x) if rate else x
 
 
 def _initializer():

@@ -48,8 +48,8 @@ def activated(x, batch_normalization: bool = True):
     return keras.layers.Activation("relu")(x)
 
 
-def dropped(x, rate: float):
+def dropped(x, rate: float, name: str | None = None):
     """Dropout, if there is any."""
     import keras
 
-    return keras.layers.Dropout(rate)(x) if rate else x
+    return keras.layers.Dropout(rate, name=name)(x) if rate else x

@@ -2,6 +2,7 @@
 
 import math
 
+from zoo.models.common import dropped
 from zoo.registry import register_model
 
 _GPT2 = "Radford et al. (2019), Language models are unsupervised multitask learners"
@@ -96,7 +97,7 @@ def gpt(
     x = embedding(ids)
     if positions == "learned":
         x = PositionEmbedding(name="position_embedding")(x)
-    x = _dropped(x, dropout, "embedding_dropout")
+    x = dropped(x, dropout, "embedding_dropout")
     mlp_size = mlp_size or (4 * hidden_size if activation == "gelu" else round(8 / 3 * hidden_size))
     for number in range(num_layers):
         x = _block(
@@ -123,14 +124,14 @@ def _block(x, name, num_heads, key_value_heads, mlp_size, activation, positions,
     y = _dense(width + 2 * key_value_heads * head_size, f"{name}_attention_input")(y)
     attention = CausalAttention(num_heads, key_value_heads, head_size, positions == "rotary", name=f"{name}_attention")
     y = _dense(width, f"{name}_attention_output", smaller)(attention(y))
-    x = x + _dropped(y, dropout, f"{name}_attention_dropout")
+    x = x + dropped(y, dropout, f"{name}_attention_dropout")
     y = _normalization(f"{name}_mlp_norm")(x)
     if activation == "swiglu":
         gate = keras.layers.Activation("silu", name=f"{name}_mlp_activation")(_dense(mlp_size, f"{name}_mlp_gate")(y))
         y = gate * _dense(mlp_size, f"{name}_mlp_input")(y)
     else:
         y = keras.layers.Activation(tanh_gelu, name=f"{name}_mlp_activation")(_dense(mlp_size, f"{name}_mlp_input")(y))
-    return x + _dropped(_dense(width, f"{name}_mlp_output", smaller)(y), dropout, f"{name}_mlp_dropout")
+    return x + dropped(_dense(width, f"{name}_mlp_output", smaller)(y), dropout, f"{name}_mlp_dropout")
 
 
 def _refuse(tokens, context_length, hidden_size, num_heads, key_value_heads, activation, positions) -> None:
@@ -154,12 +155,6 @@ def _dense(units: int, name: str, deviation: float = 0.02):
     import keras
 
     return keras.layers.Dense(units, kernel_initializer=_initializer(deviation), name=name)
-
-
-def _dropped(x, rate: float, name: str):
-    import keras
-
-    return keras.layers.Dropout(rate, name=name)(x) if rate else x
 
 
 def _normalization(name: str):
